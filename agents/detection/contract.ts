@@ -1,0 +1,106 @@
+/** What the detection agent hears and says, and the words of a plan (docs/formats.md). Imports only zod. */
+import { z } from 'zod';
+
+/** Where a claim comes from: `file:line` (POSIX path from the repository's root), or `file` where no line says it. */
+export const From = z.string();
+export const Kind = z.enum(['web-service', 'static-site', 'worker', 'cli', 'library', 'job', 'notebook', 'compose', 'unknown']);
+export const Evidence = z.strictObject({ claim: z.string(), file: z.string(), line: z.int().positive().nullable() });
+
+export const Version = z.strictObject({ want: z.string(), from: From });
+export const Port = z.strictObject({ number: z.int().min(1).max(65535), from: From });
+export const EnvVar = z.strictObject({
+  name: z.string(),
+  required: z.boolean(),
+  /** A value nobody should print. */
+  secret: z.boolean(),
+  default: z.string().nullable(),
+  from: From,
+});
+export const Commands = z.strictObject({
+  /** Shell strings; the working directory is the service's `path`. */
+  install: z.array(z.string()),
+  build: z.array(z.string()),
+  /** null: nothing to start (a library). */
+  start: z.string().nullable(),
+});
+/** How the service is to be proven. */
+export const Proof = z.strictObject({
+  /** http: it answers; log: it stays up; exit: `command` (or start) ends with 0. */
+  how: z.enum(['http', 'log', 'exit']),
+  /** For `exit`: what to run, e.g. the tests of a library or a CLI's `--help`. */
+  command: z.string().nullable(),
+  /** For `http`: paths to try first, best first. */
+  paths: z.array(z.strictObject({ path: z.string(), from: From })),
+});
+export const Service = z.strictObject({
+  name: z.string(),
+  /** POSIX path from the repository's root, `.` for the root. */
+  path: z.string(),
+  kind: Kind,
+  language: z.string(),
+  framework: z.string().nullable(),
+  packageManager: z.string().nullable(),
+  versions: z.record(z.string(), Version),
+  commands: Commands,
+  ports: z.array(Port),
+  env: z.array(EnvVar),
+  needs: z.array(z.string()),
+  proof: Proof,
+  /** Paths (from `path`) that install, build and start are known to write, e.g. `node_modules`, `dist`. */
+  writes: z.array(z.string()),
+  confidence: z.number().min(0).max(1),
+  evidence: z.array(Evidence),
+});
+export const Plan = z.strictObject({
+  /** The folder or URL that was given. */
+  repository: z.string(),
+  services: z.array(Service),
+  /** Names of the services to run. */
+  chosen: z.array(z.string()),
+  notes: z.array(z.string()),
+});
+
+/**
+ * One thing a file of the repository says about a service, before anybody weighs it.
+ * `path`: the service's folder. `weight` 0–1: how binding that source is (a Dockerfile's CMD 0.8, a README line 0.2).
+ */
+const said = { path: z.string(), from: From, weight: z.number().min(0).max(1) };
+export const Hint = z.discriminatedUnion('about', [
+  z.strictObject({ about: z.literal('command'), role: z.enum(['install', 'build', 'start', 'worker', 'release', 'test']), command: z.string(), ...said }),
+  z.strictObject({ about: z.literal('port'), number: z.int().min(1).max(65535), ...said }),
+  z.strictObject({ about: z.literal('env'), name: z.string(), required: z.boolean(), secret: z.boolean(), default: z.string().nullable(), ...said }),
+  z.strictObject({ about: z.literal('version'), tool: z.string(), want: z.string(), ...said }),
+  z.strictObject({ about: z.literal('need'), service: z.string(), ...said }),
+  z.strictObject({ about: z.literal('health'), route: z.string(), ...said }),
+]);
+
+export const Detect = z.strictObject({
+  type: z.literal('detection.detect'),
+  /** Absolute path of the workspace. */
+  root: z.string(),
+  /** What the user gave, for the plan. */
+  repository: z.string(),
+  /** A service's name or path to choose; null: choose yourself. */
+  service: z.string().nullable().default(null),
+});
+export const Detected = z.strictObject({
+  type: z.literal('detection.detected'),
+  services: z.array(Service),
+  chosen: z.array(z.string()),
+  hints: z.array(Hint),
+  notes: z.array(z.string()),
+});
+const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
+export const Failed = z.strictObject({ type: z.literal('detection.failed'), error: failure });
+
+export const Command = Detect;
+export const Fact = z.union([Detected, Failed]);
+/** The facts that end a `detection.detect`. */
+export const Ends = ['detection.detected', 'detection.failed'] as const;
+export type Kind = z.infer<typeof Kind>;
+export type Evidence = z.infer<typeof Evidence>;
+export type Service = z.infer<typeof Service>;
+export type Hint = z.infer<typeof Hint>;
+export type Plan = z.infer<typeof Plan>;
+export type Detect = z.infer<typeof Detect>;
+export type Fact = z.infer<typeof Fact>;

@@ -1,0 +1,98 @@
+/** One schema, parsed once at the door, frozen, passed as an argument. Only this file reads process.env. */
+import { homedir, hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { fail } from './errors.js';
+
+const ms = z.coerce.number().int().positive();
+
+export const Config = z.strictObject({
+  /** The state folder, absolute. */
+  state: z.string(),
+  /** Downloads, toolchains, clones; shared by all state folders of the user. */
+  cache: z.string(),
+  /** An existing NATS server; null: a private one. */
+  natsUrl: z.string().nullable(),
+  /** A nats-server to use instead of looking for one. */
+  natsServer: z.string().nullable(),
+  host: z.string().regex(/^[a-z0-9-]+$/),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
+  /** Deliver every message over the broker, also between actors of one process. */
+  forceWire: z.stringbool(),
+  /** Ports leased to applications. */
+  portFrom: z.coerce.number().int().min(1024).max(65535),
+  portTo: z.coerce.number().int().min(1024).max(65535),
+  /** How many runs go on at once on a host. */
+  slots: z.coerce.number().int().positive(),
+  installWallMs: ms,
+  buildWallMs: ms,
+  /** A step's command that prints nothing for this long is stopped. */
+  idleMs: ms,
+  /** How long an application may take until it listens. */
+  startMs: ms,
+  /** How long a proven application must stay up. */
+  stayMs: ms,
+});
+export type Config = Readonly<z.infer<typeof Config>>;
+export type Origin = 'default' | 'environment' | 'flag';
+
+/** The settings a flag or the environment may give, by their environment name. */
+const names: Record<keyof Config, string> = {
+  state: 'RR_HOME',
+  cache: 'RR_CACHE',
+  natsUrl: 'NATS_URL',
+  natsServer: 'NATS_SERVER_BIN',
+  host: 'RR_HOST',
+  logLevel: 'RR_LOG_LEVEL',
+  forceWire: 'RR_FORCE_WIRE',
+  portFrom: 'RR_PORT_FROM',
+  portTo: 'RR_PORT_TO',
+  slots: 'RR_SLOTS',
+  installWallMs: 'RR_INSTALL_WALL_MS',
+  buildWallMs: 'RR_BUILD_WALL_MS',
+  idleMs: 'RR_IDLE_MS',
+  startMs: 'RR_START_MS',
+  stayMs: 'RR_STAY_MS',
+};
+
+/**
+ * Reads the settings: default < environment < flag.
+ * @throws CONFIG_INVALID naming the setting, the value met and where it came from.
+ */
+export function readConfig(
+  flags: Partial<Record<keyof Config, unknown>> = {},
+  env: NodeJS.ProcessEnv = process.env,
+): { config: Config; origins: Record<keyof Config, Origin> } {
+  const defaults: Record<keyof Config, unknown> = {
+    state: '.repo-runner',
+    cache: join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'repo-runner'),
+    natsUrl: null,
+    natsServer: null,
+    host: hostname().toLowerCase().replace(/[^a-z0-9-]/g, '-').replace(/^-+|-+$/g, '') || 'host',
+    logLevel: 'info',
+    forceWire: 'false',
+    portFrom: 20_000,
+    portTo: 29_999,
+    slots: 4,
+    installWallMs: 15 * 60_000,
+    buildWallMs: 15 * 60_000,
+    idleMs: 5 * 60_000,
+    startMs: 90_000,
+    stayMs: 2_000,
+  };
+  const raw: Record<string, unknown> = {};
+  const origins = {} as Record<keyof Config, Origin>;
+  for (const key of Object.keys(names) as (keyof Config)[]) {
+    const fromEnv = env[names[key]];
+    origins[key] = flags[key] !== undefined ? 'flag' : fromEnv ? 'environment' : 'default';
+    raw[key] = flags[key] ?? (fromEnv || defaults[key]);
+  }
+  const parsed = Config.safeParse(raw);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const key = issue.path[0] as keyof Config;
+    const origin = origins[key] === 'environment' ? `the environment (${names[key]})` : `the ${origins[key]}`;
+    throw fail('CONFIG_INVALID', { name: key, met: JSON.stringify(raw[key]), wanted: issue.message, origin });
+  }
+  return { config: Object.freeze({ ...parsed.data, state: resolve(parsed.data.state), cache: resolve(parsed.data.cache) }), origins };
+}

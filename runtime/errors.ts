@@ -1,0 +1,96 @@
+/**
+ * The one table of errors. A code is forever: others match on it, docs/errors.md explains it.
+ *
+ * `message` gives the value met and the one wanted; `fix` gives the next action. `{name}` is filled from the
+ * details given to `fail`. `retry: 'later'` means the same call may succeed without anybody changing anything.
+ */
+export const errors = {
+  // Wrong use: exit code 2.
+  USAGE: { message: '{met}', fix: '{fix}', retry: 'never' },
+  CONFIG_INVALID: { message: 'the setting {name} is {met}, wanted {wanted}', fix: 'change it in {origin}', retry: 'never' },
+  PATH_MISSING: { message: 'there is nothing at {path}, wanted a folder with a repository', fix: 'check the spelling, or give a git URL', retry: 'never' },
+  PATH_NOT_DIRECTORY: { message: '{path} is a {met}, wanted a folder', fix: 'give the folder that holds the repository, or a .zip/.tar.gz archive', retry: 'never' },
+  PATH_UNREADABLE: { message: '{path} cannot be read ({met})', fix: 'make it readable for this user: chmod -R u+rX {path}', retry: 'never' },
+  RUN_UNKNOWN: { message: 'no run is called {run}', fix: 'rr ps --all lists the runs of this state folder', retry: 'never' },
+  SERVICE_UNKNOWN: { message: 'the repository has no service {met}, it has {wanted}', fix: 'choose one with --service NAME', retry: 'never' },
+
+  // The repository, or what it needs.
+  REPOSITORY_EMPTY: { message: '{path} holds no file', fix: 'check that the clone or the download is whole', retry: 'never' },
+  GIT_FAILED: { message: 'git could not fetch {url}: {reason}', fix: '{fix}', retry: 'later' },
+  ARCHIVE_UNSAFE: { message: 'the archive {path} has an entry outside itself: {entry}', fix: 'do not trust this archive; unpack it by hand if you must', retry: 'never' },
+  NOT_RUNNABLE: { message: 'nothing here can be run: {reason}', fix: '{fix}', retry: 'never' },
+  TOOL_MISSING: { message: '{tool} {wanted} is needed ({from}) and this machine has {met}', fix: '{fix}', retry: 'never' },
+  SERVICE_MISSING: { message: 'the application needs {need} ({from}) and none was given', fix: '{fix}', retry: 'never' },
+  COMMAND_FAILED: { message: '`{command}` ended with {met}: {last}', fix: '{fix}', retry: 'never' },
+  COMMAND_LIMIT: { message: '`{command}` was stopped at its {limit} limit ({wanted})', fix: '{fix}', retry: 'never' },
+  PORT_HELD: { message: 'port {port} is held by {holder}, wanted free', fix: 'stop {holder}, then run again', retry: 'never' },
+  NOT_PROVEN: { message: '{met}, wanted {wanted}', fix: '{fix}', retry: 'never' },
+  INTERRUPTED: { message: 'interrupted before the run was proven', fix: 'run again; what was set up is kept', retry: 'later' },
+
+  // The bus and the actors.
+  MESSAGE_INVALID: { message: 'the message does not parse: {reason}', fix: 'compare it with the schema in docs/bus.md', retry: 'never' },
+  NOT_NOW: { message: '{address} does not take {type} in state {state}', fix: 'wait for its next fact, or look at it: rr checkpoints show {address}', retry: 'later' },
+  BUSY: { message: '{address} remembers {met} open commands, the most it keeps', fix: 'send again later', retry: 'later' },
+  NO_ACTOR: { message: 'nobody answers at {address}', fix: 'rr ps shows what is alive', retry: 'later' },
+  ASK_TIMEOUT: { message: '{address} did not end {type} before its deadline', fix: 'rr logs shows what it was doing', retry: 'later' },
+  EFFECT_FAILED: { message: 'the effect {effect} of {address} failed: {reason}', fix: '{fix}', retry: 'later' },
+  DECIDE_THREW: { message: '{address} could not decide on {type}: {reason}', fix: 'report it with the dead letter of that actor', retry: 'never' },
+  QUARANTINED: { message: 'the message {id} ended its process {times} times and is kept aside', fix: 'look at dead-letters.ndjson in the host folder', retry: 'never' },
+  MACHINE_REFUSED: { message: 'the machine {kind} uses {met}', fix: '{fix}', retry: 'never' },
+  HOP_LIMIT: { message: 'the message {id} was forwarded {met} times, at most {wanted}', fix: 'look for two actors that hand it to each other', retry: 'never' },
+  ACTOR_DIED: { message: '{address} died {met} times within {within}: {reason}', fix: '{fix}', retry: 'later' },
+
+  // State on disk.
+  CHECKPOINT_BROKEN: { message: 'the checkpoint {path} does not parse: {reason}', fix: 'restore the newest good version from {history}', retry: 'never' },
+  CHECKPOINT_VERSION: { message: 'the checkpoint of {address} has version {met}, this program knows {wanted}', fix: 'use the version of rr that wrote it, or remove the run', retry: 'never' },
+  STATE_UNWRITABLE: { message: 'the state folder {path} cannot be written ({reason})', fix: 'make it writable, free some space, or choose another: --state DIR', retry: 'later' },
+  HOST_TAKEN: { message: 'host {id} is already alive (pid {pid})', fix: 'use that one, or give this one another name: --host ID', retry: 'never' },
+  KEEPER_LOST: { message: 'the keeper of {run} died; its applications were swept', fix: 'run again', retry: 'later' },
+  KEEPER_UNREACHABLE: { message: 'the keeper of {run} (pid {pid}) does not answer: {reason}', fix: 'end that process, then run again', retry: 'later' },
+
+  // The broker.
+  BROKER_ABSENT: { message: 'no nats-server was found ({looked}) and none could be fetched ({reason})', fix: 'install it (Debian: apt-get install nats-server; macOS: brew install nats-server), or set NATS_URL', retry: 'never' },
+  BROKER_UNREACHABLE: { message: 'no broker answers at {url}: {reason}', fix: 'start it, or unset NATS_URL to get a private one', retry: 'later' },
+  BROKER_FAILED: { message: 'nats-server did not come up: {reason}', fix: 'read {log}', retry: 'later' },
+  RUNTIME_UNREACHABLE: { message: 'no runtime answers on {url}', fix: 'start one: rr up --foreground', retry: 'later' },
+
+  INTERNAL: { message: '{reason}', fix: 'this is our fault: report it with the bundle of the run', retry: 'never' },
+} as const satisfies Record<string, { message: string; fix: string; retry: 'never' | 'later' }>;
+
+export type ErrorCode = keyof typeof errors;
+/** An error as it crosses the bus and rests in checkpoints: a plain record. */
+export interface ErrorRecord {
+  code: ErrorCode;
+  message: string;
+  fix: string;
+}
+
+export class RunnerError extends Error {
+  readonly code: ErrorCode;
+  readonly fix: string;
+  readonly retry: 'never' | 'later';
+  constructor(code: ErrorCode, details: Record<string, unknown> = {}, cause?: unknown) {
+    const row = errors[code];
+    super(fill(row.message, details), cause === undefined ? undefined : { cause });
+    this.name = 'RunnerError';
+    this.code = code;
+    this.fix = fill(row.fix, details);
+    this.retry = row.retry;
+  }
+  toRecord(): ErrorRecord {
+    return { code: this.code, message: this.message, fix: this.fix };
+  }
+}
+
+const fill = (text: string, details: Record<string, unknown>): string =>
+  text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in details ? String(details[name]) : whole));
+
+/** Makes the error of a code; `details` fill the table's `{names}`. */
+export const fail = (code: ErrorCode, details: Record<string, unknown> = {}, cause?: unknown): RunnerError =>
+  new RunnerError(code, details, cause);
+
+/** Any thrown value as a record; what is not ours becomes INTERNAL with its own text. */
+export const toRecord = (error: unknown): ErrorRecord =>
+  error instanceof RunnerError
+    ? error.toRecord()
+    : fail('INTERNAL', { reason: error instanceof Error ? error.message : String(error) }).toRecord();
