@@ -1,0 +1,245 @@
+/**
+ * The actors of one host: started, watched, restarted, stopped.
+ *
+ * An actor that dies (its checkpoint cannot be saved, a turn hangs) is started again from its checkpoint after a
+ * jittered back-off, at most 5 times in 60 s; then its death is told to its parent, for whom it is a message like any
+ * other. The admin is the root: its death ends the host.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { ActorDefinition, Message, Spawn } from './actor.js';
+import type { Bus } from './bus.js';
+import type { Chance, Clock } from './clock.js';
+import type { Config } from './config.js';
+import { type ErrorRecord, fail, toRecord } from './errors.js';
+import type { Log } from './log.js';
+import type { CheckpointStore, Ledger } from './store.js';
+import { addressOf, placeOf } from './subjects.js';
+import { type Cell, openCell } from './turn.js';
+
+export interface System {
+  /** Starts or resumes an actor. A second start of a living one does nothing. */
+  start(spawn: Spawn, parent: string | null): Promise<void>;
+  stop(address: string): Promise<void>;
+  /** Hands an actor a private event of the runtime, e.g. `booted`. */
+  post(address: string, event: Message): void;
+  /** What lives here. */
+  living(): { address: string; kind: string; version: number; turn: number; state: unknown; owed: number; parent: string | null; restarts: number }[];
+  cell(address: string): Cell | null;
+  close(): Promise<void>;
+}
+
+const RESTARTS = 5;
+const WITHIN_MS = 60_000;
+const FIRST_PAUSE_MS = 100;
+/** A turn that takes longer hangs: its store does not answer. */
+const HUNG_MS = 30_000;
+const BEAT_MS = 2_000;
+const DEATHS = 3;
+
+export interface SystemOptions {
+  definitions: Readonly<Record<string, ActorDefinition>>;
+  bus: Bus;
+  store: CheckpointStore;
+  ledger: Ledger;
+  clock: Clock;
+  chance: Chance;
+  log: Log;
+  config: Config;
+  /** `hosts/<id>`: what belongs to this host alone. */
+  hostDir: string;
+  /** Folder of a run; of the state for `sys`. */
+  bundleOf(run: string): string;
+  /** The root died. */
+  fallen(error: unknown): void;
+}
+
+interface Kept {
+  cell: Cell | null;
+  spawn: Spawn;
+  parent: string | null;
+  deaths: number[];
+  callOff: () => void;
+}
+
+export function openSystem(options: SystemOptions): System {
+  const { definitions, bus, store, ledger, clock, chance, log, config, hostDir, bundleOf, fallen } = options;
+  const kept = new Map<string, Kept>();
+  const poison = openPoison(hostDir);
+  let closed = false;
+
+  const open = async (address: string, entry: Kept): Promise<void> => {
+    const { spawn } = entry;
+    const def = definitions[spawn.kind];
+    if (!def) throw fail('NO_ACTOR', { address });
+    const place = placeOf(address);
+    entry.cell = await openCell(
+      def,
+      place,
+      {
+        bus,
+        store,
+        ledger,
+        clock,
+        config,
+        log: log.child({ run: place.run, kind: place.kind, id: place.id }),
+        bundle: bundleOf(place.run),
+        spawn: start,
+        stop,
+        taking: (at, id) => poison.taking(at, id),
+        taken: (at, id) => poison.taken(at, id),
+        deadLetter: (at, message, error) => poison.deadLetter(at, message, error),
+        died: (error) => restart(address, entry, error),
+      },
+      spawn.input,
+    );
+  };
+
+  const restart = (address: string, entry: Kept, error: unknown): void => {
+    entry.cell = null;
+    if (closed || kept.get(address) !== entry) return;
+    const now = clock.now();
+    entry.deaths = [...entry.deaths.filter((at) => at > now - WITHIN_MS), now];
+    if (entry.deaths.length > RESTARTS) return escalate(address, entry, error);
+    const pauseMs = FIRST_PAUSE_MS * 2 ** (entry.deaths.length - 1) * (0.5 + chance());
+    log.warn({ address, pauseMs, error: toRecord(error) }, 'restarting');
+    entry.callOff = clock.after(pauseMs, () => {
+      open(address, entry).catch((again: unknown) => restart(address, entry, again));
+    });
+  };
+  const escalate = (address: string, entry: Kept, error: unknown): void => {
+    kept.delete(address);
+    const record = toRecord(error);
+    const death = fail('ACTOR_DIED', { address, met: entry.deaths.length, within: `${WITHIN_MS / 1000} s`, reason: record.message, fix: record.fix });
+    log.error({ error: death.toRecord() }, 'given up');
+    const parent = entry.parent && kept.get(entry.parent);
+    if (!parent) return fallen(death);
+    parent.cell?.post({ type: 'childDied', address, error: death.toRecord() } as Message);
+  };
+
+  async function start(spawn: Spawn, parent: string | null): Promise<void> {
+    const address = addressOf(spawn);
+    if (kept.has(address)) return;
+    const entry: Kept = { cell: null, spawn, parent, deaths: [], callOff: () => undefined };
+    kept.set(address, entry);
+    try {
+      await open(address, entry);
+    } catch (error) {
+      kept.delete(address);
+      throw error;
+    }
+  }
+  async function stop(address: string): Promise<void> {
+    const entry = kept.get(address);
+    if (!entry) return;
+    kept.delete(address);
+    entry.callOff();
+    await entry.cell?.stop();
+  }
+
+  /** The host's pulse, and the watch over turns that hang. */
+  const callOffBeat = (function beat(): () => void {
+    let callOff = (): void => undefined;
+    const tick = (): void => {
+      const now = clock.now();
+      for (const [address, entry] of kept) {
+        const since = entry.cell?.busySince() ?? null;
+        if (since === null || now - since < HUNG_MS) continue;
+        const hung = entry.cell!;
+        void hung.stop();
+        restart(address, entry, fail('STATE_UNWRITABLE', { path: config.state, reason: `a turn of ${address} has taken ${now - since} ms` }));
+      }
+      bus.wire.publish(`rr.sys.host.${config.host}.out.beat`, JSON.stringify({ host: config.host, at: now, actors: kept.size, pid: process.pid }));
+      callOff = clock.after(BEAT_MS, tick);
+    };
+    callOff = clock.after(BEAT_MS, tick);
+    return () => callOff();
+  })();
+
+  return {
+    start,
+    stop,
+    post: (address, event) => kept.get(address)?.cell?.post(event),
+    cell: (address) => kept.get(address)?.cell ?? null,
+    living: () =>
+      [...kept].map(([address, { cell, parent, deaths }]) => {
+        const state = cell?.state();
+        return {
+          address,
+          kind: placeOf(address).kind,
+          version: state?.version ?? 0,
+          turn: state?.turn ?? 0,
+          state: state?.state.value ?? 'restarting',
+          owed: state?.owed.length ?? 0,
+          parent,
+          restarts: deaths.length,
+        };
+      }),
+    async close() {
+      closed = true;
+      callOffBeat();
+      await Promise.all([...kept.keys()].map(stop));
+      await ledger.close();
+    },
+  };
+}
+
+/**
+ * Which message was being taken when the process died. Appended before the turn, without fsync: it has to outlive the
+ * process, not the machine. After three deaths on one message it is refused and kept in dead-letters.ndjson.
+ */
+function openPoison(dir: string): {
+  taking(address: string, id: string): boolean;
+  taken(address: string, id: string): void;
+  deadLetter(address: string, message: unknown, error: ErrorRecord): void;
+} {
+  const file = join(dir, 'taking.log');
+  const deadLetters = join(dir, 'dead-letters.ndjson');
+  mkdirSync(dirname(file), { recursive: true });
+  const deaths = new Map<string, number>();
+  const dangling = new Set<string>();
+  let lines = 0;
+  for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
+    const [mark, rest] = [line[0], line.slice(1)];
+    if (mark === '+') dangling.add(rest);
+    if (mark === '-') {
+      dangling.delete(rest);
+      deaths.delete(rest);
+    }
+    if (mark === 'x') {
+      const [count, key] = [Number(rest.slice(0, rest.indexOf(' '))), rest.slice(rest.indexOf(' ') + 1)];
+      deaths.set(key, count);
+    }
+  }
+  for (const key of dangling) deaths.set(key, (deaths.get(key) ?? 0) + 1);
+  const compact = (): void => {
+    writeFileSync(file, [...deaths].map(([key, count]) => `x${count} ${key}\n`).join(''));
+    lines = 0;
+  };
+  compact();
+  const append = (text: string): void => {
+    lines += 1;
+    appendFileSync(file, `${text}\n`);
+  };
+  const deadLetter = (address: string, message: unknown, error: ErrorRecord): void =>
+    appendFileSync(deadLetters, `${JSON.stringify({ at: new Date().toISOString(), address, message, error })}\n`);
+  return {
+    deadLetter,
+    taking(address, id) {
+      const key = `${address} ${id}`;
+      const died = deaths.get(key) ?? 0;
+      if (died >= DEATHS) {
+        deadLetter(address, { id }, fail('QUARANTINED', { id, times: died }).toRecord());
+        return false;
+      }
+      append(`+${key}`);
+      return true;
+    },
+    taken(address, id) {
+      const key = `${address} ${id}`;
+      append(`-${key}`);
+      deaths.delete(key);
+      if (lines > 10_000) compact();
+    },
+  };
+}
