@@ -58,7 +58,9 @@ export const builtIn = ['emit', 'ask', 'spawn', 'stop'] as const;
 export interface Ask {
   to: string;
   command: Message;
-  deadlineAt: number;
+  /** Epoch ms; or `withinMs` from the turn that asks, which the runtime makes a `deadlineAt` in the checkpoint. */
+  deadlineAt?: number;
+  withinMs?: number;
   tag: string;
 }
 export interface Spawn {
@@ -70,9 +72,12 @@ export interface Spawn {
 export interface Stop {
   address: string;
 }
-export type Answered = { type: 'answered'; tag: string; fact: Message | null; error: ErrorRecord | null };
-export type Spawned = { type: 'spawned'; address: string; error: ErrorRecord | null };
-export type Stopped = { type: 'stopped'; address: string };
+/** What the runtime reports bears the time, since a machine has no clock: `at` is epoch ms. */
+export type Answered = { type: 'answered'; tag: string; fact: Message | null; error: ErrorRecord | null; at: number };
+export type Spawned = { type: 'spawned'; address: string; error: ErrorRecord | null; at: number };
+export type Stopped = { type: 'stopped'; address: string; at: number };
+/** An actor started by this one died too often to be restarted. */
+export type ChildDied = { type: 'childDied'; address: string; error: ErrorRecord; at: number };
 /** Sent by the runtime when `context.dueAt` (epoch ms) has come. */
 export type Due = { type: 'due'; at: number };
 /** What an effect that threw unforeseen reports, where the machine takes it; else the runtime ends the command with it. */

@@ -47,6 +47,8 @@ export const errors = {
   HOST_TAKEN: { message: 'host {id} is already alive (pid {pid})', fix: 'use that one, or give this one another name: --host ID', retry: 'never' },
   KEEPER_LOST: { message: 'the keeper of {run} died; its applications were swept', fix: 'run again', retry: 'later' },
   KEEPER_UNREACHABLE: { message: 'the keeper of {run} (pid {pid}) does not answer: {reason}', fix: 'end that process, then run again', retry: 'later' },
+  KEEPER_REFUSED: { message: 'the keeper of {run} refused: {reason}', fix: 'look at keeper.log in the folder of the run', retry: 'never' },
+  COMMAND_UNKNOWN: { message: 'the keeper of {run}: {reason}', fix: 'start it first; rr logs shows what the run did', retry: 'never' },
 
   // The broker.
   BROKER_ABSENT: { message: 'no nats-server was found ({looked}) and none could be fetched ({reason})', fix: 'install it (Debian: apt-get install nats-server; macOS: brew install nats-server), or set NATS_URL', retry: 'never' },

@@ -114,7 +114,7 @@ export function openSystem(options: SystemOptions): System {
     log.error({ error: death.toRecord() }, 'given up');
     const parent = entry.parent && kept.get(entry.parent);
     if (!parent) return fallen(death);
-    parent.cell?.post({ type: 'childDied', address, error: death.toRecord() } as Message);
+    parent.cell?.post({ type: 'childDied', address, error: death.toRecord(), at: clock.now() } as Message);
   };
 
   async function start(spawn: Spawn, parent: string | null): Promise<void> {

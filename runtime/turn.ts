@@ -186,6 +186,7 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
     const ended: string[] = [];
     for (const e of effects) {
       owed.set(e.id, e);
+      if (e.type === 'ask') e.params = dated(e.params as Ask, clock.now());
       if (e.type !== 'emit') continue;
       const fact = parse(def.emits, e.params);
       e.params = fact;
@@ -315,11 +316,11 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
     const work: Promise<Message> =
       e.type === 'spawn'
         ? around.spawn(e.params as Spawn, address).then(
-            () => spawned(e.params as Spawn, null),
-            (error: unknown) => spawned(e.params as Spawn, toRecord(error)),
+            () => spawned(e.params as Spawn, null, clock.now()),
+            (error: unknown) => spawned(e.params as Spawn, toRecord(error), clock.now()),
           )
         : e.type === 'stop'
-          ? around.stop((e.params as Stop).address).then(() => ({ type: 'stopped', address: (e.params as Stop).address }) as Message)
+          ? around.stop((e.params as Stop).address).then(() => ({ type: 'stopped', address: (e.params as Stop).address, at: clock.now() }) as Message)
           : (async () => (def.effects[e.type] as Perform<unknown>)(e.params, contextOf(e)))();
     work.then(report, (error: unknown) => {
       const record =
@@ -354,13 +355,13 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
   };
   const ask = (e: Effect, report: (event: Message) => void): void => {
     const { to, command, deadlineAt, tag } = e.params as Ask;
-    const envelope = envelop(command, { run: placeOf(to).run, from: address, id: e.id, causation: e.causation, deadline: deadlineAt });
+    const envelope = envelop(command, { run: placeOf(to).run, from: address, id: e.id, causation: e.causation, deadline: deadlineAt ?? null });
     asking.set(
       e.id,
       persist({ send: bus.send, clock }, to, envelope, (answer) => {
         asking.delete(e.id);
         const ended = 'fact' in answer && answer.fact.type === failed ? { error: (answer.fact as Message & { error: ErrorRecord }).error } : answer;
-        report({ type: 'answered', tag, fact: 'fact' in ended ? ended.fact : null, error: 'error' in ended ? ended.error : null } as Answered);
+        report({ type: 'answered', tag, fact: 'fact' in ended ? ended.fact : null, error: 'error' in ended ? ended.error : null, at: clock.now() } as Answered);
       }),
     );
   };
@@ -405,7 +406,10 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
 }
 
 const contextDue = (snapshot: AnyMachineSnapshot): number | null => (snapshot.context as { dueAt?: number | null }).dueAt ?? null;
-const spawned = ({ run, kind, id }: Spawn, error: ErrorRecord | null): Message => ({ type: 'spawned', address: addressOf({ run, kind, id }), error }) as Message;
+const spawned = ({ run, kind, id }: Spawn, error: ErrorRecord | null, at: number): Message =>
+  ({ type: 'spawned', address: addressOf({ run, kind, id }), error, at }) as Message;
+/** An ask's deadline as a time, so that a restart does not move it. */
+const dated = ({ withinMs, ...ask }: Ask, now: number): Ask => (withinMs === undefined ? ask : { ...ask, deadlineAt: now + withinMs });
 /** Decisions, fixes and approvals are audited beside the commands. */
 const isAudited = ({ type, payload }: Line): boolean => 'decision' in payload || /^(fixer|approval)\./.test(type);
 

@@ -3,7 +3,17 @@ import { z } from 'zod';
 
 /** Where a claim comes from: `file:line` (POSIX path from the repository's root), or `file` where no line says it. */
 export const From = z.string();
-export const Kind = z.enum(['web-service', 'static-site', 'worker', 'cli', 'library', 'job', 'notebook', 'compose', 'unknown']);
+export const Kind = z.enum([
+  'web-service',
+  'static-site',
+  'worker',
+  'cli',
+  'library',
+  'job',
+  'notebook',
+  'compose',
+  'unknown',
+]);
 export const Evidence = z.strictObject({ claim: z.string(), file: z.string(), line: z.int().positive().nullable() });
 
 export const Version = z.strictObject({ want: z.string(), from: From });
@@ -66,9 +76,21 @@ export const Plan = z.strictObject({
  */
 const said = { path: z.string(), from: From, weight: z.number().min(0).max(1) };
 export const Hint = z.discriminatedUnion('about', [
-  z.strictObject({ about: z.literal('command'), role: z.enum(['install', 'build', 'start', 'worker', 'release', 'test']), command: z.string(), ...said }),
+  z.strictObject({
+    about: z.literal('command'),
+    role: z.enum(['install', 'build', 'start', 'worker', 'release', 'test']),
+    command: z.string(),
+    ...said,
+  }),
   z.strictObject({ about: z.literal('port'), number: z.int().min(1).max(65535), ...said }),
-  z.strictObject({ about: z.literal('env'), name: z.string(), required: z.boolean(), secret: z.boolean(), default: z.string().nullable(), ...said }),
+  z.strictObject({
+    about: z.literal('env'),
+    name: z.string(),
+    required: z.boolean(),
+    secret: z.boolean(),
+    default: z.string().nullable(),
+    ...said,
+  }),
   z.strictObject({ about: z.literal('version'), tool: z.string(), want: z.string(), ...said }),
   z.strictObject({ about: z.literal('need'), service: z.string(), ...said }),
   z.strictObject({ about: z.literal('health'), route: z.string(), ...said }),

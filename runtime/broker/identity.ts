@@ -14,7 +14,9 @@ export interface Identity {
 
 /** The present boot; constant until the machine restarts. */
 export const bootId = (): string =>
-  process.platform === 'linux' ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : ask('sysctl', ['-n', 'kern.boottime']);
+  process.platform === 'linux'
+    ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    : ask('sysctl', ['-n', 'kern.boottime']);
 
 /** The process that has this number now; null when there is none, or only its unburied remains. */
 export function identify(pid: number): Identity | null {

@@ -17,7 +17,16 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Identity, identify } from './identity.js';
 import { type Lock, takeLock } from './lock.js';
-import { type Credentials, ensureCredentials, names, readServer, type ServerRecord, wantedAt, writeWhole } from './record.js';
+import {
+  type Credentials,
+  ensureCredentials,
+  names,
+  readCredentials,
+  readServer,
+  type ServerRecord,
+  wantedAt,
+  writeWhole,
+} from './record.js';
 import { endOrphans, endServer, type Server, startServer } from './server.js';
 
 export interface Keeping {
@@ -59,10 +68,10 @@ export async function keep(keeping: Keeping): Promise<boolean> {
       if (record !== null) {
         writeWhole(offer, JSON.stringify(record));
         say(`nats-server ${server.pid} listens on ${record.url}`);
-        const why = await watch(server, record, keeping, lock);
+        const why = await watch(server, record, keeping, lock, credentials);
         if (why !== 'died') {
           say(`stopping: ${why}`);
-          await endServer(server);
+          await endServer(server, lock.holds() ? 'SIGTERM' : 'SIGKILL');
           return true;
         }
       }
@@ -105,7 +114,11 @@ async function startFirst({ folder, program, say }: Keeping, port: number, crede
   }
 }
 
-async function startAgain({ folder, program, say, signal }: Keeping, port: number, credentials: Credentials): Promise<Server> {
+async function startAgain(
+  { folder, program, say, signal }: Keeping,
+  port: number,
+  credentials: Credentials,
+): Promise<Server> {
   for (let failed = 1; ; failed++) {
     try {
       return await startServer(folder, program, port, credentials);
@@ -118,7 +131,13 @@ async function startAgain({ folder, program, say, signal }: Keeping, port: numbe
 }
 
 /** Looks after a running server until it died or should stop; says which. */
-async function watch(server: Server, record: ServerRecord, keeping: Keeping, lock: Lock): Promise<string> {
+async function watch(
+  server: Server,
+  record: ServerRecord,
+  keeping: Keeping,
+  lock: Lock,
+  credentials: Credentials,
+): Promise<string> {
   const { folder, idleMs, signal } = keeping;
   const offer = join(folder, names.server);
   const now = (): number => performance.now(); // does not jump when the clock is set
@@ -147,10 +166,9 @@ async function watch(server: Server, record: ServerRecord, keeping: Keeping, loc
     if (signal.aborted) return 'asked to';
     if (!lock.holds()) return 'the folder is no longer ours';
     await look();
-    boundLog(join(folder, names.serverLog));
+    for (const log of [names.serverLog, names.keeperLog]) boundLog(join(folder, log));
     if (now() < stopAt) {
-      const found = readServer(folder);
-      if (JSON.stringify(found) !== JSON.stringify(record)) writeWhole(offer, JSON.stringify(record));
+      repair(folder, record, credentials);
       continue;
     }
     rmSync(offer, { force: true });
@@ -158,6 +176,16 @@ async function watch(server: Server, record: ServerRecord, keeping: Keeping, loc
     if (now() >= stopAt) return 'nobody is connected';
     writeWhole(offer, JSON.stringify(record));
   }
+}
+
+/** Writes again what somebody spoiled or removed: without these files nobody could join. */
+function repair(folder: string, record: ServerRecord, credentials: Credentials): void {
+  const files = [
+    [names.server, record, readServer(folder)],
+    [names.credentials, credentials, readCredentials(folder)],
+  ] as const;
+  for (const [name, meant, met] of files)
+    if (JSON.stringify(met) !== JSON.stringify(meant)) writeWhole(join(folder, name), JSON.stringify(meant));
 }
 
 function describe(server: Server, { version, from }: Keeping, me: Identity): ServerRecord | null {
@@ -201,7 +229,7 @@ function parseVarz(text: string): { open: number; total: number } | null {
   }
 }
 
-/** Keeps one older part of the log. The server appends, so cutting the file under it is safe. */
+/** Keeps one older part of a log. Its writer appends, so cutting the file under it is safe. */
 function boundLog(path: string): void {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= LOG_LIMIT_BYTES) return;
   copyFileSync(path, `${path}.1`);

@@ -61,7 +61,10 @@ export function readCredentials(folder: string): Credentials | null {
 /** The folder's credentials, made on first use. */
 export function ensureCredentials(folder: string): Credentials {
   const known = readCredentials(folder);
-  const credentials = known ?? { user: `rr-${randomBytes(4).toString('hex')}`, pass: randomBytes(24).toString('base64url') };
+  const credentials = known ?? {
+    user: `rr-${randomBytes(4).toString('hex')}`,
+    pass: randomBytes(24).toString('base64url'),
+  };
   if (known === null) writeWhole(join(folder, names.credentials), JSON.stringify(credentials));
   return credentials;
 }

@@ -4,7 +4,7 @@
  * Node built-ins only: the keeper uses this.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandLine, identify, isAlive } from './identity.js';
@@ -29,18 +29,27 @@ export interface Server {
  * @param port the one to listen on; 0 lets it choose.
  * @throws Error with the end of its log when it ends first, or does not listen in 50 s.
  */
-export async function startServer(folder: string, program: string, port: number, credentials: Credentials): Promise<Server> {
+export async function startServer(
+  folder: string,
+  program: string,
+  port: number,
+  credentials: Credentials,
+): Promise<Server> {
   const config = join(folder, names.config);
   writeFileSync(config, configText(folder, port, credentials), { mode: 0o600 });
   const logPath = join(folder, names.serverLog);
   const log = openSync(logPath, 'a', 0o600);
-  const logFrom = readFileSync(logPath).length;
+  const logFrom = fstatSync(log).size;
   const child = spawn(program, ['-c', config], { cwd: folder, stdio: ['ignore', log, log] });
   closeSync(log);
   let state: string | null = null;
   const ended = new Promise<void>((resolve) => {
-    child.once('error', (error) => resolve(void (state ??= error.message)));
-    child.once('exit', (code, signal) => resolve(void (state ??= `it ended with ${signal ?? `exit code ${code}`}`)));
+    const end = (how: string): void => {
+      state ??= how;
+      resolve();
+    };
+    child.once('error', (error) => end(error.message));
+    child.once('exit', (code, signal) => end(`it ended with ${signal ?? `exit code ${code}`}`));
   });
   const deadline = Date.now() + READY_MS;
   for (;;) {
@@ -55,9 +64,9 @@ export async function startServer(folder: string, program: string, port: number,
   }
 }
 
-/** Asks the server to end, then makes it. */
-export async function endServer({ child, ended }: Server): Promise<void> {
-  child.kill('SIGTERM');
+/** Asks the server to end, then makes it. SIGKILL from the first where its folder is gone: it would write it anew. */
+export async function endServer({ child, ended }: Server, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+  child.kill(signal);
   const killer = setTimeout(() => child.kill('SIGKILL'), END_MS);
   await ended;
   clearTimeout(killer);

@@ -1,0 +1,43 @@
+/** What the admin hears and says. The admin decides who is alive. */
+import { z } from 'zod';
+
+const Actor = z.strictObject({ run: z.string(), kind: z.string(), id: z.string(), input: z.unknown().optional() });
+const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
+/** Orders actors; `batch` names the order, e.g. the run. */
+export const Spawn = z.strictObject({ type: z.literal('admin.spawn'), batch: z.string(), actors: z.array(Actor) });
+/** Ends all actors of a run. */
+export const Dismiss = z.strictObject({ type: z.literal('admin.dismiss'), run: z.string() });
+/** How a run went, from the orchestrator. */
+export const Report = z.strictObject({
+  type: z.literal('admin.report'),
+  run: z.string(),
+  outcome: z.string(),
+  error: failure.nullable(),
+});
+/** A host gave an actor up. */
+export const Died = z.strictObject({ type: z.literal('admin.died'), address: z.string(), error: failure });
+
+export const Spawned = z.strictObject({
+  type: z.literal('admin.spawned'),
+  batch: z.string(),
+  addresses: z.array(z.string()),
+  failed: z.array(z.strictObject({ address: z.string(), error: failure })),
+});
+export const Dismissed = z.strictObject({ type: z.literal('admin.dismissed'), run: z.string(), addresses: z.array(z.string()) });
+export const Noted = z.strictObject({ type: z.literal('admin.noted'), run: z.string() });
+export const Decision = z.strictObject({
+  question: z.string(),
+  facts: z.record(z.string(), z.unknown()),
+  option: z.string(),
+  reason: z.string(),
+  confidence: z.number(),
+  by: z.enum(['rule', 'model']),
+});
+export const Decided = z.strictObject({ type: z.literal('admin.decided'), address: z.string(), decision: Decision });
+
+export const Command = z.discriminatedUnion('type', [Spawn, Dismiss, Report, Died]);
+export const Fact = z.union([Spawned, Dismissed, Noted, Decided]);
+export const Ends = ['admin.spawned', 'admin.dismissed', 'admin.noted', 'admin.decided'] as const;
+export type Command = z.infer<typeof Command>;
+export type Fact = z.infer<typeof Fact>;
+export type Decision = z.infer<typeof Decision>;

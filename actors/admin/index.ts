@@ -1,0 +1,135 @@
+/**
+ * Admin: the root. It keeps the registry of who should be alive (its checkpoint is written whenever an actor is made),
+ * has hosts start them, starts them all again when the runtime comes up on its state, hears of every death and of every
+ * run's outcome, and decides what to do about an actor that keeps dying.
+ */
+import { assign, setup } from 'xstate';
+import { type Answered, type Ask, defineActor, effect } from '../../runtime/actor.js';
+import { addressOf } from '../../runtime/subjects.js';
+import { Command, type Command as Commands, type Decision, Ends, Fact } from './contract.js';
+
+/** The actors that every system has, in the order they start. */
+export const founders = [
+  { run: 'sys', kind: 'orchestrator-manager', id: 'main' },
+  { run: 'sys', kind: 'port-manager', id: 'main' },
+  { run: 'sys', kind: 'service-manager', id: 'main' },
+  { run: 'sys', kind: 'orchestrator', id: 'main' },
+];
+
+type Booted = { type: 'booted'; host: string; at: number };
+type Actor = { run: string; kind: string; id: string; input?: unknown };
+interface Registered extends Actor {
+  host: string;
+  /** Times it was given up by its host. */
+  deaths: number;
+}
+interface Context {
+  /** The host of this runtime; system actors and runs live there. */
+  host: string | null;
+  registry: Record<string, Registered>;
+  /** Outcomes of runs, newest last. */
+  outcomes: { run: string; outcome: string; error: { code: string; message: string; fix: string } | null }[];
+  decisions: (Decision & { address: string })[];
+}
+const KEPT = 200;
+const DEATHS = 2;
+
+const spawnOn = (host: string, batch: string, actors: Actor[], tag: string): Ask => ({
+  to: `sys/host/${host}`,
+  command: { type: 'host.spawn', batch, actors: actors.map(({ run, kind, id, input }) => ({ run, kind, id, ...(input === undefined ? {} : { input }) })) } as never,
+  withinMs: 60_000,
+  tag,
+});
+const stopOn = (host: string, addresses: string[]): Ask => ({ to: `sys/host/${host}`, command: { type: 'host.stop', addresses } as never, withinMs: 60_000, tag: 'stop' });
+const register = (registry: Record<string, Registered>, host: string, actors: Actor[]): Record<string, Registered> => ({
+  ...registry,
+  ...Object.fromEntries(actors.map((a) => [addressOf(a), { ...a, host, deaths: registry[addressOf(a)]?.deaths ?? 0 }])),
+});
+const ofRun = (registry: Record<string, Registered>, run: string): string[] => Object.keys(registry).filter((address) => address.startsWith(`${run}/`));
+
+/** What becomes of an actor its host gave up: once more from its checkpoint, then a person is asked. */
+export const decideOnDeath = (address: string, deaths: number, error: { code: string; message: string }): Decision => ({
+  question: `what becomes of ${address}?`,
+  facts: { address, deaths, error: error.message },
+  option: deaths < DEATHS ? 'restart' : 'ask-person',
+  reason: deaths < DEATHS ? 'its checkpoint is whole; the cause may have passed' : `it was given up ${deaths} times`,
+  confidence: deaths < DEATHS ? 0.6 : 0.9,
+  by: 'rule',
+});
+
+const machine = setup({
+  types: { context: {} as Context, events: {} as Commands | Booted | Answered },
+  actions: { emit: effect<Fact>(), ask: effect<Ask>() },
+}).createMachine({
+  id: 'admin',
+  context: { host: null, registry: {}, outcomes: [], decisions: [] },
+  initial: 'up',
+  states: {
+    up: {
+      on: {
+        booted: {
+          actions: [
+            assign(({ context, event }) => ({ host: event.host, registry: register(register({}, event.host, founders), event.host, Object.values(context.registry)) })),
+            { type: 'ask', params: ({ context }) => spawnOn(context.host!, 'boot', Object.values(context.registry), 'boot') },
+          ],
+        },
+        'admin.spawn': {
+          actions: [
+            assign(({ context, event }) => ({ registry: register(context.registry, context.host!, event.actors) })),
+            { type: 'ask', params: ({ context, event }) => spawnOn(context.host!, event.batch, event.actors, `spawn ${event.batch}`) },
+          ],
+        },
+        answered: {
+          actions: {
+            type: 'emit',
+            params: ({ event }) => {
+              const [what, batch] = event.tag.split(' ');
+              if (what !== 'spawn') return [];
+              const fact = event.fact as { addresses?: string[]; failed?: [] } | null;
+              const failed = event.error ? [{ address: batch!, error: event.error }] : (fact?.failed ?? []);
+              return { type: 'admin.spawned', batch: batch!, addresses: fact?.addresses ?? [], failed } as Fact;
+            },
+          },
+        },
+        'admin.dismiss': {
+          actions: [
+            { type: 'ask', params: ({ context, event }) => stopOn(context.host!, ofRun(context.registry, event.run)) },
+            { type: 'emit', params: ({ context, event }) => ({ type: 'admin.dismissed', run: event.run, addresses: ofRun(context.registry, event.run) }) as Fact },
+            assign(({ context, event }) => ({
+              registry: Object.fromEntries(Object.entries(context.registry).filter(([address]) => !address.startsWith(`${event.run}/`))),
+            })),
+          ],
+        },
+        'admin.report': {
+          actions: [
+            assign(({ context, event: { run, outcome, error } }) => ({ outcomes: [...context.outcomes, { run, outcome, error }].slice(-KEPT) })),
+            { type: 'emit', params: ({ event }) => ({ type: 'admin.noted', run: event.run }) as Fact },
+          ],
+        },
+        'admin.died': {
+          actions: [
+            assign(({ context, event: { address, error } }) => {
+              const known = context.registry[address];
+              const decision = decideOnDeath(address, known?.deaths ?? 0, error);
+              return {
+                registry: known ? { ...context.registry, [address]: { ...known, deaths: known.deaths + 1 } } : context.registry,
+                decisions: [...context.decisions, { ...decision, address }].slice(-KEPT),
+              };
+            }),
+            { type: 'emit', params: ({ context, event }) => ({ type: 'admin.decided', address: event.address, decision: withoutAddress(context.decisions.at(-1)!) }) as Fact },
+            {
+              type: 'ask',
+              params: ({ context, event }) => {
+                const known = context.registry[event.address];
+                return known && context.decisions.at(-1)!.option === 'restart' ? spawnOn(known.host, 'restart', [known], 'restart') : [];
+              },
+            },
+          ],
+        },
+      },
+    },
+  },
+});
+const withoutAddress = ({ address: _, ...decision }: Decision & { address: string }): Decision => decision;
+
+export const admin = defineActor({ kind: 'admin', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: {} });

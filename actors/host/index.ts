@@ -1,0 +1,77 @@
+/**
+ * Host: the actor of one process that keeps others alive. It starts and stops what the admin orders and tells the
+ * admin when one of them died too often to be restarted. It decides nothing else.
+ */
+import { assign, setup } from 'xstate';
+import { type Ask, type ChildDied, defineActor, effect, type Spawned as SpawnEnded, type Stop, type Stopped } from '../../runtime/actor.js';
+import { addressOf, main } from '../../runtime/subjects.js';
+import { Command, type Command as Commands, Ends, Fact, type Spawn } from './contract.js';
+
+interface Batch {
+  batch: string;
+  addresses: string[];
+  waiting: string[];
+  failed: { address: string; error: { code: string; message: string; fix: string } }[];
+}
+interface Context {
+  batches: Batch[];
+}
+
+const after = (batches: Batch[], { address, error }: SpawnEnded): Batch[] =>
+  batches.map((b) =>
+    b.waiting.includes(address)
+      ? { ...b, waiting: b.waiting.filter((other) => other !== address), failed: error ? [...b.failed, { address, error }] : b.failed }
+      : b,
+  );
+const whole = (batches: Batch[]): Batch[] => batches.filter(({ waiting }) => waiting.length === 0);
+const told = ({ batch, addresses, failed }: Batch): Fact => ({ type: 'host.spawned', batch, addresses, failed });
+
+const machine = setup({
+  types: { context: {} as Context, events: {} as Commands | SpawnEnded | Stopped | ChildDied },
+  actions: { spawn: effect<Spawn>(), stop: effect<Stop>(), emit: effect<Fact>(), ask: effect<Ask>() },
+}).createMachine({
+  id: 'host',
+  context: { batches: [] },
+  initial: 'up',
+  states: {
+    up: {
+      on: {
+        'host.spawn': [
+          {
+            guard: ({ event }) => event.actors.length === 0,
+            actions: { type: 'emit', params: ({ event }) => told({ batch: event.batch, addresses: [], waiting: [], failed: [] }) },
+          },
+          {
+            actions: [
+              assign(({ context, event }) => {
+                const addresses = event.actors.map(addressOf);
+                return { batches: [...context.batches, { batch: event.batch, addresses, waiting: addresses, failed: [] }] };
+              }),
+              { type: 'spawn', params: ({ event }) => event.actors },
+            ],
+          },
+        ],
+        spawned: {
+          actions: [
+            { type: 'emit', params: ({ context, event }) => whole(after(context.batches, event)).map(told) },
+            assign(({ context, event }) => ({ batches: after(context.batches, event).filter(({ waiting }) => waiting.length > 0) })),
+          ],
+        },
+        'host.stop': {
+          actions: [
+            { type: 'stop', params: ({ event }) => event.addresses.map((address) => ({ address })) },
+            { type: 'emit', params: ({ event }) => ({ type: 'host.stopping', addresses: event.addresses }) as Fact },
+          ],
+        },
+        childDied: {
+          actions: {
+            type: 'ask',
+            params: ({ event: { address, error } }) => ({ to: main('admin'), command: { type: 'admin.died', address, error } as never, withinMs: 60_000, tag: address }),
+          },
+        },
+      },
+    },
+  },
+});
+
+export const host = defineActor({ kind: 'host', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: {} });

@@ -1,0 +1,184 @@
+/** Compose files: which servers the application needs, and how its own services are started, fed and checked. */
+import { posix } from 'node:path';
+import type { Hint } from '../contract.js';
+import { asList, asTable, asText, asTexts, type Table } from '../values.js';
+import { joinArgv, portIn } from './commands.js';
+import { substitute } from './dockerfile-text.js';
+import { type Read, openYaml } from './documents.js';
+import { readEnvFile } from './env-example.js';
+import { runtimeOf, serverOf } from './images.js';
+import { findLocalUrls } from './local-urls.js';
+import { type Source, type SourceFile, sayCommand, sayEnv, sayHealth, sayNeed, sayPort, sayVersion } from './source.js';
+
+export const composeNames = /^(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$/;
+
+interface Part {
+  name: string;
+  table: Table;
+  /** The place it is built from or mounts; null for an image of somebody else. */
+  place: string | null;
+  server: string | null;
+}
+
+export const compose: Source = {
+  names: composeNames,
+  depth: 1,
+  read(file: SourceFile): Hint[] {
+    const doc = openYaml(file);
+    if (doc === null) return [];
+    const scale = /test|ci|e2e|bench/i.test(posix.basename(file.path)) ? 0.5 : 1;
+    const parts = Object.entries(asTable(asTable(doc.value).services)).map(([name, raw]): Part => {
+      const table = asTable(raw);
+      const image = asText(table.image);
+      const server = image === null ? null : serverOf(fill(image));
+      return { name, table, place: server === null ? placeOfPart(file, table) : null, server };
+    });
+    const apps = parts.filter((part) => part.place !== null);
+    return [
+      ...apps.flatMap((part) => readApp(file, doc, part, scale, parts)),
+      ...readNeeds(file, doc, parts, scale),
+    ];
+  },
+};
+
+/** Interpolation without a value takes the default, `$$` is a dollar. */
+const fill = (text: string): string => substitute(text, new Map()).replaceAll('$$', '$');
+const isUnset = (text: string): boolean => /\$\{?\w/.test(substitute(text, new Map()).replaceAll('$$', ''));
+
+function placeOfPart(file: SourceFile, table: Table): string | null {
+  const here = posix.dirname(file.path);
+  const inside = (path: string): string | null => {
+    const full = posix.normalize(posix.join(here, path)).replace(/\/$/, '');
+    return full.startsWith('..') || path.startsWith('/') ? null : full;
+  };
+  const build = typeof table.build === 'string' ? { context: table.build } : asTable(table.build);
+  if (table.build !== undefined) {
+    const given = fill(asText(build.context) ?? '.');
+    const context = /^(?:https?|git|ssh):/.test(given) ? null : inside(given);
+    if (context === null) return null;
+    const place = file.placeOf(context);
+    const recipe = posix.normalize(posix.join(context, asText(asTable(build).dockerfile) ?? 'Dockerfile'));
+    file.claim(recipe, posix.dirname(recipe) === context ? place : file.placeOf(nearerOf(file, context, recipe)));
+    return place;
+  }
+  for (const volume of asList(table.volumes)) {
+    const source = typeof volume === 'string' ? /^(\.{1,2}(?:\/[^:]*)?):/.exec(volume)?.[1] : asTable(volume).type === 'bind' ? asText(asTable(volume).source) : null;
+    if (source === undefined || source === null || !source.startsWith('.')) continue;
+    const full = inside(source);
+    // A mounted file is configuration; a mounted folder is where the code is.
+    if (full !== null && !file.tree.has(full) && file.placeOf(full) === full) return full;
+  }
+  return null;
+}
+
+/** A recipe deep in a shared context (`apps/web/Dockerfile` built from `.`) speaks about its own folder. */
+const nearerOf = (file: SourceFile, context: string, recipe: string): string =>
+  file.placeOf(posix.dirname(recipe)) === posix.dirname(recipe) ? posix.dirname(recipe) : context;
+
+function readApp(file: SourceFile, doc: Read, { name, table, place: known }: Part, scale: number, parts: Part[]): Hint[] {
+  const place = known!;
+  const at = (...way: (string | number)[]) => doc.line('services', name, ...way);
+  const hints: Hint[] = [];
+  const isWorker = /worker|queue|celery|sidekiq|cron|scheduler|consumer|beat/i.test(name);
+
+  const command = commandOf(table);
+  if (command !== null) {
+    const line = at(table.command === undefined ? 'entrypoint' : 'command');
+    hints.push(sayCommand(file, line, 0.75 * scale, isWorker ? 'worker' : 'start', command, place));
+    const port = portIn(command);
+    if (port !== null && !isWorker) hints.push(sayPort(file, line, 0.7 * scale, port, place));
+  }
+  const runtime = runtimeOf(fill(asText(table.image) ?? ''));
+  if (runtime !== null) hints.push(sayVersion(file, at('image'), 0.5 * scale, runtime.tool, runtime.want, place));
+
+  for (const key of ['ports', 'expose'] as const)
+    for (const [index, raw] of asList(table[key]).entries()) {
+      const number = targetOf(raw);
+      if (number !== null) hints.push(sayPort(file, at(key, index), 0.65 * scale, number, place));
+    }
+  const test = asTable(table.healthcheck).test;
+  for (const { port, route } of findLocalUrls(fill(asText(test) ?? asTexts(test).join(' ')))) {
+    hints.push(sayHealth(file, at('healthcheck', 'test'), 0.8 * scale, route ?? '/', place));
+    if (port !== null) hints.push(sayPort(file, at('healthcheck', 'test'), 0.6 * scale, port, place));
+  }
+  for (const variable of environmentOf(table)) {
+    const value = variable.value;
+    // Another service's name is a host only inside the compose network.
+    const elsewhere = value !== null && parts.some((part) => namesHost(value, part.name));
+    const open = value === null || elsewhere || isUnset(value) || value === '';
+    const line = at('environment', variable.key);
+    hints.push(
+      sayEnv(file, line, 0.7 * scale, { name: variable.name, required: open && value !== '', default: open ? null : fill(value) }, place),
+    );
+    if (variable.name === 'PORT' && !open) hints.push(sayPort(file, line, 0.7 * scale, Number(fill(value)), place));
+  }
+  const files = typeof table.env_file === 'string' ? [table.env_file] : asList(table.env_file);
+  for (const raw of files) {
+    const given = asText(raw) ?? asText(asTable(raw).path);
+    if (given === null) continue;
+    const path = posix.normalize(posix.join(posix.dirname(file.path), fill(given)));
+    const text = file.tree.read(path);
+    if (text !== null) hints.push(...readEnvFile({ ...file, path, text, place }, 0.65 * scale));
+    else file.note(at('env_file'), `asks for the file ${path}, which is not in the repository`);
+  }
+  return hints;
+}
+
+function commandOf(table: Table): string | null {
+  const words = (raw: unknown): string | null => {
+    if (typeof raw === 'string') {
+      const shell = /^(?:\/bin\/)?(?:ba|a)?sh -[a-z]*c\s+(["'])([\s\S]*)\1\s*$/.exec(raw.trim());
+      return fill(shell?.[2] ?? raw).trim() || null;
+    }
+    return Array.isArray(raw) ? joinArgv(raw.map((word) => fill(String(word)))) || null : null;
+  };
+  const entry = words(table.entrypoint);
+  const command = words(table.command);
+  if (entry === null) return command;
+  return command === null ? entry : `${entry} ${command}`;
+}
+
+/** The port the application listens on: the container's side of a mapping. UDP is nobody's web service. */
+function targetOf(raw: unknown): number | null {
+  if (typeof raw === 'number') return raw;
+  if (typeof raw === 'string') {
+    const hit = /(?:^|:)(\d{1,5})(?:-\d+)?(?:\/tcp)?$/.exec(fill(raw).trim());
+    return hit === null ? null : Number(hit[1]);
+  }
+  const { target, protocol } = asTable(raw);
+  return protocol === 'udp' || !(typeof target === 'number' || typeof target === 'string') ? null : Number(fill(String(target)));
+}
+
+/** `value: null` means: handed through from the caller's environment. */
+function environmentOf(table: Table): { name: string; value: string | null; key: string | number }[] {
+  if (Array.isArray(table.environment))
+    return table.environment.flatMap((raw, key) => {
+      const hit = typeof raw === 'string' ? /^([^=\s]+)(?:=([\s\S]*))?$/.exec(raw) : null;
+      return hit === null ? [] : [{ name: hit[1]!, value: hit[2] ?? null, key }];
+    });
+  return Object.entries(asTable(table.environment)).map(([name, raw]) => ({
+    name,
+    value: raw === null || typeof raw === 'object' ? null : String(raw),
+    key: name,
+  }));
+}
+
+const namesHost = (value: string, host: string): boolean =>
+  value === host || value.includes(`//${host}:`) || value.includes(`//${host}/`) || value.includes(`@${host}:`) || value.includes(`@${host}/`) || value.startsWith(`${host}:`) || value.endsWith(`//${host}`);
+
+function readNeeds(file: SourceFile, doc: Read, parts: Part[], scale: number): Hint[] {
+  const apps = parts.filter((part) => part.place !== null);
+  return parts.flatMap(({ name, server }) => {
+    if (server === null) return [];
+    const line = doc.line('services', name);
+    const asking = apps.filter(({ table }) => {
+      const after = Array.isArray(table.depends_on) ? asTexts(table.depends_on) : Object.keys(asTable(table.depends_on));
+      const linked = asTexts(table.links).map((link) => link.split(':')[0]);
+      return [...after, ...linked].includes(name) || environmentOf(table).some(({ value }) => value !== null && namesHost(value, name));
+    });
+    if (asking.length > 0) return asking.map(({ place }) => sayNeed(file, line, 0.85 * scale, server, place!));
+    // Nobody says who uses it: it stands there for development, so everything here may.
+    if (apps.length > 0) return apps.map(({ place }) => sayNeed(file, line, 0.5 * scale, server, place!));
+    return [sayNeed(file, line, 0.7 * scale, server)];
+  });
+}

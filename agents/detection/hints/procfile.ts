@@ -1,0 +1,24 @@
+/** Procfile: one `name: command` a line. `web` is what answers, `release` runs before it, every other name is a worker. */
+import type { Hint } from '../contract.js';
+import { portIn } from './commands.js';
+import { type Source, type SourceFile, sayCommand, sayPort } from './source.js';
+
+export const procfile: Source = {
+  names: /^Procfile(?:\.dev)?$/,
+  depth: 0,
+  read(file: SourceFile): Hint[] {
+    const weight = file.path.endsWith('.dev') ? 0.6 : 0.9;
+    return file.text.split('\n').flatMap((text, index) => {
+      const hit = /^([A-Za-z0-9_-]+):\s*(\S.*)$/.exec(text.trimEnd());
+      if (hit === null) return [];
+      const name = hit[1]!;
+      const command = hit[2]!;
+      const role = name === 'web' ? 'start' : name === 'release' ? 'release' : 'worker';
+      const port = role === 'start' ? portIn(command) : null;
+      return [
+        sayCommand(file, index + 1, weight, role, command),
+        ...(port === null ? [] : [sayPort(file, index + 1, 0.7, port)]),
+      ];
+    });
+  },
+};

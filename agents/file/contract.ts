@@ -1,0 +1,43 @@
+/** What the file agent hears and says. It gets a repository's files and decides where a run may write. */
+import { z } from 'zod';
+
+export const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
+export const Fetch = z.strictObject({
+  type: z.literal('file.fetch'),
+  /** An absolute path of a folder or archive, or a git URL. */
+  source: z.string(),
+  /** A branch, tag or commit; null: the default one. */
+  ref: z.string().nullable().default(null),
+});
+export const Prepare = z.strictObject({
+  type: z.literal('file.prepare'),
+  root: z.string(),
+  kind: z.enum(['local', 'copy', 'clone', 'archive']),
+  /** Paths from the root that the run is known to write. */
+  writes: z.array(z.string()),
+  /** Another run works in the folder, or a fix must write a tracked file. */
+  forceCopy: z.boolean().default(false),
+});
+export const Fetched = z.strictObject({
+  type: z.literal('file.fetched'),
+  /** Absolute. */
+  root: z.string(),
+  /** local: the user's own folder, untouched so far; clone and archive: ours. */
+  kind: z.enum(['local', 'clone', 'archive']),
+  commit: z.string().nullable(),
+  /** Has changes that are not committed; null: no git. */
+  dirty: z.boolean().nullable(),
+});
+export const Prepared = z.strictObject({
+  type: z.literal('file.prepared'),
+  root: z.string(),
+  kind: z.enum(['local', 'copy', 'clone', 'archive']),
+  /** Why the work is done there, for people. */
+  reason: z.string(),
+});
+export const Failed = z.strictObject({ type: z.literal('file.failed'), error: failure });
+export const Command = z.discriminatedUnion('type', [Fetch, Prepare]);
+export const Fact = z.union([Fetched, Prepared, Failed]);
+export const Ends = ['file.fetched', 'file.prepared', 'file.failed'] as const;
+export type Command = z.infer<typeof Command>;
+export type Fact = z.infer<typeof Fact>;

@@ -1,0 +1,88 @@
+/** What the fixer hears and says. It names the cause of a failure and the repair; every repair is data and reversible. */
+import { z } from 'zod';
+import { Evidence } from '../dependency/contract.js';
+import { Service } from '../detection/contract.js';
+
+/**
+ * What lies over the repository in a run, never in it: the sum of all fixes kept so far.
+ * Undoing a fix is going back to the overlay before it.
+ */
+export const Overlay = z.strictObject({
+  /** Variables for all commands of the service. */
+  env: z.record(z.string(), z.string()),
+  /** Commands in place of the plan's. */
+  install: z.array(z.string()).nullable(),
+  build: z.array(z.string()).nullable(),
+  start: z.string().nullable(),
+  /** Commands after the install, e.g. a package that is used and not declared. */
+  extraInstall: z.array(z.string()),
+  /** Tool → version wanted in place of the plan's. */
+  versions: z.record(z.string(), z.string()),
+  /** Tools for which the nearest version will do. */
+  relaxed: z.array(z.string()),
+  /** The work is to be done on a copy: a fix writes where the repository's owner does. */
+  copy: z.boolean(),
+  /** Files written into the copy before the install, path from the service's folder. */
+  files: z.array(z.strictObject({ path: z.string(), text: z.string() })),
+});
+export const emptyOverlay: z.infer<typeof Overlay> = {
+  env: {},
+  install: null,
+  build: null,
+  start: null,
+  extraInstall: [],
+  versions: {},
+  relaxed: [],
+  copy: false,
+  files: [],
+};
+/** The closed vocabulary of repairs. */
+export const Action = z.discriminatedUnion('do', [
+  z.strictObject({ do: z.literal('set-env'), name: z.string(), value: z.string() }),
+  z.strictObject({ do: z.literal('set-command'), role: z.enum(['install', 'build', 'start']), commands: z.array(z.string()) }),
+  z.strictObject({ do: z.literal('add-install'), command: z.string() }),
+  z.strictObject({ do: z.literal('choose-version'), tool: z.string(), want: z.string() }),
+  z.strictObject({ do: z.literal('relax-version'), tool: z.string() }),
+  z.strictObject({ do: z.literal('use-copy') }),
+  z.strictObject({ do: z.literal('write-overlay-file'), path: z.string(), text: z.string() }),
+]);
+const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
+
+export const Heal = z.strictObject({
+  type: z.literal('fixer.heal'),
+  /** The step that failed and its phase. */
+  step: z.string(),
+  phase: z.string(),
+  error: failure,
+  evidence: Evidence.nullable(),
+  /** The service as planned; the overlay says what is different now. */
+  service: Service,
+  overlay: Overlay,
+  /** Absolute folder of the service, to look into (never to write). */
+  cwd: z.string(),
+  /** Port leased to the service, if one was. */
+  port: z.int().nullable(),
+  /** What was tried in this run: the same fix is never tried twice on the same input. */
+  tried: z.array(z.strictObject({ rule: z.string(), phase: z.string(), signature: z.string() })),
+});
+export const Fixed = z.strictObject({
+  type: z.literal('fixer.fixed'),
+  rule: z.string(),
+  cause: z.string(),
+  actions: z.array(Action),
+  /** rule + what it matched, to know a repeat by. */
+  signature: z.string(),
+  overlay: Overlay,
+  /** The step to go on from: the failed one, or an earlier one that the fix changes. */
+  from: z.string(),
+});
+/** Nothing helps: one clear error with the single next step for a person. */
+export const Helpless = z.strictObject({ type: z.literal('fixer.helpless'), error: failure, cause: z.string().nullable() });
+export const Command = Heal;
+export const Fact = z.union([Fixed, Helpless]);
+export const Ends = ['fixer.fixed', 'fixer.helpless'] as const;
+export type Overlay = z.infer<typeof Overlay>;
+export type Action = z.infer<typeof Action>;
+export type Heal = z.infer<typeof Heal>;
+export type Fixed = z.infer<typeof Fixed>;
+export type Fact = z.infer<typeof Fact>;

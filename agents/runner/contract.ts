@@ -1,0 +1,55 @@
+/** What the runner hears and says. It starts the application under the keeper, finds where it listens, and stops it. */
+import { z } from 'zod';
+import { Evidence, Tool } from '../dependency/contract.js';
+
+const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
+export const Start = z.strictObject({
+  type: z.literal('runner.start'),
+  service: z.string(),
+  cwd: z.string(),
+  command: z.string(),
+  /** http: wait until it listens; log: until it has stayed up a moment; exit: until it ends. */
+  until: z.enum(['http', 'log', 'exit']),
+  tools: z.array(Tool),
+  envFile: z.string().nullable(),
+  env: z.record(z.string(), z.string()).default({}),
+  /** The port leased to it, handed over in every known way. */
+  port: z.int(),
+});
+/** Waits until an application ends. */
+export const Watch = z.strictObject({ type: z.literal('runner.watch'), app: z.string() });
+/** Ends everything of the run that is alive. */
+export const Sweep = z.strictObject({ type: z.literal('runner.sweep'), root: z.string().nullable() });
+
+export const Started = z.strictObject({
+  type: z.literal('runner.started'),
+  /** Its name under the keeper. */
+  app: z.string(),
+  pid: z.int(),
+  startTime: z.number(),
+  sockets: z.array(z.strictObject({ host: z.string(), port: z.int() })),
+  /** Whether it listens where it was told to; null: it does not listen. */
+  tookPort: z.boolean().nullable(),
+  exitCode: z.int().nullable(),
+  /** Last lines of its log. */
+  lines: z.array(z.string()),
+  command: z.string(),
+});
+export const Failed = z.strictObject({ type: z.literal('runner.failed'), error: failure, evidence: Evidence.nullable() });
+export const Exited = z.strictObject({
+  type: z.literal('runner.exited'),
+  app: z.string(),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  lost: z.boolean(),
+  lines: z.array(z.string()),
+});
+/** The runtime was away and found the application again, alive and unchanged. */
+export const Adopted = z.strictObject({ type: z.literal('runner.adopted'), app: z.string(), pid: z.int() });
+export const Swept = z.strictObject({ type: z.literal('runner.swept'), left: z.array(z.int()) });
+export const Command = z.discriminatedUnion('type', [Start, Watch, Sweep]);
+export const Fact = z.union([Started, Failed, Exited, Adopted, Swept]);
+export const Ends = ['runner.started', 'runner.failed', 'runner.exited', 'runner.swept'] as const;
+export type Started = z.infer<typeof Started>;
+export type Command = z.infer<typeof Command>;
+export type Fact = z.infer<typeof Fact>;

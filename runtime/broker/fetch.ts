@@ -1,0 +1,157 @@
+/**
+ * Getting a nats-server without root: Debian's package, downloaded by apt (which checks its signature) and unpacked
+ * into our cache; nothing is installed, no service is started. All happens in a folder of its own that is renamed into
+ * place whole, so a killed fetch leaves nothing that looks like a server and two at once do no harm.
+ *
+ * apt's own package lists are used where they know the package; where they are empty or out of date a private copy is
+ * fetched beside the download, which an ordinary user may do.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { Config } from '../config.js';
+import { fail } from '../errors.js';
+import { type FoundServer, lookForServer, probe, searchPath, serverCache } from './find.js';
+
+const TOTAL_MS = 150_000;
+const LEFTOVER_MS = 60 * 60_000;
+const MAKER = 'nats-server';
+
+/** Why a step of the fetch did not work, for people. */
+class Refusal extends Error {}
+
+/** What would fetch a server here, for people; null when nothing would. */
+export function fetcher(): string | null {
+  const tools = new Set(
+    searchPath().flatMap((folder) => listing(folder).filter((name) => name === 'apt-get' || name === 'dpkg')),
+  );
+  return tools.size === 2 ? "Debian's package, by apt-get download" : null;
+}
+
+/**
+ * Fetches a nats-server into the cache and says so in one line.
+ * @throws BROKER_ABSENT (see the table's fix for the manual step) with what was looked at and the reason.
+ */
+export async function fetchServer(config: Config, say: (line: string) => void): Promise<FoundServer> {
+  const { found, looked } = await lookForServer(config);
+  if (found !== null) return found;
+  try {
+    if (fetcher() === null)
+      throw new Refusal('there is no apt-get with dpkg here, the only way known to fetch it without root');
+    return await fetchPackage(serverCache(config), say);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!(error instanceof Refusal) && code === undefined) throw error;
+    throw fail('BROKER_ABSENT', { looked: looked.join('; '), reason: message }, error);
+  }
+}
+
+async function fetchPackage(cache: string, say: (line: string) => void): Promise<FoundServer> {
+  mkdirSync(cache, { recursive: true });
+  removeLeftovers(cache);
+  say(`fetching nats-server from this machine's package source into ${cache}`);
+  const work = mkdtempSync(join(cache, '.fetch-'));
+  try {
+    await download(work);
+    const deb = listing(work).find((name) => name.endsWith('.deb'));
+    if (deb === undefined) throw new Refusal('apt-get download brought no package');
+    const root = join(work, 'root');
+    const unpacked = await run('dpkg', ['-x', join(work, deb), root], work, TOTAL_MS);
+    if (!unpacked.worked) throw new Refusal(`dpkg could not unpack ${deb}: ${unpacked.told}`);
+    const met = await probe(join(root, 'usr', 'sbin', MAKER));
+    if (typeof met === 'string') throw new Refusal(`what ${deb} holds cannot be used: ${met}`);
+    // apt writes an epoch as `%3a` in the name; the rest of a package's name is safe in a path.
+    const place = join(cache, deb.slice(0, -'.deb'.length));
+    await moveInto(root, place);
+    return { path: join(place, 'usr', 'sbin', MAKER), version: met.version, from: 'cache' };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Leaves `nats-server_*.deb` in `work`. */
+async function download(work: string): Promise<void> {
+  const deadline = Date.now() + TOTAL_MS;
+  const left = (): number => Math.max(1_000, deadline - Date.now());
+  const get = (options: string[]): Promise<Ran> => run('apt-get', [...options, 'download', MAKER], work, left());
+
+  const first = await get(common);
+  if (first.worked) return;
+  if (isOffline(first.told)) throw new Refusal(`apt-get could not download it: ${first.told}`);
+  const [state, cache] = [join(work, 'apt', 'state'), join(work, 'apt', 'cache')];
+  mkdirSync(join(state, 'lists', 'partial'), { recursive: true });
+  mkdirSync(join(cache, 'archives', 'partial'), { recursive: true });
+  const places = {
+    'Dir::State': state,
+    'Dir::State::lists': join(state, 'lists'),
+    'Dir::State::status': '/var/lib/dpkg/status',
+    'Dir::Cache': cache,
+    'Dir::Cache::archives': join(cache, 'archives'),
+    'Debug::NoLocking': '1',
+  };
+  const own = [...common, ...Object.entries(places).flatMap(([name, value]) => ['-o', `${name}=${value}`])];
+  // Whether the update worked does not count (one source of several may fail), only whether the package is known now.
+  const updated = await run('apt-get', [...own, 'update'], work, left());
+  const second = await get(own);
+  if (second.worked) return;
+  const why = isOffline(updated.told) || !updated.worked ? updated.told : second.told;
+  throw new Refusal(`apt-get could not download it: ${why}`);
+}
+
+/** Everywhere: no sandbox user (it could not write here), and no long wait for hosts that do not answer. */
+const common = [
+  '-q',
+  '-o',
+  'APT::Sandbox::User=',
+  '-o',
+  'Acquire::Retries=0',
+  '-o',
+  'Acquire::http::Timeout=8',
+  '-o',
+  'Acquire::https::Timeout=8',
+];
+
+const isOffline = (reason: string): boolean =>
+  /Could not (connect|resolve)|Temporary failure|timed out|Unable to connect/i.test(reason);
+
+interface Ran {
+  worked: boolean;
+  /** Its last complaints on one line, warnings too. */
+  told: string;
+}
+
+async function run(command: string, args: string[], cwd: string, timeoutMs: number): Promise<Ran> {
+  const env = { LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
+  const done = await execa(command, args, { cwd, env, stdin: 'ignore', timeout: timeoutMs, reject: false });
+  if (done.timedOut) return { worked: false, told: `it took longer than ${Math.round(timeoutMs / 1000)} s` };
+  const lines = done.stderr.split('\n').filter((line) => /^(E:|W: Failed|dpkg\S*:)/.test(line));
+  return { worked: !done.failed, told: lines.slice(-2).join(' | ') || (done.shortMessage ?? '') };
+}
+
+/** Renames a whole folder into place; somebody else's that works, put there first, stays. */
+async function moveInto(root: string, place: string): Promise<void> {
+  try {
+    renameSync(root, place);
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (typeof (await probe(join(place, 'usr', 'sbin', MAKER))) !== 'string') return;
+    renameSync(place, join(root, '..', 'broken')); // goes with the work folder
+    renameSync(root, place);
+  }
+}
+
+function removeLeftovers(cache: string): void {
+  for (const name of listing(cache).filter((one) => one.startsWith('.fetch-'))) {
+    const path = join(cache, name);
+    const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > LEFTOVER_MS) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function listing(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // PATH and caches may name folders that are not there
+  }
+}
