@@ -42,6 +42,8 @@ export interface ActorDefinition {
   emits: z.ZodType<Message>;
   /** The facts that end a command. */
   ends: readonly string[];
+  /** Command type → the fact that ends every open command of that type, whoever caused it; for those who wait. */
+  endsAll?: Readonly<Record<string, string>>;
   machine: AnyStateMachine;
   effects: Record<string, Perform>;
   /** From an older version's `{value, context}` to this one's; absent: refused. */

@@ -18,6 +18,8 @@ export const errors = {
   REPOSITORY_EMPTY: { message: '{path} holds no file', fix: 'check that the clone or the download is whole', retry: 'never' },
   GIT_FAILED: { message: 'git could not fetch {url}: {reason}', fix: '{fix}', retry: 'later' },
   ARCHIVE_UNSAFE: { message: 'the archive {path} has an entry outside itself: {entry}', fix: 'do not trust this archive; unpack it by hand if you must', retry: 'never' },
+  ARCHIVE_BROKEN: { message: 'the archive {path} cannot be unpacked: {reason}', fix: 'download it again, or unpack it by hand and give the folder', retry: 'never' },
+  ARCHIVE_LARGE: { message: 'the archive {path} holds {met}, wanted at most {wanted}', fix: 'unpack it by hand, if you trust it, and give the folder', retry: 'never' },
   NOT_RUNNABLE: { message: 'nothing here can be run: {reason}', fix: '{fix}', retry: 'never' },
   TOOL_MISSING: { message: '{tool} {wanted} is needed ({from}) and this machine has {met}', fix: '{fix}', retry: 'never' },
   SERVICE_MISSING: { message: 'the application needs {need} ({from}) and none was given', fix: '{fix}', retry: 'never' },

@@ -191,10 +191,11 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
       const fact = parse(def.emits, e.params);
       e.params = fact;
       facts.push(lineOf(e.id, fact, causation));
-      if (causation !== null && open.has(causation) && def.ends.includes(fact.type)) {
-        answers.set(causation, { fact, until: open.get(causation)!.until });
-        open.delete(causation);
-        ended.push(causation);
+      for (const [id, { type, until }] of open) {
+        if (!(id === causation && def.ends.includes(fact.type)) && def.endsAll?.[type] !== fact.type) continue;
+        answers.set(id, { fact, until });
+        open.delete(id);
+        ended.push(id);
       }
     }
     forgetOld();

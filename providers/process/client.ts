@@ -233,12 +233,14 @@ class Connection implements Keeper {
   #take(reply: Reply | null): void {
     const pending = reply === null ? undefined : this.#settle(reply.n);
     if (pending === undefined || reply === null) return; // called off meanwhile
-    if ('value' in reply) return pending.resolve(reply.value);
-    const { code, message } = reply.error;
-    if (code === 'COMMAND_UNKNOWN') return pending.reject(fail('COMMAND_UNKNOWN', { run: this.#run, reason: message }));
-    if (code === 'PROTOCOL')
-      return pending.reject(fail('KEEPER_UNREACHABLE', { run: this.#run, pid: this.pid, reason: message }));
-    pending.reject(fail('KEEPER_REFUSED', { run: this.#run, reason: message }));
+    if ('value' in reply) pending.resolve(reply.value);
+    else pending.reject(this.#refusal(reply.error));
+  }
+
+  #refusal({ code, message: reason }: { code: string; message: string }): Error {
+    if (code === 'COMMAND_UNKNOWN') return fail('COMMAND_UNKNOWN', { run: this.#run, reason });
+    if (code === 'PROTOCOL') return fail('KEEPER_UNREACHABLE', { run: this.#run, pid: this.pid, reason });
+    return fail('KEEPER_REFUSED', { run: this.#run, reason });
   }
 
   #settle(n: number): Pending | undefined {

@@ -219,7 +219,7 @@ export class Commands {
     const own = (): number => (held.exit === null || startTimeOf(pid) === startTime ? pid : 0);
     const ours = (): number => (own() > 0 || startTimeOf(group) === null ? group : 0);
     const tree = (): number[] => treeOf({ pid: own(), group: ours(), run: this.#o.run, id });
-    const first = new Map(tree().map((each) => [each, startTimeOf(each)]));
+    const first = new Map((graceMs > 0 ? tree() : []).map((each) => [each, startTimeOf(each)]));
     for (const each of first.keys()) send(each, 'SIGTERM');
     // What was stopped (SIGSTOP) hears SIGTERM only once it goes on.
     for (const each of first.keys()) send(each, 'SIGCONT');

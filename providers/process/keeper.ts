@@ -167,6 +167,7 @@ async function main(bundle: string, run: string, base: string | undefined): Prom
       // Copies of a repository lie there; nobody else works in our folder.
       const { left } = await sweep({ run, roots: [], groups: [], cwd: join(bundle, 'work') });
       leave();
+      setTimeout(() => process.exit(0), 1_000); // time for the answer, also when its client is gone
       return { left };
     })();
     return ending;

@@ -3,15 +3,22 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { onLinux, type Process, readStat } from './identity.js';
 
-/** All living processes (those that only wait to be reaped left out), by pid. */
-export function processes(): Map<number, Process> {
+/**
+ * All living processes (those that only wait to be reaped left out), by pid.
+ * @param visit sees each as soon as it is read, the youngest pids first: what changes its pid all the time is still there.
+ */
+export function processes(visit: (each: Process) => void = () => {}): Map<number, Process> {
   const all = new Map<number, Process>();
+  const add = (each: Process): void => {
+    all.set(each.pid, each);
+    visit(each);
+  };
   if (onLinux) {
-    for (const entry of readdirSync('/proc')) {
+    for (const entry of readdirSync('/proc').reverse()) {
       const first = entry.charCodeAt(0);
       if (first < 48 || first > 57) continue;
       const seen = readStat(Number(entry));
-      if (seen !== null) all.set(seen.pid, seen);
+      if (seen !== null) add(seen);
     }
     return all;
   }
@@ -19,13 +26,7 @@ export function processes(): Map<number, Process> {
   for (const line of text.split('\n')) {
     const [pid, parent, group, state, ...name] = line.trim().split(/\s+/);
     if (pid === undefined || state === undefined || state.startsWith('Z')) continue;
-    all.set(Number(pid), {
-      pid: Number(pid),
-      parent: Number(parent),
-      group: Number(group),
-      startTime: 0,
-      name: name.join(' '),
-    });
+    add({ pid: Number(pid), parent: Number(parent), group: Number(group), startTime: 0, name: name.join(' ') });
   }
   return all;
 }

@@ -3,14 +3,15 @@
  *
  * Found are the given roots and groups, what carries RR_RUN=<run>, and, only when asked, what works in a folder or
  * listens on a port; then all their descendants. First all are stopped (SIGSTOP), again and again until nobody new is
- * found, so that they cannot fork away; then killed; then looked for once more, until none is left or the time is up.
+ * found, so that they cannot fork away; then killed; then looked for again, until none is left three times over, or the time is up.
  * Never touched: this process, its ancestors, those to be spared, pid 1, the kernel's threads. What gave itself a new
  * session, lost its parent and rewrote its environment is not found.
  */
 import { realpathSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
 import { sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Process } from './identity.js';
+import { onLinux, type Process, readStat } from './identity.js';
 import { carries, close, cwdOf, environOf, isKernel, processes } from './processes.js';
 import { listeners } from './sockets.js';
 
@@ -34,47 +35,78 @@ export async function sweep(o: Sweep): Promise<{ killed: number[]; left: number[
   const deadline = Date.now() + (o.withinMs ?? 10_000);
   const folder = o.cwd === undefined ? null : realFolder(o.cwd);
   const ports = new Set(o.ports ?? []);
-  const holders =
-    ports.size === 0
-      ? []
-      : (await listeners(null)).filter(({ port, pid }) => ports.has(port) && pid > 0).map(({ pid }) => pid);
+  const roots = [...o.roots];
+  if (ports.size > 0)
+    for (const { port, pid } of await listeners(null)) if (ports.has(port) && pid > 0) roots.push(pid);
   /** pid → start time: once found, a process stays found, also when it is given another parent. */
   const found = new Map<number, number>();
   const killed = new Set<number>();
 
-  const look = (): { fresh: number[]; alive: number[] } => {
-    const all = processes();
-    const spared = ancestors(all, o.spare ?? []);
-    const now = new Set<number>();
-    for (const pid of [...o.roots, ...holders]) if (all.has(pid)) now.add(pid);
-    for (const [pid, startTime] of found) if (all.get(pid)?.startTime === startTime) now.add(pid);
-    for (const each of all.values()) {
-      if (now.has(each.pid) || spared.has(each.pid) || isKernel(each)) continue;
-      if (o.groups.includes(each.group) || carries(environOf(each.pid), o.run, o.id ?? null)) now.add(each.pid);
-      else if (folder !== null && lies(cwdOf(each.pid), folder)) now.add(each.pid);
-    }
-    for (const pid of spared) now.delete(pid);
-    close(now, all);
-    for (const pid of spared) now.delete(pid);
-    const alive = [...now];
-    const fresh = alive.filter((pid) => found.get(pid) !== all.get(pid)!.startTime);
-    for (const pid of alive) found.set(pid, all.get(pid)!.startTime);
-    return { fresh, alive };
+  /** Finds what lives and stops it on the spot. `fresh`: how many were not known before. */
+  const look = (): { fresh: number; alive: number[] } => {
+    const spared = ancestors(o.spare ?? []);
+    const alive = new Set<number>();
+    let fresh = 0;
+    const take = ({ pid, startTime }: Process): void => {
+      alive.add(pid);
+      if (found.get(pid) === startTime) return;
+      found.set(pid, startTime);
+      fresh++;
+      send(pid, 'SIGSTOP');
+    };
+    const all = processes((each) => {
+      const { pid } = each;
+      if (spared.has(pid) || isKernel(each)) return;
+      const is =
+        found.get(pid) === each.startTime ||
+        o.groups.includes(each.group) ||
+        (killed.size === 0 && roots.includes(pid)) || // later their numbers may be another's
+        carries(environOf(pid), o.run, o.id ?? null) ||
+        (folder !== null && lies(cwdOf(pid), folder));
+      if (is) take(each);
+    });
+    const closed = new Set(alive);
+    close(closed, all);
+    for (const pid of closed) if (!alive.has(pid) && !spared.has(pid)) take(all.get(pid)!);
+    return { fresh, alive: [...alive] };
   };
 
-  for (;;) {
-    let { fresh, alive } = look();
-    while (fresh.length > 0 && Date.now() < deadline) {
-      for (const pid of fresh) send(pid, 'SIGSTOP');
-      ({ fresh, alive } = look());
-    }
-    if (alive.length === 0) return { killed: [...killed], left: [] };
-    for (const pid of alive) if (send(pid, 'SIGKILL')) killed.add(pid);
-    await sleep(10);
-    if (Date.now() >= deadline) {
+  for (let empty = 0; ; ) {
+    const alive = hastily(() => {
+      let seen = look();
+      while (seen.fresh > 0 && Date.now() < deadline) seen = look();
+      for (const pid of seen.alive) if (send(pid, 'SIGKILL')) killed.add(pid);
+      return seen.alive;
+    });
+    empty = alive.length === 0 ? empty + 1 : 0;
+    if (empty === EMPTY_LOOKS) return { killed: [...killed], left: [] };
+    if (Date.now() >= deadline && empty === 0) {
+      await sleep(20);
       const { alive: left } = look();
       return { killed: [...killed].filter((pid) => !left.includes(pid)), left };
     }
+    await sleep(5);
+  }
+}
+
+/** A process that hands on to a new one can be missed between two; hardly so many times. */
+const EMPTY_LOOKS = 3;
+
+/**
+ * Runs something at the highest priority where we may (root): against thousands that want to run, looking through the
+ * table would take minutes. Synchronous, so that no process is started meanwhile and inherits it.
+ */
+function hastily<T>(call: () => T): T {
+  const before = getPriority();
+  try {
+    setPriority(constants.priority.PRIORITY_HIGHEST);
+  } catch {
+    return call(); // an ordinary user: at the priority we have
+  }
+  try {
+    return call();
+  } finally {
+    setPriority(before);
   }
 }
 
@@ -89,11 +121,10 @@ export function send(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-function ancestors(all: ReadonlyMap<number, Process>, spare: readonly number[]): Set<number> {
-  const spared = new Set<number>([0, 1, ...spare]);
-  for (let pid: number | undefined = process.pid; pid !== undefined && !spared.has(pid); pid = all.get(pid)?.parent) {
-    spared.add(pid);
-  }
+function ancestors(spare: readonly number[]): Set<number> {
+  const spared = new Set<number>([0, 1, ...spare, process.pid]);
+  if (!onLinux) return spared.add(process.ppid);
+  for (let at = process.ppid; at > 1 && !spared.has(at); at = readStat(at)?.parent ?? 0) spared.add(at);
   return spared;
 }
 

@@ -16,6 +16,8 @@ export interface FoundServer {
 
 /** The oldest whose JetStream does what the bus needs. */
 export const OLDEST = '2.9.0';
+/** A busy machine may take seconds for what takes 20 ms. */
+const PATIENCE_MS = 10_000;
 
 /** Where fetched servers lie: `<cache>/nats-server/<package>/usr/sbin/nats-server`. */
 export const serverCache = (config: Config): string => join(config.cache, 'nats-server');
@@ -30,11 +32,17 @@ export const searchPath = (): string[] =>
  */
 export const findServer = async (config: Config): Promise<FoundServer | null> => (await lookForServer(config)).found;
 
-/** As findServer, with what was looked at and why it did not do, for the error that follows from null. */
-export async function lookForServer(config: Config): Promise<{ found: FoundServer | null; looked: string[] }> {
+/**
+ * As findServer, with what was looked at and why it did not do, for the error that follows from null.
+ * @param limitMs for each program to say its version.
+ */
+export async function lookForServer(
+  config: Config,
+  limitMs = PATIENCE_MS,
+): Promise<{ found: FoundServer | null; looked: string[] }> {
   if (config.natsServer !== null) {
     const path = locate(config.natsServer);
-    const met = path === null ? 'not an executable file' : await probe(path);
+    const met = path === null ? 'not an executable file' : await probe(path, limitMs);
     if (path !== null && typeof met !== 'string')
       return { found: { path, ...met, from: 'NATS_SERVER_BIN' }, looked: [] };
     throw fail('CONFIG_INVALID', {
@@ -49,7 +57,7 @@ export async function lookForServer(config: Config): Promise<{ found: FoundServe
   const unfit: string[] = [];
   for (const path of searchPath().map((folder) => join(folder, 'nats-server'))) {
     if (!isExecutable(path)) continue;
-    const met = await probe(path);
+    const met = await probe(path, limitMs);
     if (typeof met !== 'string') return { found: { path, ...met, from: 'PATH' }, looked };
     unfit.push(`${path}: ${met}`);
   }
@@ -57,7 +65,7 @@ export async function lookForServer(config: Config): Promise<{ found: FoundServe
 
   const cached: FoundServer[] = [];
   for (const path of cachedPaths(serverCache(config))) {
-    const met = await probe(path);
+    const met = await probe(path, limitMs);
     if (typeof met !== 'string') cached.push({ path, ...met, from: 'cache' });
   }
   looked.push(`none in ${serverCache(config)}`);
@@ -65,13 +73,13 @@ export async function lookForServer(config: Config): Promise<{ found: FoundServe
 }
 
 /** Runs `--version`: the version, or a text saying why this one cannot be used. */
-export async function probe(path: string): Promise<{ version: string } | string> {
+export async function probe(path: string, limitMs = PATIENCE_MS): Promise<{ version: string } | string> {
   let text: string;
   try {
-    text = (await promisify(execFile)(path, ['--version'], { timeout: 2_000, killSignal: 'SIGKILL' })).stdout;
+    text = (await promisify(execFile)(path, ['--version'], { timeout: limitMs, killSignal: 'SIGKILL' })).stdout;
   } catch (error) {
     const { code, killed } = error as { code?: string | number; killed?: boolean };
-    return killed ? '--version did not end within 2 s' : `--version failed (${code ?? String(error)})`;
+    return killed ? `--version did not end within ${limitMs / 1000} s` : `--version failed (${code ?? String(error)})`;
   }
   const version = /nats-server: v(\d+\.\d+\.\d+\S*)/.exec(text)?.[1];
   if (version === undefined) return 'it is not a nats-server';

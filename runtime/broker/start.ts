@@ -134,13 +134,17 @@ interface Keeper {
   reason(): string;
 }
 
+/** It outlives whoever started it, so it carries neither his secrets nor the mark of a run (RR_RUN) that is swept. */
+const passed = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LD_LIBRARY_PATH', 'RR_BROKER_IDLE_MS'];
+
 function startKeeper(folder: string, server: FoundServer): Keeper {
   const file = program('runtime/broker/keeper');
   const logPath = join(folder, names.keeperLog);
   const log = openSync(logPath, 'a', 0o600);
   const from = fstatSync(log).size;
-  // A run started by a run: the keeper is no part of the outer one and must survive its sweep.
-  const { RR_RUN: _, ...env } = process.env;
+  const env = Object.fromEntries(
+    passed.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
   const args = [file, folder, server.path, server.version, server.from];
   const child = spawn(process.execPath, args, { detached: true, cwd: '/', env, stdio: ['ignore', log, log] });
   closeSync(log);

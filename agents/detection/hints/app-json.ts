@@ -46,7 +46,8 @@ export const appJson: Source = {
     }
     for (const [name, raw] of Object.entries(asTable(table.formation))) {
       const command = asText(asTable(raw).command);
-      if (command !== null) hints.push(sayCommand(file, doc.line('formation', name), 0.7, name === 'web' ? 'start' : 'worker', command));
+      if (command !== null)
+        hints.push(sayCommand(file, doc.line('formation', name), 0.7, name === 'web' ? 'start' : 'worker', command));
     }
     const after = asText(asTable(table.scripts).postdeploy);
     if (after !== null) hints.push(sayCommand(file, doc.line('scripts', 'postdeploy'), 0.6, 'release', after));

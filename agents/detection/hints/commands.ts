@@ -64,7 +64,10 @@ const kinds: readonly [RegExp, 'install' | 'build' | 'start' | 'test'][] = [
 
 /** What a command is for, null when it is none of the usual ones. `FOO=bar` before it is passed over. */
 export function roleOf(command: string): 'install' | 'build' | 'start' | 'test' | null {
-  const bare = command.trim().slice(0, 500).replace(/^(?:[A-Z_][A-Z0-9_]*=\S*\s+)+/, '');
+  const bare = command
+    .trim()
+    .slice(0, 500)
+    .replace(/^(?:[A-Z_][A-Z0-9_]*=\S*\s+)+/, '');
   return kinds.find(([pattern]) => pattern.test(bare))?.[1] ?? null;
 }
 

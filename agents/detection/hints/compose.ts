@@ -4,7 +4,7 @@ import type { Hint } from '../contract.js';
 import { asList, asTable, asText, asTexts, type Table } from '../values.js';
 import { joinArgv, portIn } from './commands.js';
 import { substitute } from './dockerfile-text.js';
-import { type Read, openYaml } from './documents.js';
+import { openYaml, type Read } from './documents.js';
 import { readEnvFile } from './env-example.js';
 import { runtimeOf, serverOf } from './images.js';
 import { findLocalUrls } from './local-urls.js';
@@ -34,10 +34,7 @@ export const compose: Source = {
       return { name, table, place: server === null ? placeOfPart(file, table) : null, server };
     });
     const apps = parts.filter((part) => part.place !== null);
-    return [
-      ...apps.flatMap((part) => readApp(file, doc, part, scale, parts)),
-      ...readNeeds(file, doc, parts, scale),
-    ];
+    return [...apps.flatMap((part) => readApp(file, doc, part, scale, parts)), ...readNeeds(file, doc, parts, scale)];
   },
 };
 
@@ -62,7 +59,12 @@ function placeOfPart(file: SourceFile, table: Table): string | null {
     return place;
   }
   for (const volume of asList(table.volumes)) {
-    const source = typeof volume === 'string' ? /^(\.{1,2}(?:\/[^:]*)?):/.exec(volume)?.[1] : asTable(volume).type === 'bind' ? asText(asTable(volume).source) : null;
+    const source =
+      typeof volume === 'string'
+        ? /^(\.{1,2}(?:\/[^:]*)?):/.exec(volume)?.[1]
+        : asTable(volume).type === 'bind'
+          ? asText(asTable(volume).source)
+          : null;
     if (source === undefined || source === null || !source.startsWith('.')) continue;
     const full = inside(source);
     // A mounted file is configuration; a mounted folder is where the code is.
@@ -75,7 +77,13 @@ function placeOfPart(file: SourceFile, table: Table): string | null {
 const nearerOf = (file: SourceFile, context: string, recipe: string): string =>
   file.placeOf(posix.dirname(recipe)) === posix.dirname(recipe) ? posix.dirname(recipe) : context;
 
-function readApp(file: SourceFile, doc: Read, { name, table, place: known }: Part, scale: number, parts: Part[]): Hint[] {
+function readApp(
+  file: SourceFile,
+  doc: Read,
+  { name, table, place: known }: Part,
+  scale: number,
+  parts: Part[],
+): Hint[] {
   const place = known!;
   const at = (...way: (string | number)[]) => doc.line('services', name, ...way);
   const hints: Hint[] = [];
@@ -108,7 +116,13 @@ function readApp(file: SourceFile, doc: Read, { name, table, place: known }: Par
     const open = value === null || elsewhere || isUnset(value) || value === '';
     const line = at('environment', variable.key);
     hints.push(
-      sayEnv(file, line, 0.7 * scale, { name: variable.name, required: open && value !== '', default: open ? null : fill(value) }, place),
+      sayEnv(
+        file,
+        line,
+        0.7 * scale,
+        { name: variable.name, required: open && value !== '', default: open ? null : fill(value) },
+        place,
+      ),
     );
     if (variable.name === 'PORT' && !open) hints.push(sayPort(file, line, 0.7 * scale, Number(fill(value)), place));
   }
@@ -146,7 +160,9 @@ function targetOf(raw: unknown): number | null {
     return hit === null ? null : Number(hit[1]);
   }
   const { target, protocol } = asTable(raw);
-  return protocol === 'udp' || !(typeof target === 'number' || typeof target === 'string') ? null : Number(fill(String(target)));
+  return protocol === 'udp' || !(typeof target === 'number' || typeof target === 'string')
+    ? null
+    : Number(fill(String(target)));
 }
 
 /** `value: null` means: handed through from the caller's environment. */
@@ -164,7 +180,13 @@ function environmentOf(table: Table): { name: string; value: string | null; key:
 }
 
 const namesHost = (value: string, host: string): boolean =>
-  value === host || value.includes(`//${host}:`) || value.includes(`//${host}/`) || value.includes(`@${host}:`) || value.includes(`@${host}/`) || value.startsWith(`${host}:`) || value.endsWith(`//${host}`);
+  value === host ||
+  value.includes(`//${host}:`) ||
+  value.includes(`//${host}/`) ||
+  value.includes(`@${host}:`) ||
+  value.includes(`@${host}/`) ||
+  value.startsWith(`${host}:`) ||
+  value.endsWith(`//${host}`);
 
 function readNeeds(file: SourceFile, doc: Read, parts: Part[], scale: number): Hint[] {
   const apps = parts.filter((part) => part.place !== null);
@@ -172,9 +194,14 @@ function readNeeds(file: SourceFile, doc: Read, parts: Part[], scale: number): H
     if (server === null) return [];
     const line = doc.line('services', name);
     const asking = apps.filter(({ table }) => {
-      const after = Array.isArray(table.depends_on) ? asTexts(table.depends_on) : Object.keys(asTable(table.depends_on));
+      const after = Array.isArray(table.depends_on)
+        ? asTexts(table.depends_on)
+        : Object.keys(asTable(table.depends_on));
       const linked = asTexts(table.links).map((link) => link.split(':')[0]);
-      return [...after, ...linked].includes(name) || environmentOf(table).some(({ value }) => value !== null && namesHost(value, name));
+      return (
+        [...after, ...linked].includes(name) ||
+        environmentOf(table).some(({ value }) => value !== null && namesHost(value, name))
+      );
     });
     if (asking.length > 0) return asking.map(({ place }) => sayNeed(file, line, 0.85 * scale, server, place!));
     // Nobody says who uses it: it stands there for development, so everything here may.

@@ -10,7 +10,8 @@ const kinds: readonly [RegExp, string][] = [
   [/mongo/, 'mongodb'],
   [/sqlserver|mssql/, 'mssql'],
 ];
-const kindOf = (word: string): string | null => kinds.find(([pattern]) => pattern.test(word.toLowerCase()))?.[1] ?? null;
+const kindOf = (word: string): string | null =>
+  kinds.find(([pattern]) => pattern.test(word.toLowerCase()))?.[1] ?? null;
 
 /** Every line that matches; its first group is the word that names the database. */
 const named = (names: RegExp, depth: number, weight: number, pattern: RegExp): Source => ({
@@ -23,7 +24,12 @@ const named = (names: RegExp, depth: number, weight: number, pattern: RegExp): S
     }),
 });
 
-export const prisma: Source = named(/^[\w-]+\.prisma$/, 3, 0.85, /^\s*provider\s*=\s*"(postgresql|postgres|mysql|mongodb|sqlserver|cockroachdb)"/);
+export const prisma: Source = named(
+  /^[\w-]+\.prisma$/,
+  3,
+  0.85,
+  /^\s*provider\s*=\s*"(postgresql|postgres|mysql|mongodb|sqlserver|cockroachdb)"/,
+);
 export const railsDatabase: Source = named(/^database\.yml$/, 1, 0.8, /^\s*adapter:\s*["']?(\w+)/);
 export const drizzle: Source = named(/^drizzle\.config\.[cm]?[jt]s$/, 1, 0.8, /\bdialect:\s*["'](\w+)["']/);
 export const djangoDatabase: Source = named(
@@ -46,7 +52,9 @@ export const spring: Source = {
       const need = findDsnNeed(text);
       if (need !== null) hints.push(sayNeed(file, line, 0.7 * scale, need));
       for (const [, name, fallback] of text.matchAll(/\$\{([A-Z][A-Z0-9_]*)(?::([^}]*))?\}/g))
-        hints.push(sayEnv(file, line, 0.7 * scale, { name: name!, required: fallback === undefined, default: fallback || null }));
+        hints.push(
+          sayEnv(file, line, 0.7 * scale, { name: name!, required: fallback === undefined, default: fallback || null }),
+        );
       const port = /^\s*server\.port\s*[=:]\s*(?:\$\{\w+:)?(\d{2,5})/.exec(text)?.[1];
       if (port !== undefined) hints.push(sayPort(file, line, 0.75 * scale, Number(port)));
       return hints;

@@ -19,20 +19,29 @@ export const devcontainer: Source = {
     for (const [name, raw] of Object.entries(asTable(table.features))) {
       const tool = /\/features\/(node|python|go|ruby|php|rust|java|dotnet|deno|bun)(?::|$)/.exec(name)?.[1];
       const want = String(asTable(raw).version ?? '');
-      if (tool !== undefined && /^\d/.test(want)) hints.push(sayVersion(file, doc.line('features', name), 0.4, tool, want));
+      if (tool !== undefined && /^\d/.test(want))
+        hints.push(sayVersion(file, doc.line('features', name), 0.4, tool, want));
     }
     for (const raw of asList(table.forwardPorts)) {
       // `db:5432` forwards another container's port.
       const number = typeof raw === 'number' ? raw : /^(?:localhost:)?(\d+)$/.exec(String(raw))?.[1];
       if (number !== undefined) hints.push(sayPort(file, doc.line('forwardPorts'), 0.35, Number(number)));
     }
-    for (const key of ['onCreateCommand', 'updateContentCommand', 'postCreateCommand', 'postStartCommand', 'postAttachCommand']) {
+    for (const key of [
+      'onCreateCommand',
+      'updateContentCommand',
+      'postCreateCommand',
+      'postStartCommand',
+      'postAttachCommand',
+    ]) {
       const raw = table[key];
       const commands = Array.isArray(raw)
         ? [joinArgv(asTexts(raw))]
         : typeof raw === 'string'
           ? [raw]
-          : Object.values(asTable(raw)).map((each) => (Array.isArray(each) ? joinArgv(asTexts(each)) : (asText(each) ?? '')));
+          : Object.values(asTable(raw)).map((each) =>
+              Array.isArray(each) ? joinArgv(asTexts(each)) : (asText(each) ?? ''),
+            );
       for (const command of commands) {
         const role = roleOf(command) ?? (/Create|Content/.test(key) ? 'install' : null);
         if (role !== null && command !== '') hints.push(sayCommand(file, doc.line(key), 0.35, role, command));

@@ -11,7 +11,7 @@ export interface Instruction {
 
 export function splitInstructions(text: string): Instruction[] {
   const lines = text.split(/\r?\n/);
-  const escape = /^#\s*escape\s*=\s*`\s*$/im.test(lines.slice(0, 3).join('\n')) ? '`' : '\\';
+  const continues = /^#\s*escape\s*=\s*`\s*$/im.test(lines.slice(0, 3).join('\n')) ? '`' : '\\';
   const found: Instruction[] = [];
   for (let index = 0; index < lines.length; index++) {
     const hit = /^\s*([A-Za-z]+)(?:\s+(.*))?$/.exec(lines[index]!);
@@ -19,14 +19,17 @@ export function splitInstructions(text: string): Instruction[] {
     const line = index + 1;
     const parts: string[] = [];
     let part = hit[2] ?? '';
-    while (part.trimEnd().endsWith(escape)) {
+    while (part.trimEnd().endsWith(continues)) {
       parts.push(part.trimEnd().slice(0, -1));
       do index++;
       while (index < lines.length && /^\s*(?:#.*)?$/.test(lines[index]!));
       part = lines[index] ?? '';
     }
     parts.push(part);
-    const args = parts.map((each) => each.trim()).join(' ').trim();
+    const args = parts
+      .map((each) => each.trim())
+      .join(' ')
+      .trim();
     found.push({ name: hit[1]!.toUpperCase(), args, line });
     // A here-document's lines are its own language; they end at the word that opened it.
     if (/^(?:RUN|COPY|ADD)$/i.test(hit[1]!))

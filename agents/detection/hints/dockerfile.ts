@@ -15,6 +15,8 @@ import { type Source, type SourceFile, sayCommand, sayEnv, sayHealth, sayPort, s
 interface Stage {
   name: string | null;
   image: string;
+  /** Of the FROM that names the image, and of the stage's own. */
+  imageLine: number;
   line: number;
   workdir: string;
   /** Where in the image the build context was copied to. */
@@ -50,12 +52,13 @@ export const dockerfile: Source = {
       const runtime = runtimeOf(stage.image);
       if (runtime === null || tools.has(runtime.tool)) continue;
       tools.add(runtime.tool);
-      hints.push(sayVersion(file, stage.line, 0.6 * scale, runtime.tool, runtime.want));
+      hints.push(sayVersion(file, stage.imageLine, 0.6 * scale, runtime.tool, runtime.want));
     }
 
     const place = placeOfStage(file, last);
     const known = new Map([...last.env].map(([name, { value }]) => [name, value]));
-    for (const { number, line } of last.ports) hints.push(sayPort(file, line, (byServer ? 0.2 : 0.6) * scale, number, place));
+    for (const { number, line } of last.ports)
+      hints.push(sayPort(file, line, (byServer ? 0.2 : 0.6) * scale, number, place));
     for (const [name, { value, line }] of last.env) {
       if (ofImage.test(name)) continue;
       if (name === 'PORT') hints.push(sayPort(file, line, 0.7 * scale, Number(value), place));
@@ -99,6 +102,7 @@ function readStages(text: string): Stage[] {
       stages.push({
         name: hit[2]?.toLowerCase() ?? null,
         image: parent?.image ?? hit[1]!,
+        imageLine: parent?.imageLine ?? line,
         line,
         workdir: parent?.workdir ?? '/',
         copied: parent?.copied ?? null,
@@ -116,8 +120,10 @@ function readStages(text: string): Stage[] {
     if (stage === undefined) continue;
     const fill = (raw: string) =>
       substitute(raw, new Map([...args, ...[...stage.env].map(([key, { value }]) => [key, value] as const)]));
-    if (name === 'ENV') for (const [key, value] of readPairs(instruction.args)) stage.env.set(key, { value: fill(value), line });
-    else if (name === 'WORKDIR') stage.workdir = posix.resolve(stage.workdir, fill(instruction.args).replace(/["']/g, ''));
+    if (name === 'ENV')
+      for (const [key, value] of readPairs(instruction.args)) stage.env.set(key, { value: fill(value), line });
+    else if (name === 'WORKDIR')
+      stage.workdir = posix.resolve(stage.workdir, fill(instruction.args).replace(/["']/g, ''));
     else if (name === 'EXPOSE') {
       for (const word of fill(instruction.args).split(/\s+/)) {
         const port = /^(\d{1,5})(?:-\d+)?(?:\/tcp)?$/.exec(word)?.[1];
@@ -148,13 +154,23 @@ function startOf({ entrypoint, command, workdir }: Stage): { command: string; li
   let text: string;
   // A shell-form ENTRYPOINT ignores CMD; an exec-form one gets CMD's words as its arguments.
   if (first !== null && 'shell' in first) text = first.shell;
-  else if (first !== null) text = joinArgv([...first.argv, ...(then === null ? [] : 'argv' in then ? then.argv : ['sh', '-c', then.shell])]);
+  else if (first !== null)
+    text = joinArgv([...first.argv, ...(then === null ? [] : 'argv' in then ? then.argv : ['sh', '-c', then.shell])]);
   else if (then === null) return null;
   else text = 'argv' in then ? joinArgv(then.argv) : then.shell;
   if (text.trim() === '') return null;
   const inside = `${workdir === '/' ? '' : workdir}/`;
-  const relative = inside === '/' ? text : text.split(' ').map((word) => (word.startsWith(inside) ? `./${word.slice(inside.length)}` : word)).join(' ');
-  return { command: relative, line: (command !== null && !(first !== null && 'shell' in first) ? command : entrypoint)!.line };
+  const relative =
+    inside === '/'
+      ? text
+      : text
+          .split(' ')
+          .map((word) => (word.startsWith(inside) ? `./${word.slice(inside.length)}` : word))
+          .join(' ');
+  return {
+    command: relative,
+    line: (command !== null && !(first !== null && 'shell' in first) ? command : entrypoint)!.line,
+  };
 }
 
 /** Where the last WORKDIR lies below the copied context, the command speaks about that folder. */

@@ -3,6 +3,7 @@ import { parse as parseToml, TomlError } from 'smol-toml';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { readJson } from '../json-text.js';
 import type { SourceFile } from './source.js';
+import { refuseYaml } from './yaml-depth.js';
 
 export interface Read {
   value: unknown;
@@ -27,12 +28,23 @@ export function openToml(file: SourceFile): Read | null {
 }
 
 export function openYaml(file: SourceFile): Read | null {
+  const refused = refuseYaml(file.text);
+  if (refused !== null) {
+    file.note(null, `does not parse as YAML: ${refused}`);
+    return null;
+  }
   const lines = new LineCounter();
   try {
-    const document = parseDocument(file.text, { logLevel: 'silent', merge: true, lineCounter: lines });
+    const document = parseDocument(file.text, {
+      logLevel: 'silent',
+      // A pretty error copies its line, and there may be one error a character.
+      prettyErrors: false,
+      merge: true,
+      lineCounter: lines,
+    });
     const [wrong] = document.errors;
     if (wrong !== undefined) {
-      file.note(wrong.linePos?.[0].line ?? null, `does not parse as YAML: ${firstLine(wrong)}`);
+      file.note(lines.linePos(wrong.pos[0]).line || null, `does not parse as YAML: ${firstLine(wrong)}`);
       return null;
     }
     // The parser refuses to expand more than 100 aliases, by throwing.

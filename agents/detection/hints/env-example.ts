@@ -5,7 +5,8 @@ import { isPlaceholder, isSecret } from './secrets.js';
 import { type Source, type SourceFile, sayEnv, sayNeed, sayPort } from './source.js';
 
 export const envExample: Source = {
-  names: /^(?:\.env[\w.-]*\.(?:example|sample|template|dist|defaults?)|\.env[.-](?:example|sample|template|dist|defaults?)[\w.-]*|(?:example|sample|template)\.env|env\.(?:example|sample|template|dist)|\.env(?:example|sample))$/,
+  names:
+    /^(?:\.env[\w.-]*\.(?:example|sample|template|dist|defaults?)|\.env[.-](?:example|sample|template|dist|defaults?)[\w.-]*|(?:example|sample|template)\.env|env\.(?:example|sample|template|dist)|\.env(?:example|sample))$/,
   depth: 1,
   read: (file) => readEnvFile(file, 0.7),
 };
@@ -28,7 +29,12 @@ export function readEnvFile(file: SourceFile, weight: number): Hint[] {
     const optional = commented || (/\boptional\b/i.test(remark) && !/\brequired\b/i.test(remark));
     const empty = value === '' || filler || /^\$\{?\w+\}?$/.test(value);
     const hints: Hint[] = [
-      sayEnv(file, line, commented ? weight * 0.6 : weight, { name, required: empty && !optional, secret, default: empty || commented ? null : value }),
+      sayEnv(file, line, commented ? weight * 0.6 : weight, {
+        name,
+        required: empty && !optional,
+        secret,
+        default: empty || commented ? null : value,
+      }),
     ];
     if (commented) return hints;
     if (/^(?:(?:APP|SERVER|HTTP|API|WEB|BACKEND)_)?PORT$/.test(name) && /^\d{2,5}$/.test(value))
@@ -42,7 +48,15 @@ export function readEnvFile(file: SourceFile, weight: number): Hint[] {
 /** Laravel and others name the kind of database instead of giving a URL. */
 function needByName(name: string, value: string): string | null {
   if (!/^(?:DB|DATABASE)_(?:CONNECTION|DRIVER|ENGINE|TYPE|CLIENT|DIALECT|ADAPTER)$/.test(name)) return null;
-  const kind = /postg|pgsql|^pg$/i.test(value) ? 'postgres' : /mariadb/i.test(value) ? 'mariadb' : /mysql/i.test(value) ? 'mysql' : /mongo/i.test(value) ? 'mongodb' : null;
+  const kind = /postg|pgsql|^pg$/i.test(value)
+    ? 'postgres'
+    : /mariadb/i.test(value)
+      ? 'mariadb'
+      : /mysql/i.test(value)
+        ? 'mysql'
+        : /mongo/i.test(value)
+          ? 'mongodb'
+          : null;
   return kind;
 }
 

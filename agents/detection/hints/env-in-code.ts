@@ -31,7 +31,8 @@ const given = (value: string | null, required: boolean): Omit<Reading, 'name'> =
 });
 
 const node: Asking = {
-  pattern: /(?:process\.env|import\.meta\.env|Bun\.env)(?:\??\.([A-Za-z_]\w*)|(?:\?\.)?\[\s*['"]([A-Za-z_]\w*)['"]\s*\])/g,
+  pattern:
+    /(?:process\.env|import\.meta\.env|Bun\.env)(?:\??\.([A-Za-z_]\w*)|(?:\?\.)?\[\s*['"]([A-Za-z_]\w*)['"]\s*\])/g,
   judge(before, after) {
     // `process.env.X!`: the author swears that it is set.
     if (/^!(?!=)/.test(after)) return given(null, true);
@@ -41,21 +42,29 @@ const node: Asking = {
       return given(value, value === null && /^\s*(?:\|\||\?\?)\s*(?:\(\(\)\s*=>\s*\{\s*)?throw\b/.test(rest));
     }
     const negated = /(?:if|\|\|)\s*\(?\s*!\s*$/.test(before) || /^\s*===?\s*(?:undefined|null|['"]['"])/.test(after);
-    return given(null, (negated && /^[^;]{0,120}?(?:\bthrow\b|process\.exit\()/s.test(after)) || /(?:assert|invariant)(?:\.ok)?\(\s*$/.test(before));
+    return given(
+      null,
+      (negated && /^[^;]{0,120}?(?:\bthrow\b|process\.exit\()/s.test(after)) ||
+        /(?:assert|invariant)(?:\.ok)?\(\s*$/.test(before),
+    );
   },
 };
 const denoGet: Asking = {
   pattern: /Deno\.env\.get\(\s*['"](\w+)['"]\s*\)/g,
-  judge: (_, after) => (after.startsWith('!') ? given(null, true) : given(fallbackIn(after, '\\s*(?:\\|\\||\\?\\?)\\s*'), false)),
+  judge: (_, after) =>
+    after.startsWith('!') ? given(null, true) : given(fallbackIn(after, '\\s*(?:\\|\\||\\?\\?)\\s*'), false),
 };
 /** `DATABASE_URL: z.string().url()`, `PORT: port({ default: 3000 })` in a schema of the environment. */
 const schema: Asking = {
-  pattern: /^\s*([A-Z][A-Z0-9_]+)\s*:\s*(?=(?:z|Joi|v|t|envalid|yup)\.|(?:str|num|port|url|bool|host|email|json)\()/gm,
+  pattern: /^\s*([A-Z][A-Z0-9_]*)\s*:\s*(?=(?:z|Joi|v|t|envalid|yup)\.|(?:str|num|port|url|bool|host|email|json)\()/gm,
   judge(_, after) {
     const end = after.search(/,?\s*\n\s*(?:[A-Za-z_]\w*\s*:|\}|\/\/)/);
     const text = (end < 0 ? after : after.slice(0, end)).replace(/\s*\n\s*/g, ' ');
     const hit = new RegExp(`(?:\\.(?:default|prefault|catch)\\(|default:)\\s*${literal}`).exec(text);
-    return given(hit === null ? null : (hit[1] ?? hit[2] ?? hit[3] ?? hit[4] ?? null), hit === null && !/optional\(|nullish\(|default|\.required\(false/.test(text));
+    return given(
+      hit === null ? null : (hit[1] ?? hit[2] ?? hit[3] ?? hit[4] ?? null),
+      hit === null && !/optional\(|nullish\(|default|\.required\(false/.test(text),
+    );
   },
 };
 const pythonItem: Asking = {
@@ -64,14 +73,17 @@ const pythonItem: Asking = {
 };
 const pythonGet: Asking = {
   pattern: /\b(?:environ\.get|getenv)\(\s*['"](\w+)['"]/g,
-  judge: (_, after) => given(fallbackIn(after, '\\s*,\\s*(?:default\\s*=\\s*)?') ?? fallbackIn(after, '\\s*\\)\\s*or\\s+'), false),
+  judge: (_, after) =>
+    given(fallbackIn(after, '\\s*,\\s*(?:default\\s*=\\s*)?') ?? fallbackIn(after, '\\s*\\)\\s*or\\s+'), false),
 };
 /** python-decouple, environs, django-environ. */
 const pythonConfig: Asking = {
   pattern: /(?<![\w.])(?:config|env(?:\.\w+)?)\(\s*['"]([A-Z][A-Z0-9_]*)['"]/g,
   judge(_, after) {
     const inside = after.slice(0, after.search(/\)|$/) + 1);
-    const value = fallbackIn(inside.slice(Math.max(0, inside.indexOf('default'))), 'default\\s*=\\s*') ?? fallbackIn(inside, '\\s*,\\s*');
+    const value =
+      fallbackIn(inside.slice(Math.max(0, inside.indexOf('default'))), 'default\\s*=\\s*') ??
+      fallbackIn(inside, '\\s*,\\s*');
     return given(value, value === null && !/default|,/.test(inside));
   },
 };
@@ -111,7 +123,8 @@ const dotnet: Asking = {
 };
 const elixir: Asking = {
   pattern: /\bSystem\.(?:fetch_env!|get_env)\(\s*"(\w+)"/g,
-  judge: (before, after) => given(fallbackIn(after, '\\s*,\\s*') ?? fallbackIn(after, '\\s*\\)\\s*\\|\\|\\s*'), /fetch_env!/.test(before)),
+  judge: (before, after) =>
+    given(fallbackIn(after, '\\s*,\\s*') ?? fallbackIn(after, '\\s*\\)\\s*\\|\\|\\s*'), /fetch_env!/.test(before)),
 };
 
 const askings: Record<string, readonly Asking[]> = {
@@ -164,18 +177,23 @@ export function readEnvInCode(file: SourceFile): Hint[] {
     for (const hit of text.matchAll(/\{([^{}]{1,600})\}\s*=\s*(?:process|import\.meta|Bun)\.env\b/g))
       for (const part of hit[1]!.split(',')) {
         const one = new RegExp(`^\\s*([A-Za-z_]\\w*)\\s*(?::\\s*\\w+\\s*)?(?:=\\s*${literal})?`).exec(part);
-        if (one !== null) say(hit.index, { name: one[1]!, ...given(one[2] ?? one[3] ?? one[4] ?? one[5] ?? null, false) });
+        if (one !== null)
+          say(hit.index, { name: one[1]!, ...given(one[2] ?? one[3] ?? one[4] ?? one[5] ?? null, false) });
       }
   return hints;
 }
 
 const nodeAskings = (text: string): readonly Asking[] => {
-  const isSchema = /process\.env|import\.meta\.env|cleanEnv|createEnv/.test(text) && /\.object\(|cleanEnv\(|createEnv\(|\.keys\(/.test(text);
+  const isSchema =
+    /process\.env|import\.meta\.env|cleanEnv|createEnv/.test(text) &&
+    /\.object\(|cleanEnv\(|createEnv\(|\.keys\(/.test(text);
   return isSchema ? [node, denoGet, schema] : [node, denoGet];
 };
 const pythonMore = (extension: string, text: string): readonly Asking[] => {
   const known = askings[extension] ?? [];
-  return extension === 'py' && /\b(?:decouple|environs?|starlette\.config)\b/.test(text) ? [...known, pythonConfig] : known;
+  return extension === 'py' && /\b(?:decouple|environs?|starlette\.config)\b/.test(text)
+    ? [...known, pythonConfig]
+    : known;
 };
 
 function lineStarts(text: string): number[] {

@@ -21,7 +21,8 @@ export const fly: Source = {
       ['http_service', http],
       ...asList(table.services).map((each) => ['services', asTable(each)] as const),
     ] as const) {
-      if (typeof service.internal_port === 'number') hints.push(sayPort(file, doc.line(key, 'internal_port'), 0.75, service.internal_port));
+      if (typeof service.internal_port === 'number')
+        hints.push(sayPort(file, doc.line(key, 'internal_port'), 0.75, service.internal_port));
       for (const check of [...asList(service.checks), ...asList(service.http_checks)]) {
         const route = asText(asTable(check).path);
         if (route !== null) hints.push(sayHealth(file, doc.line(key, 'path'), 0.85, route));

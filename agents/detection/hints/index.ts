@@ -74,9 +74,12 @@ const sources: readonly Source[] = [
 const filesOfSource = 100;
 const scannedFiles = 400;
 const scannedBytes = 4_000_000;
-const notOurs =
-  /(?:^|\/)(?:tests?|__tests__|__mocks__|specs?|fixtures?|testdata|e2e|cypress|examples?|samples?|demos?|vendor|third[-_]party|node_modules|dist|build|out|target|coverage|templates?|docs?)\//i;
-const notSource = /(?:\.(?:test|spec|stories|d|min)\.[cm]?[jt]sx?|_test\.(?:go|py|exs)|(?:^|\/)test_\w+\.py|_spec\.rb)$/;
+const somebodyElses =
+  /(?:^|\/)(?:tests?|__tests__|__mocks__|specs?|fixtures?|testdata|e2e|cypress|examples?|samples?|demos?|vendor|third[-_]party|node_modules)\//i;
+/** Written by a build, or text about the program; a recipe may lie there (`build/Dockerfile`), the program does not. */
+const produced = /(?:^|\/)(?:dist|build|out|target|coverage|templates?|docs?)\//i;
+const notSource =
+  /(?:\.(?:test|spec|stories|d|min)\.[cm]?[jt]sx?|_test\.(?:go|py|exs)|(?:^|\/)test_\w+\.py|_spec\.rb)$/;
 
 /**
  * @param places folders of services, POSIX from the root, `.` for the root.
@@ -120,12 +123,12 @@ export function readHints(tree: Tree, places: string[]): { hints: Hint[]; notes:
       near.set(folder, place);
     }
     const below = place === '.' ? path : path.slice(place.length + 1);
-    const isOurs = !notOurs.test(below);
+    if (somebodyElses.test(below)) continue;
+    const isOurs = !produced.test(below);
     const base = path.slice(path.lastIndexOf('/') + 1);
     if (sourceFile.test(base) && isOurs && !notSource.test(path)) code.push(path);
     const depth = below.split('/').length - 1;
     for (const [index, { names, depth: limit }] of sources.entries())
-      // A Dockerfile or compose file may live with the build files of the service; code and manifests may not.
       if (depth <= limit && (isOurs || sources[index] === dockerfile || sources[index] === compose) && names.test(base))
         candidates[index]!.push(path);
   }
@@ -134,10 +137,13 @@ export function readHints(tree: Tree, places: string[]): { hints: Hint[]; notes:
     const paths = byDepth(candidates[index]!);
     for (const path of paths.slice(0, filesOfSource)) {
       const text = tree.read(path);
-      if (text !== null) for (const hint of source.read(open(path, owners.get(path) ?? placeOf(posix.dirname(path)), text))) keep(hint);
+      if (text !== null)
+        for (const hint of source.read(open(path, owners.get(path) ?? placeOf(posix.dirname(path)), text))) keep(hint);
     }
     if (paths.length > filesOfSource)
-      notes.push(`${paths.length} files are called like ${posix.basename(paths[0]!)}; only the ${filesOfSource} nearest to the root were read`);
+      notes.push(
+        `${paths.length} files are called like ${posix.basename(paths[0]!)}; only the ${filesOfSource} nearest to the root were read`,
+      );
   }
 
   let bytes = 0;
@@ -149,10 +155,12 @@ export function readHints(tree: Tree, places: string[]): { hints: Hint[]; notes:
     const text = tree.read(path, 500_000);
     if (text === null) continue;
     bytes += text.length;
-    if (/env/i.test(text)) for (const hint of readEnvInCode(open(path, placeOf(posix.dirname(path)), text))) keep(hint);
+    if (/env|decouple/i.test(text)) for (const hint of readEnvInCode(open(path, placeOf(posix.dirname(path)), text))) keep(hint);
   }
   if (read < scanned.length)
-    notes.push(`environment variables were looked for in ${read} of ${scanned.length} source files, those nearest to the root first`);
+    notes.push(
+      `environment variables were looked for in ${read} of ${scanned.length} source files, those nearest to the root first`,
+    );
 
   return { hints: [...hints.values()], notes: [...new Set(notes)] };
 }

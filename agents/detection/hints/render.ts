@@ -57,7 +57,18 @@ export const render: Source = {
         }
         // Without a value: generated, taken from a database or another service, or asked for (`sync: false`).
         hints.push(
-          sayEnv(file, line, 0.7, { name, required: value === null, default: value, ...(variable.generateValue === true ? { secret: true } : {}) }, place),
+          sayEnv(
+            file,
+            line,
+            0.7,
+            {
+              name,
+              required: value === null,
+              default: value,
+              ...(variable.generateValue === true ? { secret: true } : {}),
+            },
+            place,
+          ),
         );
         if (name === 'PORT' && value !== null) hints.push(sayPort(file, line, 0.7, Number(value), place));
       }

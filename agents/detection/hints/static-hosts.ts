@@ -32,7 +32,9 @@ export const netlify: Source = {
     const doc = openToml(file);
     if (doc === null) return [];
     const { build, dev } = asTable(doc.value);
-    const base = posix.normalize(posix.join(posix.dirname(file.path), asText(asTable(build).base) ?? '.')).replace(/\/$/, '');
+    const base = posix
+      .normalize(posix.join(posix.dirname(file.path), asText(asTable(build).base) ?? '.'))
+      .replace(/\/$/, '');
     const place = base.startsWith('..') ? file.place : file.placeOf(base);
     const hints: Hint[] = [];
     const command = asText(asTable(build).command);
@@ -42,7 +44,8 @@ export const netlify: Source = {
       const value = String(raw);
       const tool = /^(NODE|PYTHON|RUBY|GO|BUN)_VERSION$/.exec(name)?.[1]?.toLowerCase();
       if (tool !== undefined) hints.push(sayVersion(file, line, 0.6, tool, value, place));
-      else if (!/_VERSION$|_FLAGS$/.test(name)) hints.push(sayEnv(file, line, 0.5, { name, required: false, default: value || null }, place));
+      else if (!/_VERSION$|_FLAGS$/.test(name))
+        hints.push(sayEnv(file, line, 0.5, { name, required: false, default: value || null }, place));
     }
     const start = asText(asTable(dev).command);
     if (start !== null) hints.push(sayCommand(file, doc.line('dev', 'command'), 0.4, 'start', start, place));

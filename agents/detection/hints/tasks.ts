@@ -40,6 +40,8 @@ export const taskfile: Source = {
   read(file) {
     const doc = openYaml(file);
     if (doc === null) return [];
-    return Object.keys(asTable(asTable(doc.value).tasks)).flatMap((name) => task(file, doc.line('tasks', name), 'task', name));
+    return Object.keys(asTable(asTable(doc.value).tasks)).flatMap((name) =>
+      task(file, doc.line('tasks', name), 'task', name),
+    );
   },
 };

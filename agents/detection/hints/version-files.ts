@@ -5,7 +5,13 @@ import { openJson, openToml } from './documents.js';
 import { type Source, type SourceFile, sayVersion } from './source.js';
 
 const weight = 0.85;
-const names: Record<string, string> = { nodejs: 'node', golang: 'go', 'dotnet-core': 'dotnet', openjdk: 'java', 'java-jdk': 'java' };
+const names: Record<string, string> = {
+  nodejs: 'node',
+  golang: 'go',
+  'dotnet-core': 'dotnet',
+  openjdk: 'java',
+  'java-jdk': 'java',
+};
 /** The common name of a tool (`nodejs` → `node`, `npm:pnpm` → `pnpm`). */
 const nameTool = (raw: string): string => {
   const bare = raw.replace(/^(?:core|npm|asdf|vfox|aqua|ubi|cargo|pipx):/, '').toLowerCase();
@@ -163,7 +169,8 @@ export const packageVersions: Source = {
     for (const tool of ['node', 'npm', 'pnpm', 'yarn', 'bun', 'deno']) {
       const want = asText(asTable(table.engines)[tool]);
       // `please-use-pnpm` and the like forbid a tool by an impossible version.
-      if (want !== null && /\d|^\*$/.test(want)) hints.push(sayVersion(file, doc.line('engines', tool), 0.8, tool, want));
+      if (want !== null && /\d|^\*$/.test(want))
+        hints.push(sayVersion(file, doc.line('engines', tool), 0.8, tool, want));
       const pinned = asText(asTable(table.volta)[tool]);
       if (pinned !== null) hints.push(sayVersion(file, doc.line('volta', tool), 0.9, tool, pinned));
     }

@@ -17,7 +17,10 @@ const PART = /(~=|~>|===?|!=|>=|<=|>|<|\^|~|=)?\s*v?(\d+(?:\.(?:\d+|\*|x))*(?:\.
 function readParts(side: string): string[] {
   return [...side.matchAll(PART)].flatMap(([, sign = '', number = '']) => {
     const numbers = number.split('.');
-    const plain = numbers.filter((each) => /^\d+$/.test(each)).slice(0, 3).map((each) => String(Number(each)));
+    const plain = numbers
+      .filter((each) => /^\d+$/.test(each))
+      .slice(0, 3)
+      .map((each) => String(Number(each)));
     const open = numbers.some((each) => each === '*' || each === 'x');
     const version = plain.join('.');
     if (sign === '!=') return [];
@@ -27,7 +30,8 @@ function readParts(side: string): string[] {
       const raised = [...upper.slice(0, -1), String(Number(upper.at(-1)) + 1)].join('.');
       return [`>=${version}`, `<${raised}`];
     }
-    if (sign === '==' || sign === '===' || sign === '=' || sign === '') return [open || plain.length < 3 ? `${version}.x` : version];
+    if (sign === '==' || sign === '===' || sign === '=' || sign === '')
+      return [open || plain.length < 3 ? `${version}.x` : version];
     return [`${sign}${version}`];
   });
 }

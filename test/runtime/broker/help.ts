@@ -1,9 +1,11 @@
 /** What the broker's tests share: a scratch state folder whose broker is ended with it, and real processes beside us. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, chmodSync, constants, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { stopBroker } from '../../../runtime/broker/start.js';
 import { type Config, readConfig } from '../../../runtime/config.js';
@@ -11,6 +13,7 @@ import { packageRoot } from '../../../runtime/program.js';
 
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'rr-broker-'));
+  chmodSync(folder, 0o755); // some tests go on as another user
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
@@ -86,26 +89,38 @@ const shellTools = [
 ] as const;
 export const debianPath = (): string => pathWith(...aptTools, ...shellTools, 'node');
 
-/** Runs a few lines of JavaScript over the built runtime in a process of its own; gives its last line, parsed. */
-export async function runBuilt<T>(
-  code: string,
-  env: NodeJS.ProcessEnv,
-  as: string[] = [],
-): Promise<{ last: T; lines: string[]; child: ChildProcess }> {
+export const NOBODY = 65_534;
+
+/**
+ * Runs a few lines of JavaScript over the built runtime in a process of its own; gives its last line, parsed.
+ * @param uid the user to run as, and group; absent: this one.
+ */
+export async function runBuilt<T>(code: string, env: NodeJS.ProcessEnv, uid?: number): Promise<T> {
+  const dist = join(uid === undefined ? packageRoot() : readableRoot(uid), 'dist');
   const script = `
-    import { openBroker, findBroker } from ${JSON.stringify(`file://${packageRoot()}/dist/runtime/broker/start.js`)};
-    import { readConfig } from ${JSON.stringify(`file://${packageRoot()}/dist/runtime/config.js`)};
+    import { openBroker } from ${JSON.stringify(pathToFileURL(join(dist, 'runtime/broker/start.js')))};
+    import { readConfig } from ${JSON.stringify(pathToFileURL(join(dist, 'runtime/config.js')))};
     ${code}`;
-  const [command = process.execPath, ...args] = [...as, process.execPath, '--input-type=module', '-e', script];
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const who = uid === undefined ? {} : { uid, gid: uid };
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { env, cwd: '/', ...who });
   let text = '';
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
   child.stderr.setEncoding('utf8').on('data', (part: string) => (errors += part));
-  await new Promise((resolve) => child.once('close', resolve));
-  const lines = text.trim().split('\n');
+  await once(child, 'close');
   if (child.exitCode !== 0) throw new Error(`exit ${child.exitCode ?? child.signalCode}: ${text}${errors}`);
-  return { last: JSON.parse(lines.at(-1)!) as T, lines, child };
+  return JSON.parse(text.trim().split('\n').at(-1)!) as T;
+}
+
+/** Our package where that user can read it: a checkout below somebody's home is copied. */
+function readableRoot(uid: number): string {
+  const root = packageRoot();
+  const look = `require('node:fs').accessSync(${JSON.stringify(join(root, 'dist'))})`;
+  if (spawnSync(process.execPath, ['-e', look], { uid, gid: uid, cwd: '/' }).status === 0) return root;
+  const copy = scratch();
+  for (const name of ['package.json', 'dist', 'node_modules'])
+    cpSync(join(root, name), join(copy, name), { recursive: true });
+  return copy;
 }
 
 function runs(path: string): boolean {

@@ -1,10 +1,12 @@
 /**
- * What the JavaScript and TypeScript of a place says by itself: where it listens, which ports and variables it names,
- * which routes it answers. Read line by line and never run; at most 250 files, the shallow ones first.
+ * What the JavaScript and TypeScript of a place says by itself: where it listens, on which port, which routes it
+ * answers, whether it keeps going. (Variables and drivers are read by the hints.) Read line by line and never run; at most 250 files, the shallow ones first.
  */
-import type { EnvVar, Port, Proof } from '../../contract.js';
-import { isSecret } from '../../hints/secrets.js';
+import type { Service } from '../../contract.js';
 import { cite, type Place } from '../../place.js';
+
+type Port = Service['ports'][number];
+type Proof = Service['proof'];
 
 export interface CodeFacts {
   /** `file:line` of the first line that opens a server. */
@@ -12,10 +14,7 @@ export interface CodeFacts {
   /** The first line that keeps a process alive without a server: a timer, a queue's consumer. */
   stays: { file: string; line: number; text: string } | null;
   ports: Port[];
-  env: EnvVar[];
   routes: Proof['paths'];
-  /** Database or queue → `file:line` of the import of its driver. */
-  needs: Map<string, { file: string; line: number; module: string }>;
 }
 
 const MOST_FILES = 250;
@@ -77,15 +76,6 @@ const FIXED: readonly RegExp[] = [
   /\b(?:const|let|var)\s+\w*port\s*(?::\s*number\s*)?=\s*['"]?(\d{2,5})\b/i,
   /^\s*port\s*:\s*(\d{2,5})\s*,?\s*\}?\)?;?$/,
 ];
-const ENV =
-  /(?:process|Bun)\.env(?:\.([A-Z][A-Z0-9_]*)|\[\s*['"]([A-Z][A-Z0-9_]*)['"]\s*\])|import\.meta\.env\.((?:VITE|PUBLIC)_[A-Z0-9_]+)|\bDeno\.env\.get\(\s*['"]([A-Z][A-Z0-9_]*)['"]/g;
-const FALLBACK = /^(?:\s*,\s*10)?[\s)!]*(?:\|\||\?\?)\s*(?:(['"`])((?:(?!\1)[^\\$])*)\1|(\d+|true|false)\b)/;
-const DEMANDED =
-  /\b(?:getOrThrow(?:<\w+>)?|requireEnv|mustGetEnv|requiredEnv|getRequiredEnv)\(\s*['"]([A-Z][A-Z0-9_]*)['"]/g;
-/** Given by the machine or by us, not by whoever sets the application up. */
-const GIVEN =
-  /^(?:NODE_ENV|PATH|HOME|USER|PWD|SHELL|TERM|LANG|TZ|TMPDIR|CI|DEBUG|NODE_OPTIONS|NO_COLOR|FORCE_COLOR|npm_.*)$/;
-
 const ROUTE =
   /\b(app|server|fastify|instance|router|api|route|routes)\s*\.\s*(?:get|all|route)\s*(?:<[^>]*>)?\(\s*(['"`])(\/[^'"`:*(${}?]*)\2/;
 const HAPI_ROUTE = /method\s*:\s*['"](?:GET|\*)['"][^}]*\b(?:path|url)\s*:\s*['"](\/[^'"{:*]*)['"]/;
@@ -96,29 +86,9 @@ const NEST_GET = /@Get\(\s*(?:['"]\/?([^'":*]*)['"])?\s*\)/;
 export const HEALTH =
   /(?:^|\/)(?:_?health(?:z|check|-check)?|livez?|liveness|ready|readyz|readiness|ping|status|alive|up)\/?$/i;
 
-const DRIVERS: Record<string, string> = {
-  pg: 'postgres',
-  postgres: 'postgres',
-  'pg-promise': 'postgres',
-  mysql: 'mysql',
-  mysql2: 'mysql',
-  'mysql2/promise': 'mysql',
-  mongoose: 'mongodb',
-  mongodb: 'mongodb',
-  redis: 'redis',
-  ioredis: 'redis',
-  bullmq: 'redis',
-  bull: 'redis',
-  amqplib: 'rabbitmq',
-  kafkajs: 'kafka',
-  '@elastic/elasticsearch': 'elasticsearch',
-}; // prettier-ignore
-const IMPORT = /(?:\bfrom\s*|\brequire\s*\(\s*|\bimport\s*\(?\s*)['"]([^'"]+)['"]/;
-
 /** Reads the given files (from the place), the entry first if it is known. */
 export function readCode(place: Place, files: readonly string[]): CodeFacts {
-  const facts: CodeFacts = { listens: null, stays: null, ports: [], env: [], routes: [], needs: new Map() };
-  const env = new Map<string, EnvVar>();
+  const facts: CodeFacts = { listens: null, stays: null, ports: [], routes: [] };
   const fixed: Port[] = [];
   let prefix = '';
   const nest: { path: string; from: string }[] = [];
@@ -138,23 +108,15 @@ export function readCode(place: Place, files: readonly string[]): CodeFacts {
       if (facts.stays === null && STAYS.test(line)) facts.stays = here;
       if (/port/i.test(line)) addPort(facts.ports, line, PORTS, from);
       if (serves && listensHere) addPort(fixed, line, FIXED, from);
-      if (line.includes('env') || line.includes('OrThrow')) readEnv(env, line, lines, index, from);
       readRoutes(facts.routes, line, from, listensHere);
       prefix = NEST_PREFIX.exec(line)?.[1] ?? prefix;
       controller = line.includes('@Controller') ? (NEST_CONTROLLER.exec(line)?.[1] ?? '') : controller;
       const get = controller === null ? null : NEST_GET.exec(line);
       if (get !== null) nest.push({ path: [controller, get[1]].filter(Boolean).join('/'), from });
-      const module = IMPORT.exec(line)?.[1];
-      const need = module !== undefined && Object.hasOwn(DRIVERS, module) ? DRIVERS[module] : undefined;
-      // `import type` brings no code along.
-      if (need !== undefined && !facts.needs.has(need) && !/^\s*import\s+type\b/.test(line)) {
-        facts.needs.set(need, { file, line: here.line, module: module! });
-      }
     }
   }
   for (const { path, from } of nest) facts.routes.push({ path: `/${[prefix, path].filter(Boolean).join('/')}`, from });
   if (facts.ports.length === 0) facts.ports = fixed.slice(0, 3);
-  facts.env = [...env.values()];
   facts.routes = orderRoutes(facts.routes);
   return facts;
 }
@@ -165,39 +127,6 @@ function addPort(ports: Port[], line: string, patterns: readonly RegExp[], from:
     if (value < 1 || value > 65_535 || ports.some((port) => port.number === value)) continue;
     ports.push({ number: value, from });
     return;
-  }
-}
-
-function readEnv(env: Map<string, EnvVar>, line: string, lines: readonly string[], index: number, from: string): void {
-  for (const match of line.matchAll(ENV)) {
-    const name = match[1] ?? match[2] ?? match[3] ?? match[4]!;
-    if (GIVEN.test(name)) continue;
-    const fallback = FALLBACK.exec(line.slice(match.index + match[0].length));
-    const value = fallback?.[2] ?? fallback?.[3] ?? null;
-    const secret = isSecret(name, value);
-    const before = env.get(name);
-    const demanded =
-      new RegExp(`!\\s*(?:process|Bun)\\.env(?:\\.${name}\\b|\\[['"]${name})`).test(line) &&
-      /\bif\s*\(/.test(line) &&
-      /\bthrow\b|\bexit\s*\(/.test(lines.slice(index, index + 3).join('\n'));
-    if (before === undefined) env.set(name, { name, required: demanded, secret, default: secret ? null : value, from });
-    else if (demanded || (before.default === null && value !== null && !secret)) {
-      env.set(name, {
-        ...before,
-        required: before.required || demanded,
-        default: before.default ?? (secret ? null : value),
-      });
-    }
-  }
-  for (const match of line.matchAll(DEMANDED)) {
-    const name = match[1]!;
-    env.set(name, {
-      name,
-      required: true,
-      secret: isSecret(name, null),
-      default: env.get(name)?.default ?? null,
-      from,
-    });
   }
 }
 

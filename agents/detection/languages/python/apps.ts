@@ -1,4 +1,6 @@
 /** Finds the application objects of a Python project in its syntax: constructors, factories, what re-exports them. */
+
+import { importName, resolveImport } from './import-path.js';
 import {
   type Call,
   isWithin,
@@ -12,7 +14,6 @@ import {
   type Scoped,
   splitCommas,
 } from './module.js';
-import { importName, resolveImport } from './import-path.js';
 
 export interface App {
   framework: string;
@@ -65,18 +66,43 @@ export const WORTH_READING =
 
 const FACTORY_NAME = /^(create|make|get|build|init)_(app|application|server|api)$|^app_factory$|^create$/;
 const ENTRY_FILES: Readonly<Record<string, number>> = {
-  'wsgi.py': 9, 'asgi.py': 9, 'main.py': 6, 'app.py': 6, 'application.py': 5, 'server.py': 5, 'api.py': 4, 'run.py': 5,
-  'index.py': 4, 'web.py': 4, '__init__.py': 4, '__main__.py': 3, 'manage.py': 3,
+  'wsgi.py': 9,
+  'asgi.py': 9,
+  'main.py': 6,
+  'app.py': 6,
+  'application.py': 5,
+  'server.py': 5,
+  'api.py': 4,
+  'run.py': 5,
+  'index.py': 4,
+  'web.py': 4,
+  '__init__.py': 4,
+  '__main__.py': 3,
+  'manage.py': 3,
 };
-const APP_NAMES: Readonly<Record<string, number>> = { app: 3, application: 3, api: 2, server: 2, demo: 2, web: 1, asgi: 1, wsgi: 1 };
+const APP_NAMES: Readonly<Record<string, number>> = {
+  app: 3,
+  application: 3,
+  api: 2,
+  server: 2,
+  demo: 2,
+  web: 1,
+  asgi: 1,
+  wsgi: 1,
+};
 
 type Found = Pick<App, 'framework' | 'module' | 'name' | 'factory' | 'hidden' | 'line'>;
 
 /** All apps found, best first. */
-export function findApps(modules: ReadonlyMap<string, PythonModule>, files: ReadonlySet<string>, declared: ReadonlySet<string>): App[] {
+export function findApps(
+  modules: ReadonlyMap<string, PythonModule>,
+  files: ReadonlySet<string>,
+  declared: ReadonlySet<string>,
+): App[] {
   const found = new Map<string, Found[]>();
   const classes = findSubclasses(modules, files);
-  for (const module of modules.values()) found.set(module.file, findConstructed(module, classes.get(module.file) ?? new Map()));
+  for (const module of modules.values())
+    found.set(module.file, findConstructed(module, classes.get(module.file) ?? new Map()));
   // Twice: wsgi.py passes on what main.py passes on from the package.
   for (let round = 0; round < 2; round++) {
     for (const module of modules.values()) {
@@ -97,7 +123,8 @@ function scoreOf({ module, name, factory, hidden, framework, line }: Found, decl
   const folders = module.file.split('/');
   const base = folders.pop()!;
   // A file that both re-exports the app and runs it imports all that belongs to it.
-  const runs = module.guard !== null || module.statements.some((each) => runsOnImport(each) && readsRun(module, each, name));
+  const runs =
+    module.guard !== null || module.statements.some((each) => runsOnImport(each) && readsRun(module, each, name));
   return (
     (ENTRY_FILES[base] ?? 1) +
     (factory ? -3 : (APP_NAMES[name] ?? 0)) +
@@ -126,7 +153,10 @@ const isMounted = (module: PythonModule, name: string): boolean =>
   );
 
 /** Local names of classes that derive from a known application class, also across files. */
-function findSubclasses(modules: ReadonlyMap<string, PythonModule>, files: ReadonlySet<string>): Map<string, Map<string, string>> {
+function findSubclasses(
+  modules: ReadonlyMap<string, PythonModule>,
+  files: ReadonlySet<string>,
+): Map<string, Map<string, string>> {
   const all = new Map<string, Map<string, string>>();
   for (let round = 0; round < 2; round++) {
     for (const module of modules.values()) {
@@ -177,10 +207,19 @@ function findConstructed(module: PythonModule, classes: ReadonlyMap<string, stri
     const first = statement.tokens[0];
     if (first?.text === 'return' && owner?.kind === 'def' && statement.inside.every(({ kind }) => kind !== 'class')) {
       const direct = constructs(readCall(module, statement.tokens, 1));
-      const bound = locals.get(owner.name)?.find(({ name }) => name === statement.tokens[1]?.text && statement.tokens.length === 2);
+      const bound = locals
+        .get(owner.name)
+        ?.find(({ name }) => name === statement.tokens[1]?.text && statement.tokens.length === 2);
       const framework = direct ?? bound?.framework;
       if (framework !== undefined && isOutermostDef(statement) && !needsArguments(module, owner.name)) {
-        const made = { framework, module, name: owner.name, factory: true, hidden: false, line: bound?.line ?? first.line };
+        const made = {
+          framework,
+          module,
+          name: owner.name,
+          factory: true,
+          hidden: false,
+          line: bound?.line ?? first.line,
+        };
         if (!found.some(({ name, factory }) => factory && name === owner.name)) found.push(made);
         if (bound !== undefined) bound.hidden = false;
       }
@@ -190,7 +229,14 @@ function findConstructed(module: PythonModule, classes: ReadonlyMap<string, stri
     if (assigned === null) continue;
     const framework = constructs(readCall(module, assigned.value, 0));
     if (framework === null) continue;
-    const app: Found = { framework, module, name: assigned.target, factory: false, hidden: false, line: statement.line };
+    const app: Found = {
+      framework,
+      module,
+      name: assigned.target,
+      factory: false,
+      hidden: false,
+      line: statement.line,
+    };
     if (runsOnImport(statement)) found.push(app);
     else if (isWithin(statement, 'class')) continue;
     else if (owner?.kind === 'def') {
@@ -222,12 +268,17 @@ function needsArguments(module: PythonModule, name: string): boolean {
     if (')]}'.includes(text) && --depth === 0) break;
   }
   return splitCommas(head.tokens.slice(open + 1, close)).some(
-    (part) => !['*', '**', '/'].includes(part[0]!.text) && !part.some(({ kind, text }) => kind === 'op' && text === '='),
+    (part) =>
+      !['*', '**', '/'].includes(part[0]!.text) && !part.some(({ kind, text }) => kind === 'op' && text === '='),
   );
 }
 
 /** `from pkg import app`, `app = create_app()`, `application = app`. */
-function findPassedOn(module: PythonModule, found: ReadonlyMap<string, readonly Found[]>, files: ReadonlySet<string>): Found[] {
+function findPassedOn(
+  module: PythonModule,
+  found: ReadonlyMap<string, readonly Found[]>,
+  files: ReadonlySet<string>,
+): Found[] {
   const elsewhere = (local: string): Found | null => {
     const imported = module.imports.get(local.split('.')[0]!);
     if (imported === undefined) return null;
@@ -254,11 +305,19 @@ function findPassedOn(module: PythonModule, found: ReadonlyMap<string, readonly 
     if (assigned === null) continue;
     const call = readCall(module, assigned.value, 0);
     const dotted = readDotted(assigned.value, 0);
-    const origin = call !== null ? here(call.written) : dotted?.end === assigned.value.length ? here(dotted.name) : null;
+    const origin =
+      call !== null ? here(call.written) : dotted?.end === assigned.value.length ? here(dotted.name) : null;
     if (origin === null || (call !== null) !== origin.factory) continue;
     // Made under the guard it exists only when the file is run.
     const hidden = !runsOnImport(statement);
-    passed.push({ framework: origin.framework, module, name: assigned.target, factory: false, hidden, line: statement.line });
+    passed.push({
+      framework: origin.framework,
+      module,
+      name: assigned.target,
+      factory: false,
+      hidden,
+      line: statement.line,
+    });
   }
   return passed;
 }

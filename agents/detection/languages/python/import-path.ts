@@ -7,7 +7,9 @@ const IDENTIFIER = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 /** The file of a module (or of the module that holds the imported name), or null when it is not of this repository. */
 export function resolveImport(module: PythonModule, imported: Import, files: ReadonlySet<string>): string | null {
   for (const root of rootsOf(module.file, imported.level)) {
-    const file = fileOf(root, imported.path, files) ?? (imported.module === '' ? packageOf(root, files) : fileOf(root, imported.module, files));
+    const file =
+      fileOfModule(root, imported.path, files) ??
+      (imported.module === '' ? packageOf(root, files) : fileOfModule(root, imported.module, files));
     if (file !== null) return file;
   }
   return null;
@@ -33,9 +35,13 @@ export function importName(module: PythonModule, files: ReadonlySet<string>): { 
     if (inside.length === 0 || !inside.every((name) => IDENTIFIER.test(name))) continue;
     const root = folders.slice(0, cut).join('/') || '.';
     const found = module.imported.filter(({ level, path, module: name }) => {
-      return level === 0 && (fileOf(root, path, files) ?? fileOf(root, name, files)) !== null;
+      return level === 0 && (fileOfModule(root, path, files) ?? fileOfModule(root, name, files)) !== null;
     }).length;
-    const score = found * 10 + (isOutside(folders, cut, files) ? 3 : 0) + (root.split('/').at(-1) === 'src' ? 2 : 0) + (cut === 0 ? 1 : 0);
+    const score =
+      found * 10 +
+      (isOutside(folders, cut, files) ? 3 : 0) +
+      (root.split('/').at(-1) === 'src' ? 2 : 0) +
+      (cut === 0 ? 1 : 0);
     if (score > best.score) best = { dotted: inside.join('.'), importRoot: root, score };
   }
   return { dotted: best.dotted, importRoot: best.importRoot };
@@ -59,7 +65,7 @@ function rootsOf(file: string, level: number): string[] {
   return ['.', 'src', ...above];
 }
 
-function fileOf(root: string, dotted: string, files: ReadonlySet<string>): string | null {
+export function fileOfModule(root: string, dotted: string, files: ReadonlySet<string>): string | null {
   if (dotted === '') return null;
   const path = `${root === '.' ? '' : `${root}/`}${dotted.replaceAll('.', '/')}`;
   // A package hides a module of the same name beside it.

@@ -3,7 +3,7 @@ import type { Evidence, Service } from '../../contract.js';
 import { cite, type Place } from '../../place.js';
 import { asList, asTable, asText, asTexts, at } from '../../values.js';
 import { toRange } from '../versions.js';
-import { asString, argument, readCalls, readModule } from './module.js';
+import { argument, asString, readCalls, readModule } from './module.js';
 
 export interface Declared {
   /** Normalised name → where it stands. */
@@ -27,11 +27,28 @@ export interface Declared {
 }
 
 const REQUIREMENTS = [
-  'requirements.txt', 'requirements/requirements.txt', 'requirements/production.txt', 'requirements/prod.txt',
-  'requirements/base.txt', 'requirements/common.txt', 'requirements/main.txt', 'requirements/local.txt',
-  'requirements/dev.txt', 'requirements.in',
+  'requirements.txt',
+  'requirements/requirements.txt',
+  'requirements/production.txt',
+  'requirements/prod.txt',
+  'requirements/base.txt',
+  'requirements/common.txt',
+  'requirements/main.txt',
+  'requirements/local.txt',
+  'requirements/dev.txt',
+  'requirements.in',
 ];
-export const MANIFESTS = ['pyproject.toml', 'setup.py', 'setup.cfg', 'Pipfile', 'environment.yml', 'environment.yaml', 'uv.lock', 'poetry.lock', 'pdm.lock'];
+export const MANIFESTS = [
+  'pyproject.toml',
+  'setup.py',
+  'setup.cfg',
+  'Pipfile',
+  'environment.yml',
+  'environment.yaml',
+  'uv.lock',
+  'poetry.lock',
+  'pdm.lock',
+];
 export const isManifest = (file: string): boolean => MANIFESTS.includes(file) || REQUIREMENTS.includes(file);
 
 export const normalise = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, '-');
@@ -47,13 +64,16 @@ export function readDeclared(place: Place): Declared {
   const add = (into: Map<string, string>, specifier: string, rel: string): void => {
     const name = /^\s*([A-Za-z0-9][\w.-]*)/.exec(specifier)?.[1];
     if (name === undefined || into.has(normalise(name))) return;
-    into.set(normalise(name), place.from(rel, new RegExp(`(^|["'\\s])${escape(name)}(?![\\w-])`, 'i')));
+    const from = place.from(rel, new RegExp(`(^|["'\\s])${literally(name)}(?![\\w-])`, 'i'));
+    into.set(normalise(name), from);
+    if (/^\s*fastapi\[[^\]]*(standard|all)/i.test(specifier) && !into.has('uvicorn')) into.set('uvicorn', from);
   };
   if (requirements !== null) readRequirements(place, requirements, add.bind(null, dependencies), new Set());
   const project = asTable(at(pyproject, 'project'));
   const poetry = asTable(at(pyproject, 'tool', 'poetry'));
   for (const each of asTexts(project.dependencies)) add(dependencies, each, 'pyproject.toml');
-  for (const name of Object.keys(asTable(poetry.dependencies))) if (name !== 'python') add(dependencies, name, 'pyproject.toml');
+  for (const name of Object.keys(asTable(poetry.dependencies)))
+    if (name !== 'python') add(dependencies, name, 'pyproject.toml');
   const groups = [
     ...Object.values(asTable(project['optional-dependencies'])),
     ...Object.values(asTable(at(pyproject, 'dependency-groups'))),
@@ -76,7 +96,14 @@ export function readDeclared(place: Place): Declared {
       for (const pip of asTexts(asTable(each).pip)) add(dependencies, pip, conda);
     }
   }
-  for (const file of ['requirements-dev.txt', 'dev-requirements.txt', 'requirements-test.txt', 'test-requirements.txt', 'requirements/dev.txt', 'requirements/test.txt'])
+  for (const file of [
+    'requirements-dev.txt',
+    'dev-requirements.txt',
+    'requirements-test.txt',
+    'test-requirements.txt',
+    'requirements/dev.txt',
+    'requirements/test.txt',
+  ])
     if (file !== requirements) readRequirements(place, file, add.bind(null, development), new Set());
 
   const scripts = [
@@ -85,21 +112,38 @@ export function readDeclared(place: Place): Declared {
     ...legacy.scripts.map(({ name, target }) => ({ name, target, file: legacy.file })),
   ].flatMap(({ name, target, file }) => {
     const text = asText(target) ?? asText(asTable(target).reference) ?? asText(asTable(target).callable);
-    return text === null ? [] : [{ name, target: text, from: place.from(file, new RegExp(`["']?${escape(name)}["']?\\s*=`)) }];
+    return text === null
+      ? []
+      : [{ name, target: text, from: place.from(file, new RegExp(`["']?${literally(name)}["']?\\s*=`)) }];
   });
   const name = asText(project.name) ?? asText(poetry.name) ?? legacy.name;
   const buildable = at(pyproject, 'build-system') !== undefined || (legacy.file !== '' && place.has('setup.py'));
   const isPackage = buildable && poetry['package-mode'] !== false && (name !== null || legacy.file !== '');
 
-  const say = (claim: string, rel: string, pattern?: RegExp | string): void => void evidence.push(place.evidence(claim, rel, pattern));
+  const say = (claim: string, rel: string, pattern?: RegExp | string): void =>
+    void evidence.push(place.evidence(claim, rel, pattern));
   const choice = chooseManager();
-  return { dependencies, development, ...choice, version: readVersion(place, pyproject, pipfile, legacy.python, legacy.file), scripts, name, isPackage, evidence };
+  return {
+    dependencies,
+    development,
+    ...choice,
+    version: readVersion(place, pyproject, pipfile, legacy.python, legacy.file),
+    scripts,
+    name,
+    isPackage,
+    evidence,
+  };
 
   function chooseManager(): Pick<Declared, 'packageManager' | 'install' | 'python' | 'writes'> {
     const own = '.venv/bin/python';
     const made = ['.venv', '__pycache__'];
     const built = isPackage && usesSetuptools() ? [eggInfo(), 'build'] : [];
-    const venv = (packageManager: string, install: string[], writes: string[] = []) => ({ packageManager, install, python: own, writes: [...made, ...built, ...writes] });
+    const venv = (packageManager: string, install: string[], writes: string[] = []) => ({
+      packageManager,
+      install,
+      python: own,
+      writes: [...made, ...built, ...writes],
+    });
     if (place.has('uv.lock')) {
       say('locked by uv', 'uv.lock', /./);
       return venv('uv', ['uv sync --frozen']);
@@ -109,18 +153,35 @@ export function readDeclared(place: Place): Declared {
       if (locked) say('locked by poetry', 'poetry.lock', /./);
       else say('declared for poetry, without a lock file', 'pyproject.toml', /\[tool\.poetry/);
       const root = poetryInstalls() ? '' : ' --no-root';
-      if (root !== '') say('poetry finds no package of that name to install, only dependencies', 'pyproject.toml', /^\s*name\s*=/);
-      return venv('poetry', [`POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction${root}`], locked ? [] : ['poetry.lock']);
+      if (root !== '')
+        say('poetry finds no package of that name to install, only dependencies', 'pyproject.toml', /^\s*name\s*=/);
+      return venv(
+        'poetry',
+        [`POETRY_VIRTUALENVS_IN_PROJECT=true poetry install --no-interaction${root}`],
+        locked ? [] : ['poetry.lock'],
+      );
     }
     if (place.has('pdm.lock') || (at(pyproject, 'tool', 'pdm') !== undefined && requirements === null)) {
       const locked = place.has('pdm.lock');
-      say(locked ? 'locked by pdm' : 'declared for pdm, without a lock file', locked ? 'pdm.lock' : 'pyproject.toml', locked ? /./ : /\[tool\.pdm/);
+      say(
+        locked ? 'locked by pdm' : 'declared for pdm, without a lock file',
+        locked ? 'pdm.lock' : 'pyproject.toml',
+        locked ? /./ : /\[tool\.pdm/,
+      );
       return venv('pdm', [locked ? 'pdm sync' : 'pdm install'], ['.pdm-python', ...(locked ? [] : ['pdm.lock'])]);
     }
     if (pipfile !== null || place.has('Pipfile.lock')) {
       const locked = place.has('Pipfile.lock');
-      say(locked ? 'locked by pipenv' : 'declared for pipenv, without a lock file', locked ? 'Pipfile.lock' : 'Pipfile', /./);
-      return venv('pipenv', [`PIPENV_VENV_IN_PROJECT=1 pipenv ${locked ? 'sync' : 'install'}`], locked ? [] : ['Pipfile.lock']);
+      say(
+        locked ? 'locked by pipenv' : 'declared for pipenv, without a lock file',
+        locked ? 'Pipfile.lock' : 'Pipfile',
+        /./,
+      );
+      return venv(
+        'pipenv',
+        [`PIPENV_VENV_IN_PROJECT=1 pipenv ${locked ? 'sync' : 'install'}`],
+        locked ? [] : ['Pipfile.lock'],
+      );
     }
     if (requirements !== null) {
       say(`dependencies are listed in ${requirements}`, requirements, /^\s*[A-Za-z0-9-]/);
@@ -163,22 +224,31 @@ export function readDeclared(place: Place): Declared {
   function poetryInstalls(): boolean {
     if (poetry['package-mode'] === false || poetry.packages !== undefined) return true;
     const module = (name ?? '').toLowerCase().replace(/[-.]+/g, '_');
-    return [`${module}/__init__.py`, `src/${module}/__init__.py`, `${module}.py`, `src/${module}.py`].some((file) => place.has(file)) ||
-      place.files().some((file) => file.startsWith(`${module}/`) || file.startsWith(`src/${module}/`));
+    return (
+      [`${module}/__init__.py`, `src/${module}/__init__.py`, `${module}.py`, `src/${module}.py`].some((file) =>
+        place.has(file),
+      ) || place.files().some((file) => file.startsWith(`${module}/`) || file.startsWith(`src/${module}/`))
+    );
   }
 }
 
-const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const literally = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-function readRequirements(place: Place, file: string, add: (specifier: string, rel: string) => void, seen: Set<string>): void {
+function readRequirements(
+  place: Place,
+  file: string,
+  add: (specifier: string, rel: string) => void,
+  seen: Set<string>,
+): void {
   if (seen.has(file) || seen.size > 20) return;
   seen.add(file);
   for (const line of place.read(file)?.split(/\r?\n/) ?? []) {
     const text = line.replace(/(^|\s)#.*/, '').trim();
     const included = /^(?:-r|--requirement)[\s=]*(\S+)/.exec(text)?.[1];
     const egg = /[#&]egg=([\w.-]+)/.exec(line)?.[1];
-    if (included !== undefined) readRequirements(place, [...file.split('/').slice(0, -1), included].join('/'), add, seen);
+    if (included !== undefined)
+      readRequirements(place, [...file.split('/').slice(0, -1), included].join('/'), add, seen);
     else if (egg !== undefined) add(egg, file);
     else if (text !== '' && !text.startsWith('-')) add(text, file);
   }
@@ -188,16 +258,31 @@ const hasUnreadLines = (place: Place, file: string): boolean =>
   (place.read(file) ?? '').split(/\r?\n/).some((line) => /^\s*(-e|-r|--editable|git\+|https?:|\.)/.test(line));
 
 function readSetup(place: Place) {
-  const nothing = { file: '', name: null as string | null, dependencies: [] as string[], scripts: [] as { name: string; target: string }[], python: null as string | null };
+  const nothing = {
+    file: '',
+    name: null as string | null,
+    dependencies: [] as string[],
+    scripts: [] as { name: string; target: string }[],
+    python: null as string | null,
+  };
   const text = place.read('setup.py');
   const configured = place.read('setup.cfg');
   if (configured !== null && /^\[metadata\]/m.test(configured)) {
     const list = (key: string): string[] => {
       const block = new RegExp(`^${key}\\s*=[ \\t]*(.*(?:\\r?\\n[ \\t]+.*)*)`, 'm').exec(configured)?.[1] ?? '';
-      return block.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+      return block
+        .split(/\r?\n/)
+        .map((line) => line.trim())
+        .filter((line) => line !== '' && !line.startsWith('#'));
     };
     const scripts = list('console_scripts').flatMap(readScript);
-    return { file: 'setup.cfg', name: list('name')[0] ?? null, dependencies: list('install_requires'), scripts, python: list('python_requires')[0] ?? null };
+    return {
+      file: 'setup.cfg',
+      name: list('name')[0] ?? null,
+      dependencies: list('install_requires'),
+      scripts,
+      python: list('python_requires')[0] ?? null,
+    };
   }
   if (text === null || !/\bsetup\s*\(/.test(text)) return nothing;
   const module = readModule('setup.py', text);
@@ -205,12 +290,16 @@ function readSetup(place: Place) {
     const call = readCalls(module, statement).find(({ name }) => name === 'setup' || name.endsWith('.setup'));
     if (call === undefined) continue;
     const texts = (keyword: string): string[] =>
-      argument(call, keyword)?.tokens.filter(({ kind }) => kind === 'string').map((token) => token.text) ?? [];
+      argument(call, keyword)
+        ?.tokens.filter(({ kind }) => kind === 'string')
+        .map((token) => token.text) ?? [];
     return {
       file: 'setup.py',
       name: asString(argument(call, 'name')?.tokens),
       dependencies: texts('install_requires'),
-      scripts: texts('entry_points').flatMap((value) => value.split(/\r?\n/)).flatMap(readScript),
+      scripts: texts('entry_points')
+        .flatMap((value) => value.split(/\r?\n/))
+        .flatMap(readScript),
       python: asString(argument(call, 'python_requires')?.tokens),
     };
   }
@@ -221,16 +310,33 @@ const readScript = (line: string): { name: string; target: string }[] => {
   return found === null ? [] : [{ name: found[1]!, target: found[2]! }];
 };
 
-function readVersion(place: Place, pyproject: unknown, pipfile: unknown, legacy: string | null, legacyFile: string): Declared['version'] {
+function readVersion(
+  place: Place,
+  pyproject: unknown,
+  pipfile: unknown,
+  legacy: string | null,
+  legacyFile: string,
+): Declared['version'] {
   const claims: [string | null | undefined, string][] = [];
-  const pinned = place.read('.python-version')?.split(/\r?\n/).findIndex((line) => /^\s*(?:cpython-|python-)?\d/.test(line)) ?? -1;
+  const pinned =
+    place
+      .read('.python-version')
+      ?.split(/\r?\n/)
+      .findIndex((line) => /^\s*(?:cpython-|python-)?\d/.test(line)) ?? -1;
   const line = pinned < 0 ? undefined : place.read('.python-version')?.split(/\r?\n/)[pinned];
   if (line !== undefined) claims.push([line, cite(place.full('.python-version'), pinned + 1)]);
   claims.push([/^python-(\S+)/m.exec(place.read('runtime.txt') ?? '')?.[1], place.from('runtime.txt', /^python-/)]);
-  const full = asText(at(pipfile, 'requires', 'python_full_version')) ?? asText(at(pipfile, 'requires', 'python_version'));
+  const full =
+    asText(at(pipfile, 'requires', 'python_full_version')) ?? asText(at(pipfile, 'requires', 'python_version'));
   claims.push([full, place.from('Pipfile', /^\s*python_(full_)?version/)]);
-  claims.push([asText(at(pyproject, 'project', 'requires-python')), place.from('pyproject.toml', /^\s*requires-python/)]);
-  claims.push([asText(at(pyproject, 'tool', 'poetry', 'dependencies', 'python')), place.from('pyproject.toml', /^\s*python\s*=/)]);
+  claims.push([
+    asText(at(pyproject, 'project', 'requires-python')),
+    place.from('pyproject.toml', /^\s*requires-python/),
+  ]);
+  claims.push([
+    asText(at(pyproject, 'tool', 'poetry', 'dependencies', 'python')),
+    place.from('pyproject.toml', /^\s*python\s*=/),
+  ]);
   claims.push([legacy, place.from(legacyFile === '' ? 'setup.py' : legacyFile, /python_requires/)]);
   for (const [written, from] of claims) {
     const want = written == null ? null : toRange(written);

@@ -214,8 +214,7 @@ export function readAssignment({ tokens }: Statement): { target: string; value: 
       if (target?.kind !== 'name' || bound === '.' || bound === '[') return null;
       // `a = b = value`: the value is what stands last.
       const value = tokens.slice(index + 1);
-      const again =
-        value[0]?.kind === 'name' && value[1]?.text === '=' ? value.slice(2) : value;
+      const again = value[0]?.kind === 'name' && value[1]?.text === '=' ? value.slice(2) : value;
       return { target: target.text, value: again };
     }
   }

@@ -38,22 +38,34 @@ export function serve(app: App, { python, dependencies, development }: Declared)
     const blocks = blocksOnImport(app.module);
     if (blocks !== null) return file('starts its server when imported, so the file itself is run', blocks);
     if (!has('uvicorn') && !also('uvicorn')) {
-      if (has('hypercorn')) return module(`hypercorn ${target}${app.factory ? '()' : ''} --bind 127.0.0.1:$PORT`, null, paths);
-      if (has('granian')) return module(`granian --interface asgi ${app.factory ? '--factory ' : ''}${target} --host 127.0.0.1 --port $PORT`, null, paths);
+      if (has('hypercorn'))
+        return module(`hypercorn ${target}${app.factory ? '()' : ''} --bind 127.0.0.1:$PORT`, null, paths);
+      if (has('granian'))
+        return module(
+          `granian --interface asgi ${app.factory ? '--factory ' : ''}${target} --host 127.0.0.1 --port $PORT`,
+          null,
+          paths,
+        );
       if (has('daphne') && !app.factory) return module(`daphne -b 127.0.0.1 -p $PORT ${target}`, null, paths);
     }
-    const served = module(`uvicorn ${app.factory ? '--factory ' : ''}${target} --host 127.0.0.1 --port $PORT`, 'uvicorn', paths);
+    const served = module(
+      `uvicorn ${app.factory ? '--factory ' : ''}${target} --host 127.0.0.1 --port $PORT`,
+      'uvicorn',
+      paths,
+    );
     return also('uvicorn') ? { ...served, undeclared: null } : served;
   };
   const wsgi = (fallback: () => Serving): Serving => {
     if (has('gunicorn')) return module(`gunicorn ${quoted} --bind 127.0.0.1:$PORT`, null);
-    if (has('waitress') && !has('flask')) return module(`waitress ${app.factory ? '--call ' : ''}--listen=127.0.0.1:$PORT ${target}`, null);
+    if (has('waitress') && !has('flask'))
+      return module(`waitress ${app.factory ? '--call ' : ''}--listen=127.0.0.1:$PORT ${target}`, null);
     return fallback();
   };
   switch (app.framework) {
     case 'flask': {
       const prepares = preparesUnderGuard(app.module, app.name);
-      if (prepares !== null) return file('prepares something under its __main__ guard, so the file itself is run', prepares);
+      if (prepares !== null)
+        return file('prepares something under its __main__ guard, so the file itself is run', prepares);
       return wsgi(() => module(`flask --app ${target} run --host 127.0.0.1 --port $PORT`, 'flask'));
     }
     case 'fastapi':
@@ -66,7 +78,9 @@ export function serve(app: App, { python, dependencies, development }: Declared)
     case 'fasthtml':
       return asgi([], () => has('python-fasthtml'));
     case 'quart':
-      return has('uvicorn') ? asgi() : module(`hypercorn ${quoted} --bind 127.0.0.1:$PORT`, has('quart') ? null : 'quart');
+      return has('uvicorn')
+        ? asgi()
+        : module(`hypercorn ${quoted} --bind 127.0.0.1:$PORT`, has('quart') ? null : 'quart');
     case 'sanic':
       return module(`sanic ${target} ${app.factory ? '--factory ' : ''}--host 127.0.0.1 --port $PORT`, 'sanic');
     case 'bottle': {
@@ -86,4 +100,5 @@ export function serve(app: App, { python, dependencies, development }: Declared)
 }
 
 /** A path as one word of a shell. */
-export const shell = (path: string): string => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
+export const shell = (path: string): string =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

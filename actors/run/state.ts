@@ -1,0 +1,183 @@
+/** What a run remembers, how it ends, and its result. Pure. */
+import { emptyOverlay, type Overlay } from '../../agents/fixer/contract.js';
+import type { Answered, Ask, Message } from '../../runtime/actor.js';
+import { type ErrorCode, type ErrorRecord, fail } from '../../runtime/errors.js';
+import { main } from '../../runtime/subjects.js';
+import { at, type Scope, type Workflow } from '../../runtime/workflow.js';
+import type { Fact, Fix, Job, Outcome, Result, State } from './contract.js';
+
+export interface StepState {
+  state: 'pending' | 'running' | 'healing' | 'done' | 'failed' | 'skipped';
+  attempt: number;
+  startedAt: number | null;
+  /** Over all attempts. */
+  ms: number;
+  error: ErrorRecord | null;
+  /** Times it was tried again without a fix. */
+  again: number;
+}
+export interface OpenFix extends Fix {
+  before: Overlay;
+  /** What failed when it was tried. */
+  failure: { error: ErrorRecord; evidence: unknown };
+}
+interface Write {
+  /** From the bundle. */
+  path: string;
+  text: string;
+  executable?: boolean;
+}
+export interface RunContext {
+  mode: 'idle' | 'walking' | 'up' | 'ending' | 'ended';
+  state: State;
+  run: string;
+  bundle: string;
+  job: Job | null;
+  startedAt: number;
+  steps: Record<string, StepState>;
+  results: Record<string, Record<string, unknown>>;
+  overlay: Overlay;
+  fixes: OpenFix[];
+  healMs: number;
+  /** The failure a fix is being sought for. */
+  failing: { step: string; error: ErrorRecord; evidence: unknown; askedAt: number } | null;
+  result: Result | null;
+  /** Processes that could not be ended. */
+  left: number[];
+  /** What this turn asks, tells and writes. */
+  out: { asks: Ask[]; facts: Fact[]; writes: Write[] };
+}
+export type Walked =
+  | { type: 'run.start'; run: string; job: Job; bundle: string; at: number }
+  | { type: 'run.stop'; reason: 'stop' | 'cancel' }
+  | { type: 'run.watch' }
+  | Answered;
+
+export const unborn: RunContext = {
+  mode: 'idle',
+  state: 'queued',
+  run: '',
+  bundle: '',
+  job: null,
+  startedAt: 0,
+  steps: {},
+  results: {},
+  overlay: emptyOverlay,
+  fixes: [],
+  healMs: 0,
+  failing: null,
+  result: null,
+  left: [],
+  out: { asks: [], facts: [], writes: [] },
+};
+
+/** As long as anybody will hold an application. */
+const FOREVER_MS = 10 * 365 * 24 * 3_600_000;
+const MINUTE = 60_000;
+const notRunnable: readonly ErrorCode[] = ['NOT_RUNNABLE', 'REPOSITORY_EMPTY'];
+const needsInput: readonly ErrorCode[] = ['PORT_HELD', 'TOOL_MISSING', 'SERVICE_MISSING'];
+
+/** What an error means for the outcome. */
+export const outcomeOf = ({ code }: { code: string }): Outcome => {
+  if ((notRunnable as readonly string[]).includes(code)) return 'not-runnable';
+  if ((needsInput as readonly string[]).includes(code)) return 'needs-input';
+  return code === 'INTERRUPTED' ? 'cancelled' : 'failed';
+};
+
+export const scopeOf = (workflow: Workflow, { run, job, results, overlay }: RunContext): Scope =>
+  workflow.scope({ run, job: job as unknown as Record<string, unknown>, results, overlay: overlay as unknown as Record<string, unknown> });
+
+/** Every step has ended well: tells the result, then holds what is up. */
+export function prove(workflow: Workflow, c: RunContext, now: number): void {
+  settle(workflow, c, 'healthy', null, now);
+  const scope = scopeOf(workflow, c);
+  if (at(scope, 'service.proof.how') === 'exit') {
+    c.state = 'done';
+    return end(c);
+  }
+  c.mode = 'up';
+  c.state = 'up';
+  const app = at(scope, 'start.app') as string;
+  const service = {
+    run: c.run,
+    name: at(scope, 'service.name'),
+    url: at(scope, 'prove.proof.url') ?? null,
+    pid: at(scope, 'start.pid') ?? null,
+    sockets: at(scope, 'start.sockets') ?? [],
+    since: now,
+  };
+  c.out.asks.push(
+    { to: `${c.run}/runner/runner-1`, command: { type: 'runner.watch', app } as Message, withinMs: FOREVER_MS, tag: `watch ${app}` },
+    { to: main('service-manager'), command: { type: 'service.record', service } as Message, withinMs: MINUTE, tag: 'note' },
+  );
+}
+
+/** Nothing helped: tells the result and ends what is alive. */
+export function settleFailed(workflow: Workflow, c: RunContext, error: ErrorRecord, now: number): void {
+  const outcome = outcomeOf(error);
+  settle(workflow, c, outcome, error, now);
+  c.state = outcome as State;
+  end(c);
+}
+
+/** A person stops the run: `up` becomes `done`, what is not proven yet is cancelled. */
+export function stop(workflow: Workflow, c: RunContext): void {
+  if (c.mode === 'up') {
+    c.state = 'done';
+    return end(c);
+  }
+  if (c.mode !== 'walking') return;
+  const seen = Math.max(c.startedAt, ...Object.values(c.steps).map(({ startedAt, ms }) => (startedAt ?? 0) + ms));
+  settle(workflow, c, 'cancelled', fail('INTERRUPTED').toRecord(), seen);
+  c.state = 'cancelled';
+  end(c);
+}
+
+/** An application that was up has ended by itself. */
+export function giveUp(c: RunContext): void {
+  c.state = 'failed';
+  end(c);
+}
+
+/** Ends all that is alive; what was borrowed is given back when that is done. */
+function end(c: RunContext): void {
+  c.mode = 'ending';
+  const root = (c.results.workspace?.root as string | undefined) ?? null;
+  c.out.asks.push({ to: `${c.run}/runner/runner-1`, command: { type: 'runner.sweep', root } as Message, withinMs: MINUTE, tag: 'sweep' });
+  c.out.writes.push(runFile(c));
+}
+export const ended = ({ state, left }: RunContext): Fact => ({ type: 'run.ended', state, left });
+
+function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: ErrorRecord | null, now: number): void {
+  const scope = scopeOf(workflow, c);
+  const spent = (phase: string): number => workflow.steps.filter((s) => s.phase === phase && !s.optional).reduce((sum, { id }) => sum + c.steps[id]!.ms, 0);
+  const healthy = outcome === 'healthy';
+  const proof = at(scope, 'prove.proof') as Record<string, unknown> | undefined;
+  const name = at(scope, 'service.name') as string | undefined;
+  const tools = (at(scope, 'toolchain.tools') ?? []) as { degraded: string | null }[];
+  c.failing = null;
+  c.result = {
+    type: 'result',
+    outcome,
+    kind: (at(scope, 'service.kind') as string | undefined) ?? null,
+    services: name === undefined ? [] : [{ name, url: healthy ? ((proof?.url as string | null) ?? null) : null, proof: healthy ? (proof ?? null) : null }],
+    fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
+    degraded: tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
+    run: c.run,
+    bundle: c.bundle,
+    ms: { detect: spent('detect'), setup: spent('setup'), run: spent('run'), prove: spent('prove'), heal: c.healMs, total: now - c.startedAt },
+    tokens: 0,
+    error,
+  };
+  c.out.facts.push({ type: 'run.settled', result: c.result });
+}
+
+export const told = ({ before: _, failure: __, ...fix }: OpenFix): Fix => fix;
+export const json = (path: string, value: unknown): Write => ({ path, text: `${JSON.stringify(value, null, 2)}\n` });
+export const fixesFile = (c: RunContext): Write =>
+  json(
+    'fixes.json',
+    c.fixes.map((fix) => ({ ...told(fix), error: fix.failure.error, undone: fix.helped === false })),
+  );
+export const runFile = ({ run, job, state, startedAt, result, steps }: RunContext): Write =>
+  json('run.json', { format: 1, run, job, state, startedAt: new Date(startedAt).toISOString(), steps, result });

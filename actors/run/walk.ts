@@ -1,0 +1,132 @@
+/**
+ * How a run goes on: pure. Every event makes a new state and says what to ask, tell and write; the machine in index.ts
+ * only carries it out. A step with a result never runs again unless a fix sends the run back to it.
+ */
+import type { Answered, Message } from '../../runtime/actor.js';
+import { type ErrorRecord, fail } from '../../runtime/errors.js';
+import { main } from '../../runtime/subjects.js';
+import { at, bind, isThere, type Step, type Workflow } from '../../runtime/workflow.js';
+import { closeFix, healed, judged, seekFix } from './heal.js';
+import { ended, giveUp, json, prove, type RunContext, runFile, scopeOf, stop, type Walked } from './state.js';
+
+/** @returns the next context; `out` holds what the event caused. */
+export function walk(workflow: Workflow, before: RunContext, event: Walked): RunContext {
+  const c: RunContext = structuredClone(before);
+  c.out = { asks: [], facts: [], writes: [] };
+  switch (event.type) {
+    case 'run.start':
+      begin(workflow, c, event);
+      break;
+    case 'run.stop':
+      c.out.facts.push({ type: 'run.stopping' });
+      stop(workflow, c);
+      break;
+    case 'run.watch':
+      if (c.mode === 'ended') c.out.facts.push(ended(c));
+      break;
+    case 'answered':
+      hear(workflow, c, event);
+      break;
+  }
+  return c;
+}
+
+function begin(workflow: Workflow, c: RunContext, { run, job, bundle, at: now }: Extract<Walked, { type: 'run.start' }>): void {
+  Object.assign(c, { mode: 'walking', state: 'running', run, job, bundle, startedAt: now });
+  for (const { id } of workflow.steps) c.steps[id] = { state: 'pending', attempt: 0, startedAt: null, ms: 0, error: null, again: 0 };
+  c.out.facts.push({ type: 'run.started', source: job.source });
+  c.out.writes.push(runFile(c));
+  advance(workflow, c, now);
+}
+
+/** Begins every step whose turn has come; proves the run when none is left. */
+export function advance(workflow: Workflow, c: RunContext, now: number): void {
+  if (c.mode !== 'walking' || c.failing) return;
+  const over = (id: string): boolean => c.steps[id]!.state === 'done' || c.steps[id]!.state === 'skipped';
+  for (let progress = true; progress; ) {
+    progress = false;
+    for (const step of workflow.steps) {
+      const state = c.steps[step.id]!;
+      if (state.state !== 'pending' || !step.needs.every(over)) continue;
+      progress = true;
+      const scope = scopeOf(workflow, c);
+      if (step.when !== undefined && !isThere(at(scope, step.when))) {
+        state.state = 'skipped';
+        continue;
+      }
+      state.attempt += 1;
+      state.state = 'running';
+      state.startedAt = now;
+      const command = { type: step.command, ...(bind(step.with, scope) as object) } as Message;
+      const to = step.to.endsWith('-manager') ? main(step.to) : `${c.run}/${step.to}/${step.to}-1`;
+      c.out.asks.push({ to, command, withinMs: step.timeoutMs, tag: `step ${step.id} ${state.attempt}` });
+      c.out.facts.push({ type: 'run.step-began', step: step.id, phase: step.phase, attempt: state.attempt });
+      c.out.writes.push(json(`steps/${step.id}/${state.attempt}/input.json`, command));
+    }
+  }
+  if (workflow.steps.every(({ id, optional }) => over(id) || (optional && c.steps[id]!.state === 'failed'))) prove(workflow, c, now);
+}
+
+function hear(workflow: Workflow, c: RunContext, answer: Answered): void {
+  const [what, id, attempt] = answer.tag.split(' ') as [string, string, string];
+  if (what === 'watch') return appEnded(c, answer);
+  if (what === 'sweep') return swept(c, answer);
+  if (c.mode !== 'walking') return;
+  if (what === 'step') {
+    const step = workflow.steps.find((s) => s.id === id)!;
+    if (c.steps[id]!.state === 'running' && c.steps[id]!.attempt === Number(attempt)) stepEnded(workflow, c, step, answer);
+    return;
+  }
+  if (c.failing?.step !== id) return;
+  const goOn = what === 'heal' ? healed(workflow, c, answer) : what === 'judge' ? judged(workflow, c, answer) : false;
+  if (goOn) advance(workflow, c, answer.at);
+}
+
+type Failure = { error?: ErrorRecord; evidence?: unknown };
+function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error: lost, at: now }: Answered): void {
+  const state = c.steps[step.id]!;
+  const ms = now - state.startedAt!;
+  state.ms += ms;
+  const { type, ...result } = (fact ?? { type: '' }) as Message & Record<string, unknown>;
+  let error = lost ?? (step.good.includes(type) ? null : ((result as Failure).error ?? fail('INTERNAL', { reason: `${step.id} ended with ${type}` }).toRecord()));
+  if (!error) {
+    c.results[step.id] = result;
+    error = workflow.judge(step.id, scopeOf(workflow, c));
+  }
+  state.error = error;
+  state.state = error ? 'failed' : 'done';
+  const folder = `steps/${step.id}/${state.attempt}`;
+  const scope = scopeOf(workflow, c);
+  const note = error ? error.message : workflow.describe(step.id, scope);
+  c.out.facts.push({ type: 'run.step-ended', step: step.id, phase: step.phase, attempt: state.attempt, ok: !error, ms, note, error });
+  const evidence = (result as Failure).evidence ?? null;
+  c.out.writes.push(error ? json(`${folder}/error.json`, { error, evidence }) : json(`${folder}/output.json`, result));
+  if (!error) {
+    c.out.writes.push(...workflow.files(step.id, scope));
+    closeFix(c, step, null);
+    return advance(workflow, c, now);
+  }
+  if (step.optional) return advance(workflow, c, now);
+  if (c.failing) return; // a neighbour failed first: it is asked again when that one is mended
+  const original = closeFix(c, step, { error, evidence });
+  seekFix(workflow, c, original?.step ?? step.id, original?.failure ?? { error, evidence }, now);
+}
+
+/** The application ended though nobody asked it to. */
+function appEnded(c: RunContext, { fact }: Answered): void {
+  if (c.mode !== 'up') return;
+  const { exitCode = null, signal = null, lines = [] } = (fact ?? {}) as { exitCode?: number | null; signal?: string | null; lines?: string[] };
+  c.out.facts.push({ type: 'run.app-exited', exitCode, signal, lines });
+  giveUp(c);
+}
+
+function swept(c: RunContext, { fact }: Answered): void {
+  c.left = (fact as { left?: number[] } | null)?.left ?? [];
+  c.mode = 'ended';
+  c.out.asks.push(
+    { to: main('port-manager'), command: { type: 'port.release', run: c.run } as Message, withinMs: 60_000, tag: 'note' },
+    { to: main('service-manager'), command: { type: 'service.forget', run: c.run } as Message, withinMs: 60_000, tag: 'note' },
+  );
+  c.out.facts.push(ended(c));
+  c.out.writes.push(runFile(c));
+}

@@ -1,0 +1,64 @@
+/**
+ * Dependency agent: gets the tools a service asks for and installs its packages, in the order it is given.
+ *
+ * Hears `dependency.equip` and `dependency.install`; says what it got, or the one command that failed with its output.
+ * Commands run under the run's keeper, so a restart finds an install still at work and waits for it.
+ */
+import { setup } from 'xstate';
+import { execute, failureOf, foreseen } from '../../providers/process/execute.js';
+import { findTool, type ToolName } from '../../providers/toolchain/index.js';
+import { defineActor, effect, type EffectFailed, type Message, type Perform } from '../../runtime/actor.js';
+import type { ErrorRecord } from '../../runtime/errors.js';
+import { Command, type Command as Commands, Ends, Fact, type Tool } from './contract.js';
+
+type Equip = Extract<Commands, { type: 'dependency.equip' }>;
+type Install = Extract<Commands, { type: 'dependency.install' }>;
+type Told = { type: 'told'; fact: Fact };
+const failed = (error: ErrorRecord): Fact => ({ type: 'dependency.failed', error, evidence: null });
+
+const machine = setup({
+  types: { context: {} as Record<string, never>, events: {} as Commands | Told | EffectFailed<'equip' | 'install'> },
+  actions: { equip: effect<Equip>(), install: effect<Install>(), emit: effect<Fact>() },
+}).createMachine({
+  id: 'dependency',
+  context: {},
+  initial: 'ready',
+  states: {
+    ready: {
+      on: {
+        'dependency.equip': { actions: { type: 'equip', params: ({ event }) => event } },
+        'dependency.install': { actions: { type: 'install', params: ({ event }) => event } },
+        told: { actions: { type: 'emit', params: ({ event }) => event.fact } },
+        equipFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
+        installFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
+      },
+    },
+  },
+});
+
+const equip: Perform<Equip> = async ({ wants, relaxed }, { config, signal, log }): Promise<Message> => {
+  const tools: Tool[] = [];
+  try {
+    for (const { tool, want, from } of wants)
+      tools.push(
+        await findTool({ tool: tool as ToolName, want, from, cache: config.cache, signal, say: (line) => log.info(line), allowDegraded: relaxed.includes(tool) }),
+      );
+  } catch (error) {
+    return { type: 'told', fact: failed(foreseen(error)) } as Told;
+  }
+  return { type: 'told', fact: { type: 'dependency.equipped', tools } } as Told;
+};
+
+const install: Perform<Install> = async ({ service, cwd, commands, tools, env }, context): Promise<Message> => {
+  const { installWallMs: wallMs, idleMs } = context.config;
+  const done: { command: string; ms: number }[] = [];
+  for (const [n, shell] of commands.entries()) {
+    const order = { n, shell, cwd, tools, env: { CI: '1', ...env }, envFile: null, install: true, wallMs, idleMs, log: `${service}.install.log`.replaceAll('/', '-') };
+    const { exit, ms, evidence } = await execute(context, order);
+    if (exit.code !== 0) return { type: 'told', fact: { type: 'dependency.failed', error: failureOf(evidence, { wallMs, idleMs }), evidence } } as Told;
+    done.push({ command: shell, ms });
+  }
+  return { type: 'told', fact: { type: 'dependency.installed', commands: done } } as Told;
+};
+
+export const dependency = defineActor({ kind: 'dependency', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: { equip, install } });

@@ -1,0 +1,118 @@
+/** The Python files that belong to a place, read once and within limits, and what is declared for them. */
+import { posix } from 'node:path';
+import { openPlaces, type Place } from '../../place.js';
+import { WORTH_READING } from './apps.js';
+import { type Declared, isManifest, readDeclared } from './manifest.js';
+import { type PythonModule, readModule } from './module.js';
+
+export interface Project {
+  place: Place;
+  declared: Declared;
+  /** Whether the manifest is the place's own, and not that of a folder above. */
+  own: boolean;
+  /** No manifest: files that import what they need from wherever it is. */
+  isLoose: boolean;
+  /** All Python files of the place that are not another project's, tests or examples; from the place. */
+  files: ReadonlySet<string>;
+  /** Tests, from the place. */
+  tests: readonly string[];
+  /** Those read: the ones whose text may matter, nearest to the place first. */
+  modules: ReadonlyMap<string, PythonModule>;
+  notebooks: readonly string[];
+}
+
+const ASIDE =
+  /(^|\/)(tests?|testing|examples?|samples?|docs?|docs_src|benchmarks?|migrations|alembic|versions|site-packages|node_modules|vendor|fixtures|templates|stubs|typings)\//i;
+const IS_TEST = /(^|\/)(tests?\/.*|test_[^/]*|[^/]*_test|conftest)\.py$/;
+const SETTINGS_UP = 'requirements.txt';
+/** Reading and scanning stops here: an app's entry lies near the top. */
+const MOST_FILES = 400;
+const MOST_BYTES = 4 * 1024 * 1024;
+
+export function readProject(place: Place): Project | null {
+  const all = place.files();
+  const own = all.some(isManifest);
+  const nested = nestedProjects(all, own);
+  const belongs = (file: string): boolean => !nested.some((folder) => file.startsWith(folder));
+  const python = all.filter((file) => file.endsWith('.py') && belongs(file));
+  const notebooks = all.filter(
+    (file) => file.endsWith('.ipynb') && belongs(file) && !file.includes('.ipynb_checkpoints/'),
+  );
+  if (!own && python.length === 0 && notebooks.length === 0) return null;
+  const files = new Set(python.filter((file) => !ASIDE.test(file) && !IS_TEST.test(file) && file !== 'setup.py'));
+  const direct = place.names.some((name) => name.endsWith('.py') || name.endsWith('.ipynb'));
+  const above = own ? null : manifestAbove(place);
+  if (above === 'other') return null;
+  const declared = above === null ? readDeclared(place) : declaredAbove(place, above);
+  const modules = readModules(place, files);
+  // Python below a folder that is something else entirely (a Go project's scripts) says little about the folder.
+  if (!own && !direct && ![...modules.values()].some(holdsApp)) return null;
+  return {
+    place,
+    declared,
+    own,
+    isLoose: !own && above === null,
+    files,
+    tests: python.filter((file) => IS_TEST.test(file)),
+    modules,
+    notebooks,
+  };
+}
+
+const holdsApp = ({ imported, file }: PythonModule): boolean =>
+  posix.basename(file) === 'manage.py' ||
+  imported.some(({ module }) =>
+    /^(flask|fastapi|starlette|django|streamlit|gradio|quart|sanic|aiohttp|bottle|fasthtml)\b/.test(module),
+  );
+
+/** Folders below with a manifest of their own are places of their own. */
+function nestedProjects(all: readonly string[], own: boolean): string[] {
+  const folders = new Set<string>();
+  for (const file of all) {
+    const slash = file.lastIndexOf('/');
+    if (slash < 0 || !isManifest(file.slice(slash + 1))) continue;
+    const folder = file.slice(0, slash);
+    // `requirements/base.txt` belongs to its parent, and so does `docs/requirements.txt`.
+    if (own && /(^|\/)(requirements|docs?)$/.test(folder)) continue;
+    folders.add(`${folder}/`);
+  }
+  return [...folders];
+}
+
+/** Nearest folder above that declares Python dependencies: its path from here, `other` when only itself can install it. */
+function manifestAbove(place: Place): string | 'other' | null {
+  if (place.path === '.') return null;
+  for (let up = '..', depth = place.path.split('/').length; depth > 0; depth--, up += '/..') {
+    if (place.has(`${up}/${SETTINGS_UP}`)) return up;
+    if (['pyproject.toml', 'setup.py', 'Pipfile', 'uv.lock', 'poetry.lock'].some((file) => place.has(`${up}/${file}`)))
+      return 'other';
+  }
+  return null;
+}
+
+function declaredAbove(place: Place, up: string): Declared {
+  const above = openPlaces(place.tree).place(posix.normalize(posix.join(place.path, up)));
+  const declared = readDeclared(above);
+  const install = declared.install.map((command) => command.replace(` -r ${SETTINGS_UP}`, ` -r ${up}/${SETTINGS_UP}`));
+  return {
+    ...declared,
+    install: install.filter((command) => !command.endsWith(' -e .')),
+    name: null,
+    isPackage: false,
+    scripts: [],
+  };
+}
+
+function readModules(place: Place, files: ReadonlySet<string>): Map<string, PythonModule> {
+  const nearest = [...files].sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1));
+  const modules = new Map<string, PythonModule>();
+  let bytes = 0;
+  for (const file of nearest.slice(0, MOST_FILES)) {
+    const text = place.read(file);
+    if (text === null || text.length > 300_000 || !WORTH_READING.test(text)) continue;
+    bytes += text.length;
+    if (bytes > MOST_BYTES) break;
+    modules.set(file, readModule(file, text));
+  }
+  return modules;
+}

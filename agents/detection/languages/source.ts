@@ -1,0 +1,156 @@
+/** Source text with comments and strings blanked out, so that a pattern never matches inside them. Same length, same lines. */
+import type { Evidence } from '../contract.js';
+import type { Place } from '../place.js';
+
+export interface Syntax {
+  /** Openings of comments that end with the line. */
+  line: readonly string[];
+  block: readonly (readonly [open: string, close: string])[];
+  /** Quotes with backslash escapes. */
+  quotes: readonly string[];
+  /** Quotes without escapes. */
+  raw: readonly string[];
+  /** `'x'` is a character; a lone `'` means something else (a lifetime). */
+  chars: boolean;
+}
+const BLOCK = [['/*', '*/']] as const;
+export const GO: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: ['`'], chars: true };
+export const RUST: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: [], chars: true };
+export const JAVA: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"'], raw: [], chars: true };
+export const PHP: Syntax = { line: ['//', '#'], block: BLOCK, quotes: ['"', "'"], raw: [], chars: false };
+export const HASH: Syntax = { line: ['#'], block: [], quotes: ['"'], raw: ["'"], chars: false };
+export const GRADLE: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"', "'"], raw: [], chars: false };
+
+const CHARACTER = /'(?:\\(?:u\{?[0-9a-fA-F]+\}?|x[0-9a-fA-F]+|.)|[^\\'\r\n])'/uy;
+
+/** Passes each character once: linear on any text. */
+export function blank(text: string, syntax: Syntax): string {
+  const out: string[] = [];
+  let plain = 0;
+  let index = 0;
+  while (index < text.length) {
+    const [from, to, after] = hiddenAt(text, index, syntax) ?? [index, index, index];
+    if (after === index) {
+      index++;
+      continue;
+    }
+    out.push(text.slice(plain, from), text.slice(from, to).replace(/[^\r\n]/g, ' '));
+    plain = to;
+    index = after;
+  }
+  out.push(text.slice(plain));
+  return out.join('');
+}
+
+/** What is to be hidden if a comment, string or character begins here: from, to, and where code goes on. */
+function hiddenAt(text: string, index: number, syntax: Syntax): [from: number, to: number, after: number] | null {
+  const starts = (opening: string): boolean => text.startsWith(opening, index);
+  const find = (closing: string, from: number): number => {
+    const at = text.indexOf(closing, from);
+    return at < 0 ? text.length : at;
+  };
+  if (syntax.line.some(starts)) {
+    const end = find('\n', index);
+    return [index, end, end];
+  }
+  const block = syntax.block.find(([open]) => starts(open));
+  if (block !== undefined) {
+    const end = Math.min(text.length, find(block[1], index + block[0].length) + block[1].length);
+    return [index, end, end];
+  }
+  const quote = syntax.quotes.find(starts) ?? syntax.raw.find(starts);
+  if (quote !== undefined) {
+    const from = index + quote.length;
+    const to = syntax.raw.includes(quote) ? find(quote, from) : endOfQuoted(text, from, quote);
+    return [from, to, Math.min(text.length, text.startsWith(quote, to) ? to + quote.length : to)];
+  }
+  if (!syntax.chars || text[index] !== "'") return null;
+  CHARACTER.lastIndex = index;
+  const literal = CHARACTER.exec(text)?.[0];
+  return literal === undefined ? null : [index + 1, index + literal.length - 1, index + literal.length];
+}
+
+function endOfQuoted(text: string, from: number, quote: string): number {
+  for (let index = from; index < text.length; index++) {
+    if (text[index] === '\\') index++;
+    else if (text.startsWith(quote, index)) return index;
+  }
+  return text.length;
+}
+
+export interface Source {
+  /** From the place. */
+  file: string;
+  text: string;
+  /** The text with comments and the insides of strings as spaces. */
+  code: string;
+}
+export interface Found {
+  file: string;
+  line: number;
+  match: RegExpExecArray;
+  /** The original text from the end of the match, at most 300 characters. */
+  rest: string;
+}
+
+export function openSource(place: Place, file: string, syntax: Syntax): Source | null {
+  const text = place.read(file, 300_000);
+  return text === null ? null : { file, text, code: blank(text, syntax) };
+}
+
+/**
+ * @param pattern with the g flag; matched against the code, so a string in it matches only its quotes.
+ * @returns at most 500, each with the line of the first character that is not a space.
+ */
+export function findAll({ file, text, code }: Source, pattern: RegExp): Found[] {
+  const found: Found[] = [];
+  let line = 1;
+  let seen = 0;
+  for (const match of code.matchAll(pattern)) {
+    const begin = match.index + (match[0].length - match[0].trimStart().length);
+    for (; seen < begin; seen++) if (code[seen] === '\n') line++;
+    const end = match.index + match[0].length;
+    found.push({ file, line, match, rest: text.slice(end, end + 300) });
+    if (found.length >= 500) break;
+  }
+  return found;
+}
+
+export function findFirst(sources: readonly Source[], pattern: RegExp): Found | null {
+  for (const source of sources) {
+    const [found] = findAll(source, pattern);
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+export const evidenceAt = (place: Place, claim: string, { file, line }: Pick<Found, 'file' | 'line'>): Evidence => ({
+  claim,
+  file: place.full(file),
+  line,
+});
+export const citeAt = (place: Place, { file, line }: Pick<Found, 'file' | 'line'>): string =>
+  `${place.full(file)}:${line}`;
+
+/** The port at the beginning of text such as `":8080"`, `8080`, `"0.0.0.0:8080"`. */
+export function portIn(text: string): number | null {
+  const found = Number(/^[\s("'`]*(?:[\w.[\]*-]*:)?(\d{2,5})\b/.exec(text)?.[1]);
+  return Number.isInteger(found) && found >= 1 && found <= 65535 ? found : null;
+}
+
+/** A path or name as one word of a shell. */
+export const word = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+export const isSecretName = (name: string): boolean =>
+  /SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|PRIVATE|CREDENTIAL|_KEY$|_DSN$/i.test(name);
+
+/** The way up (`..`, `../..`) to the nearest folder above that holds a file whose text is accepted. */
+export function findAbove(place: Place, file: string, accepts: (text: string) => boolean): string | null {
+  if (place.path === '.') return null;
+  for (let up = '..', depth = place.path.split('/').length; depth > 0; depth--, up += '/..') {
+    const text = place.read(`${up}/${file}`);
+    if (text !== null && accepts(text)) return up;
+  }
+  return null;
+}

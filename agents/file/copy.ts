@@ -1,0 +1,155 @@
+/**
+ * Copies a work tree as bytes under their own names, sharing blocks with the original where the file system can.
+ *
+ * Links are made again, never followed; one that leaves the tree is left out and said so. Pipes, sockets and devices are
+ * left out. A file that vanishes while we copy is none of ours. Nothing is written into the source.
+ */
+import { constants, type Stats } from 'node:fs';
+import { copyFile, lstat, mkdir, readdir, readlink, realpath, symlink } from 'node:fs/promises';
+import { fail } from '../../runtime/errors.js';
+
+export interface CopyOptions {
+  from: string;
+  to: string;
+  /** Paths from `from`; null: everything but what tools fill (`node_modules`, virtual environments…). */
+  names: readonly Buffer[] | null;
+  /** Absolute folders that are never copied: our own, when they lie in the tree. */
+  except: readonly string[];
+  signal?: AbortSignal;
+}
+export interface Copied {
+  files: number;
+  /** What was left out and why, for people. */
+  notes: string[];
+}
+
+/** Folders that tools fill from what is copied; a copy makes its own. */
+// biome-ignore format: a table
+const FILLED = new Set([
+  '.git', '.hg', '.svn', '.jj', 'node_modules', 'bower_components', '__pycache__', '.venv', '.tox', '.nox', '.mypy_cache',
+  '.pytest_cache', '.ruff_cache', '.gradle', '.next', '.nuxt', '.output', '.svelte-kit', '.astro', '.angular', '.turbo',
+  '.nx', '.parcel-cache', '.cache', '.pnpm-store', '.repo-runner', '.direnv', '.nyc_output',
+]);
+/** And those that only a file in or beside them tells from sources. */
+const FILLED_BESIDE: Record<string, RegExp> = {
+  target: /^(Cargo\.toml|pom\.xml|build\.sbt)$/,
+  vendor: /^(composer\.json|Gemfile)$/,
+};
+const AT_ONCE = 16;
+const SLASH = Buffer.from('/');
+
+const join = (folder: Buffer, name: Buffer): Buffer =>
+  folder.length === 0 ? name : Buffer.concat([folder, SLASH, name]);
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+/** @throws STATE_UNWRITABLE when the disk is full. */
+export async function copyTree({ from, to, names, except, signal }: CopyOptions): Promise<Copied> {
+  const source = Buffer.from(from);
+  const root = Buffer.from(await realpath(from));
+  const target = Buffer.from(to);
+  const kept = new Set(except.map((path) => Buffer.from(path).toString('latin1')));
+  const out = new Map<string, { count: number; example: string }>();
+  const leaveOut = (why: string, path: Buffer): void => {
+    const known = out.get(why) ?? { count: 0, example: JSON.stringify(path.toString('utf8')) };
+    known.count++;
+    out.set(why, known);
+  };
+  let files = 0;
+  const made = new Map<string, Promise<unknown>>();
+  const makeFolder = (path: Buffer): Promise<unknown> => {
+    const key = path.toString('latin1');
+    const known = made.get(key) ?? mkdir(join(target, path), { recursive: true });
+    made.set(key, known);
+    return known;
+  };
+  await mkdir(to, { recursive: true });
+
+  const copyOne = async (path: Buffer, stat: Stats): Promise<void> => {
+    const slash = path.lastIndexOf(0x2f);
+    if (slash > 0) await makeFolder(path.subarray(0, slash));
+    if (stat.isSymbolicLink()) {
+      const link = await linkInside(root, source, path);
+      if (link === null) leaveOut('links that leave the repository', path);
+      else await symlink(link, join(target, path));
+    } else if (stat.isFile()) {
+      await copyFile(join(source, path), join(target, path), constants.COPYFILE_FICLONE);
+      files++;
+    } else leaveOut('pipes, sockets and devices', path);
+  };
+  /** One path: a file at once, a folder with what is in it (submodules are listed as folders). */
+  const copyPath = async (path: Buffer): Promise<Buffer[]> => {
+    try {
+      if (kept.has(join(source, path).toString('latin1'))) return [];
+      const stat = await lstat(join(source, path));
+      if (!stat.isDirectory()) {
+        await copyOne(path, stat);
+        return [];
+      }
+      await makeFolder(path);
+      return await entriesOf(source, path);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS')
+        throw fail('STATE_UNWRITABLE', { path: to, reason: code }, error);
+      if (code === 'EACCES' || code === 'EPERM') leaveOut('files that cannot be read', path);
+      // Deleted but not yet committed, or gone since it was listed.
+      else if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+      return [];
+    }
+  };
+  const queue = names === null ? await entriesOf(source, Buffer.alloc(0)) : [...names];
+  let at = 0;
+  const work = async (): Promise<void> => {
+    for (let path = queue[at++]; path !== undefined; path = queue[at++]) {
+      signal?.throwIfAborted();
+      queue.push(...(await copyPath(path)));
+    }
+  };
+  // Folders found late are taken by whoever is still at work; a round ends when all are done.
+  while (at < queue.length) {
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    at = Math.min(at, queue.length);
+  }
+  const notes = [...out].map(([why, { count, example }]) => `left out ${why}: ${example}${count > 1 ? ` and ${count - 1} more` : ''}`);
+  return { files, notes };
+}
+
+async function entriesOf(source: Buffer, folder: Buffer): Promise<Buffer[]> {
+  const names = await readdir(join(source, folder), { encoding: 'buffer' });
+  const known = new Set(names.map((name) => name.toString('latin1')));
+  const filled = (name: string): boolean =>
+    FILLED.has(name) ||
+    (Object.hasOwn(FILLED_BESIDE, name) && [...known].some((each) => FILLED_BESIDE[name]!.test(each)));
+  const wanted = names.filter((name) => !filled(name.toString('latin1')));
+  // A virtual environment may have any name; its mark is a file in it.
+  if (known.has('pyvenv.cfg')) return [];
+  return wanted.map((name) => join(folder, name));
+}
+
+/** The text of a link for the copy; null when it leads out of the tree. */
+async function linkInside(root: Buffer, source: Buffer, path: Buffer): Promise<Buffer | null> {
+  const within = (real: Buffer): boolean => real.equals(root) || real.subarray(0, root.length + 1).equals(join(root, SLASH).subarray(0, root.length + 1));
+  const text = await readlink(join(source, path), { encoding: 'buffer' });
+  const absolute = text[0] === 0x2f;
+  try {
+    const real = await realpath(join(source, path), { encoding: 'buffer' });
+    if (!within(real)) return null;
+    return absolute ? relativeTo(path, real.subarray(root.length + 1)) : text;
+  } catch (error) {
+    if (codeOf(error) === 'ELOOP') return absolute ? null : text; // leads nowhere, here as there
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR' && codeOf(error) !== 'EACCES') throw error;
+  }
+  // Broken: it may be meant for a file that a build makes.
+  if (absolute) return null;
+  let depth = path.toString('latin1').split('/').length - 1;
+  for (const part of text.toString('latin1').split('/')) {
+    if (part === '..') depth--;
+    else if (part !== '' && part !== '.') depth++;
+    if (depth < 0) return null;
+  }
+  return text;
+}
+const relativeTo = (path: Buffer, inside: Buffer): Buffer => {
+  const up = '../'.repeat(path.toString('latin1').split('/').length - 1);
+  return Buffer.concat([Buffer.from(up), inside.length === 0 ? Buffer.from('.') : inside]);
+};

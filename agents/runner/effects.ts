@@ -1,0 +1,146 @@
+/** How the runner touches the world: all of it by the run's keeper, so all of it is safe to repeat. */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findKeeper, type Keeper, type Kept, openKeeper } from '../../providers/process/client.js';
+import { closeRun, commandOf, evidenceOf, failureOf } from '../../providers/process/execute.js';
+import { type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
+import { sweep } from '../../providers/process/sweep.js';
+import { tail } from '../../providers/process/tail.js';
+import type { Message, Perform } from '../../runtime/actor.js';
+import { fail } from '../../runtime/errors.js';
+import { program } from '../../runtime/program.js';
+import type { Command, Fact } from './contract.js';
+
+export type Begin = Extract<Command, { type: 'runner.start' }>;
+export type Told = { type: 'told'; fact: Fact };
+/** A watch has begun in process `since` (pid and start of it). */
+export type Seen = { type: 'seen'; app: string; pid: number; since: string; adopted: boolean };
+export type Watching = { app: string; since: string | null };
+
+const told = (fact: Fact): Message => ({ type: 'told', fact }) as Told;
+/** This process, told from a later one with its pid. */
+const me = `${process.pid}.${Math.round(performance.timeOrigin)}`;
+const SHOWN_LINES = 20;
+const LOOK_MS = 40;
+/** An application that listens elsewhere than told may still come to the port it was given. */
+const SETTLE_MS = 400;
+const MOMENT_MS = 1_000;
+const LOG_BYTES = 64 * 1024;
+
+/** The port in every way an application may take it. */
+export const portEnv = (port: number): Record<string, string> => ({
+  ...Object.fromEntries(
+    ['PORT', 'HTTP_PORT', 'SERVER_PORT', 'APP_PORT', 'WEB_PORT', 'LISTEN_PORT', 'NITRO_PORT', 'NUXT_PORT', 'FLASK_RUN_PORT', 'UVICORN_PORT', 'GRADIO_SERVER_PORT', 'STREAMLIT_SERVER_PORT', 'ROCKET_PORT', 'MICRONAUT_SERVER_PORT', 'QUARKUS_HTTP_PORT'].map(
+      (name) => [name, String(port)],
+    ),
+  ),
+  HOST: '127.0.0.1',
+  ASPNETCORE_URLS: `http://127.0.0.1:${port}`,
+  STREAMLIT_SERVER_HEADLESS: 'true',
+});
+
+export const start: Perform<Begin> = async ({ service, cwd, command, until, tools, envFile, env, port }, context): Promise<Message> => {
+  const { startMs, buildWallMs } = context.config;
+  const wallMs = until === 'exit' ? buildWallMs : null;
+  const bins = /(^|\s)rr-static\s/.test(command) ? [{ bin: staticServer(context.bundle), env: {} }] : [];
+  const order = { n: 0, shell: command, cwd, tools: [...tools, ...bins], env: { ...portEnv(port), ...env }, envFile, install: false, wallMs, idleMs: null, log: `${service}.log`.replaceAll('/', '-') };
+  const under = commandOf(context, order);
+  const { keeper } = await openKeeper({ bundle: context.bundle, run: context.run });
+  try {
+    const kept = await keeper.start(under);
+    const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
+    const lines = (): string[] => tail(under.log, SHOWN_LINES, LOG_BYTES);
+    const started = (sockets: Listener[], exitCode: number | null): Message =>
+      told({
+        type: 'runner.started',
+        app: kept.id,
+        pid: sockets[0]?.pid ?? kept.pid,
+        startTime: sockets[0] && sockets[0].pid !== kept.pid ? 0 : kept.startTime,
+        sockets: sockets.map(({ host, port: number }) => ({ host, port: number })),
+        tookPort: sockets.length === 0 ? null : sockets.some((s) => s.port === port),
+        exitCode,
+        lines: lines(),
+        command,
+      });
+    const fell = async (error: ReturnType<typeof fail> | null): Promise<Message> => {
+      const exit = error ? await keeper.stop(kept.id, 2_000) : await keeper.exited(kept.id, context.signal);
+      if (exit.lost) return told({ type: 'runner.failed', error: fail('KEEPER_LOST', { run: context.run }).toRecord(), evidence: null });
+      const evidence = evidenceOf(command, error ? { code: null, signal: null, limit: null } : exit, under.log);
+      if (until === 'http' && !error && exit.code === 0)
+        error = fail('COMMAND_FAILED', { command, met: 'exit code 0', last: `it ended before it listened: ${lines().at(-1) ?? 'it printed nothing'}`, fix: 'it is no server, or it leaves the foreground: start it in the foreground' });
+      return told({ type: 'runner.failed', error: error?.toRecord() ?? failureOf(evidence, { wallMs, idleMs: null }), evidence });
+    };
+    if (until === 'exit') {
+      const exit = await keeper.exited(kept.id, context.signal);
+      return exit.code === 0 ? started([], 0) : await fell(null);
+    }
+    for (let first: number | null = null, began = context.clock.now(); ; await sleep(LOOK_MS, undefined, { signal: context.signal })) {
+      const now = context.clock.now();
+      const sockets = prefer(await listenersOfApp(app), port);
+      if (sockets.length > 0) {
+        first ??= now;
+        if (sockets.some((s) => s.port === port) || now - first > SETTLE_MS) return started(sockets, null);
+      }
+      const alive = await isAlive(keeper, kept, app);
+      if (!alive) return await fell(null);
+      if (until === 'log' && now - began > MOMENT_MS) return started(sockets, null);
+      if (now - began > startMs)
+        return await fell(fail('NOT_PROVEN', { met: `${command} has been running for ${startMs / 1000} s and listens nowhere`, wanted: 'a listening socket', fix: 'read its log with rr logs; if it is slow to start, raise RR_START_MS' }));
+    }
+  } finally {
+    keeper.close();
+  }
+};
+
+/** The leased port first, then those below the ephemeral range, lowest first. */
+const prefer = (found: Listener[], port: number): Listener[] =>
+  [...found].sort((a, b) => Number(b.port === port) - Number(a.port === port) || Number(a.port >= 32_768) - Number(b.port >= 32_768) || a.port - b.port);
+
+/** Also alive: what left the foreground and goes on behind it. */
+async function isAlive(keeper: Keeper, kept: Kept, app: Parameters<typeof treeOf>[0]): Promise<boolean> {
+  const known = (await keeper.list()).find(({ id }) => id === kept.id);
+  return known?.alive === true || (known?.exit?.code === 0 && treeOf(app).length > 0);
+}
+
+export const watch: Perform<Watching> = async ({ app, since }, context): Promise<Message> => {
+  const { keeper } = await openKeeper({ bundle: context.bundle, run: context.run });
+  try {
+    const kept = (await keeper.list()).find(({ id }) => id === app);
+    if (since !== me && kept?.alive) return { type: 'seen', app, pid: kept.pid, since: me, adopted: since !== null } as Seen;
+    let exit = await keeper.exited(app, context.signal);
+    // One that left the foreground lives on in its tree.
+    if (kept && exit.code === 0) {
+      const of = { pid: kept.pid, group: kept.group, run: context.run, id: app };
+      while (treeOf(of).length > 0) await sleep(MOMENT_MS, undefined, { signal: context.signal });
+      exit = await keeper.exited(app);
+    }
+    const lines = kept ? tail(kept.log, SHOWN_LINES, LOG_BYTES) : [];
+    return told({ type: 'runner.exited', app, exitCode: exit.code, signal: exit.signal, lost: exit.lost, lines });
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'KEEPER_LOST') throw error;
+    return told({ type: 'runner.exited', app, exitCode: null, signal: null, lost: true, lines: [] });
+  } finally {
+    keeper.close();
+  }
+};
+
+export const end: Perform<{ root: string | null; ports: number[] }> = async ({ root, ports }, { bundle, run }): Promise<Message> => {
+  closeRun(bundle);
+  const keeper = await findKeeper({ bundle, run });
+  const { left: kept } = keeper ? await keeper.end() : { left: [] };
+  const ours = root?.startsWith(join(bundle, 'work')) ? { cwd: root } : {};
+  const { left } = await sweep({ run, roots: [], groups: [], ports, ...ours });
+  return told({ type: 'runner.swept', left: [...new Set([...kept, ...left])] });
+};
+
+/** A folder with `rr-static`, our own file server, for what is built to plain files. */
+function staticServer(bundle: string): string {
+  const bin = join(bundle, 'bin');
+  mkdirSync(bin, { recursive: true });
+  const file = join(bin, 'rr-static');
+  const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+  writeFileSync(file, `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(program('clients/static/main'))} "$@"\n`);
+  chmodSync(file, 0o755);
+  return bin;
+}

@@ -1,0 +1,47 @@
+/**
+ * Runner: starts the application under the run's keeper, finds where it really listens, watches for its end, and ends
+ * everything of the run when told to.
+ *
+ * The keeper outlives the runtime. A watch that is performed by another process than the one that began it finds the
+ * application again, says `runner.adopted`, and goes on watching; the application notices nothing.
+ */
+import { assign, setup } from 'xstate';
+import { defineActor, effect, type EffectFailed } from '../../runtime/actor.js';
+import type { ErrorRecord } from '../../runtime/errors.js';
+import { Command, type Command as Commands, Ends, Fact } from './contract.js';
+import { type Begin, end, type Seen, start, type Told, type Watching, watch } from './effects.js';
+
+type End = { root: string | null; ports: number[] };
+const failed = (error: ErrorRecord): Fact => ({ type: 'runner.failed', error, evidence: null });
+
+const machine = setup({
+  types: { context: {} as { ports: number[] }, events: {} as Commands | Told | Seen | EffectFailed<'start' | 'watch' | 'end'> },
+  actions: { start: effect<Begin>(), watch: effect<Watching>(), end: effect<End>(), emit: effect<Fact>() },
+}).createMachine({
+  id: 'runner',
+  context: { ports: [] },
+  initial: 'ready',
+  states: {
+    ready: {
+      on: {
+        'runner.start': {
+          actions: [assign(({ context, event }) => ({ ports: [...context.ports, event.port] })), { type: 'start', params: ({ event }) => event }],
+        },
+        'runner.watch': { actions: { type: 'watch', params: ({ event }) => ({ app: event.app, since: null }) } },
+        'runner.sweep': { actions: { type: 'end', params: ({ context, event }) => ({ root: event.root, ports: context.ports }) } },
+        told: { actions: { type: 'emit', params: ({ event }) => event.fact } },
+        seen: {
+          actions: [
+            { type: 'emit', params: ({ event: { adopted, app, pid } }) => (adopted ? ({ type: 'runner.adopted', app, pid } as Fact) : []) },
+            { type: 'watch', params: ({ event: { app, since } }) => ({ app, since }) },
+          ],
+        },
+        startFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
+        watchFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
+        endFailed: { actions: { type: 'emit', params: () => ({ type: 'runner.swept', left: [] }) as Fact } },
+      },
+    },
+  },
+});
+
+export const runner = defineActor({ kind: 'runner', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: { start, watch, end } });

@@ -1,0 +1,144 @@
+/**
+ * One command of a repository, under the run's keeper, from start to end.
+ *
+ * Safe to repeat: the keeper knows a command by its id, so an effect that is performed again after a crash finds its
+ * command still at work, or its end on record, and runs nothing twice. Once a run is being ended (`closeRun`) nothing
+ * is started in it any more.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EffectContext } from '../../runtime/actor.js';
+import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
+import { type Command, type Exit, openKeeper } from './client.js';
+import { childEnvironment } from './environment.js';
+import { tail } from './tail.js';
+
+type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal'>;
+export interface Order {
+  /** Distinguishes several commands of one effect. */
+  n: number;
+  shell: string;
+  cwd: string;
+  /** Folders first on PATH and variables, of the tools chosen. */
+  tools: { bin: string; env: Record<string, string> }[];
+  env: Record<string, string>;
+  /** The application's own variables, one JSON object. */
+  envFile: string | null;
+  install: boolean;
+  wallMs: number | null;
+  idleMs: number | null;
+  /** File name under the run's logs/. */
+  log: string;
+}
+export interface Evidence {
+  command: string;
+  exitCode: number | null;
+  signal: string | null;
+  limit: string | null;
+  tail: string;
+  log: string;
+}
+export interface Executed {
+  exit: Exit;
+  ms: number;
+  evidence: Evidence;
+}
+
+const TAIL_LINES = 200;
+const TAIL_BYTES = 32 * 1024;
+const LOG_BYTES = 8 * 1024 * 1024;
+/** More output than this from a step that should end is a step that will not. */
+const OUTPUT_BYTES = 512 * 1024 * 1024;
+const closedMark = (bundle: string): string => join(bundle, 'closed');
+
+/** Answers questions nobody is there for, and keeps tools from asking or phoning home. */
+const quiet = {
+  npm_config_yes: 'true',
+  npm_config_fund: 'false',
+  npm_config_audit: 'false',
+  npm_config_update_notifier: 'false',
+  HUSKY: '0',
+  BROWSER: 'none',
+  NEXT_TELEMETRY_DISABLED: '1',
+  ASTRO_TELEMETRY_DISABLED: '1',
+  GATSBY_TELEMETRY_DISABLED: '1',
+  NUXT_TELEMETRY_DISABLED: '1',
+  NG_CLI_ANALYTICS: 'false',
+  DISABLE_OPENCOLLECTIVE: 'true',
+  PYTHONUNBUFFERED: '1',
+  PIP_DISABLE_PIP_VERSION_CHECK: '1',
+  COREPACK_ENABLE_DOWNLOAD_PROMPT: '0',
+};
+
+/** Nothing is started in this run any more. */
+export function closeRun(bundle: string): void {
+  mkdirSync(bundle, { recursive: true });
+  writeFileSync(closedMark(bundle), '');
+}
+
+/** The command as the keeper takes it. @throws INTERRUPTED when the run is being ended. */
+export function commandOf({ id, run, bundle }: Context, order: Order): Command {
+  if (existsSync(closedMark(bundle))) throw fail('INTERRUPTED');
+  const own = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
+  mkdirSync(join(bundle, 'logs'), { recursive: true });
+  const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), own, order.env) as Record<string, string>;
+  return {
+    id: order.n === 0 ? id : `${id}/${order.n}`,
+    shell: order.shell,
+    cwd: order.cwd,
+    env: childEnvironment({ run, overlay, install: order.install, toolPath: order.tools.map(({ bin }) => bin) }),
+    log: join(bundle, 'logs', order.log),
+    wallMs: order.wallMs,
+    idleMs: order.idleMs,
+    outputBytes: order.wallMs === null ? null : OUTPUT_BYTES,
+    logBytes: LOG_BYTES,
+  };
+}
+
+/** Runs a command to its end. @throws INTERRUPTED, KEEPER_LOST, KEEPER_UNREACHABLE. */
+export async function execute(context: Context, order: Order): Promise<Executed> {
+  const command = commandOf(context, order);
+  const { keeper } = await openKeeper({ bundle: context.bundle, run: context.run });
+  try {
+    await keeper.start(command);
+    const exit = await keeper.exited(command.id, context.signal);
+    if (exit.lost) throw fail('KEEPER_LOST', { run: context.run });
+    return { exit, ms: exit.endedAt - exit.startedAt, evidence: evidenceOf(order.shell, exit, command.log) };
+  } finally {
+    keeper.close();
+  }
+}
+
+export const evidenceOf = (command: string, exit: Pick<Exit, 'code' | 'signal' | 'limit'>, log: string): Evidence => ({
+  command,
+  exitCode: exit.code,
+  signal: exit.signal,
+  limit: exit.limit,
+  tail: tail(log, TAIL_LINES, TAIL_BYTES).join('\n'),
+  log,
+});
+
+/** What a command that failed is told as. */
+export function failureOf({ command, exitCode, signal, limit, tail: text }: Evidence, limits: { wallMs: number | null; idleMs: number | null }): ErrorRecord {
+  if (limit) {
+    const wanted = { wall: `at most ${(limits.wallMs ?? 0) / 1000} s`, idle: `some output every ${(limits.idleMs ?? 0) / 1000} s`, output: `at most ${OUTPUT_BYTES / 2 ** 20} MB of output` }[limit];
+    return fail('COMMAND_LIMIT', { command, limit, wanted: wanted ?? limit, fix: 'run it by hand to see what it waits for; the limits are settings (rr config)' }).toRecord();
+  }
+  const met = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
+  return fail('COMMAND_FAILED', { command, met, last: telling(text) || 'it printed nothing', fix: 'read its whole output with rr logs, mend the cause, run again' }).toRecord();
+}
+
+const noise = /complete log of this run|_logs[/\\]|^npm (error|ERR!)\s*$|^\s*at\s|^Node\.js v|^\s*\^+\s*$|^\s*[{}\]]\s*,?$|^\s*(errno|syscall|requireStack|code):/i;
+const speaks = /error|exception|cannot|can't|could not|unable|fail|denied|missing|not found|refused|in use|invalid|unsupported|required|unexpected/i;
+/** The line of an output that says most about a failure; the same failure gives the same line. */
+export function telling(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !noise.test(line));
+  const line = lines.findLast((one) => speaks.test(one)) ?? lines.at(-1) ?? '';
+  return line.slice(0, 300);
+}
+
+/** An error on its way into a failure fact; what is not ours is thrown on, for the runtime to report. */
+export function foreseen(error: unknown): ErrorRecord {
+  if (error instanceof RunnerError) return error.toRecord();
+  throw error;
+}

@@ -1,0 +1,81 @@
+/** The recipe of a proven run: what was really done, as data and as a shell script that needs nothing of ours. */
+import type { Tool } from '../agents/dependency/contract.js';
+import type { Service } from '../agents/detection/contract.js';
+import type { Overlay } from '../agents/fixer/contract.js';
+import type { Scope } from '../runtime/workflow.js';
+
+export interface Recipe {
+  format: 1;
+  repository: string;
+  commit: string | null;
+  service: string;
+  /** POSIX path from the repository's root. */
+  path: string;
+  kind: string;
+  /** Versions really used. */
+  tools: Record<string, string>;
+  install: string[];
+  build: string[];
+  start: string;
+  /** Files laid into the copy, from the repository's root. */
+  files: { path: string; text: string }[];
+  /** null: to be generated (an own secret). */
+  env: Record<string, string | null>;
+  port: number | null;
+  proof: { how: string; path: string | null; status: number | null; title: string | null };
+}
+
+/** @param scope of the run, after its proof. */
+export function recipeOf(scope: Scope): Recipe {
+  const service = scope.service as Service;
+  const overlay = scope.overlay as Overlay;
+  const { set } = (scope.config ?? { set: [] }) as { set: { name: string; origin: string }[] };
+  const { proof } = scope.prove as { proof: { path: string | null; status: number | null; title: string | null } };
+  const { sockets } = scope.start as { sockets: { port: number }[] };
+  const defaults = new Map(service.env.map(({ name, default: value }) => [name, value]));
+  const env: Record<string, string | null> = {};
+  for (const { name, origin } of set) {
+    if (origin === 'given' && !(name in overlay.env)) continue; // the user's own values stay with the user
+    env[name] = origin === 'generated' ? null : (defaults.get(name) ?? null);
+  }
+  return {
+    format: 1,
+    repository: String((scope.job as { source: string }).source),
+    commit: (scope.fetch as { commit: string | null }).commit,
+    service: service.name,
+    path: service.path,
+    kind: service.kind,
+    tools: Object.fromEntries((scope.toolchain as { tools: Tool[] }).tools.map(({ tool, version }) => [tool, version])),
+    install: scope.install as string[],
+    build: scope.build as string[],
+    start: scope.startCommand as string,
+    files: scope.files as { path: string; text: string }[],
+    env: { ...env, ...overlay.env },
+    port: sockets[0]?.port ?? (scope.port as { port: number } | undefined)?.port ?? null,
+    proof: { how: service.proof.how, path: proof.path, status: proof.status, title: proof.title },
+  };
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** A POSIX shell script: `sh recipe.sh [FOLDER]` sets the repository in FOLDER (default: here) up and runs it in the foreground. */
+export function scriptOf(recipe: Recipe): string {
+  const steps = [...recipe.install, ...recipe.build].map((command) => `( ${command} )`);
+  const serves = /(^|\s)rr-static\s/.test(recipe.start);
+  const plain = !serves && !/[;&|]/.test(recipe.start) && !/^\w+=/.test(recipe.start);
+  return `${[
+    '#!/bin/sh',
+    `# Brings ${recipe.service.replaceAll(/[^\w./@-]/g, '-')} up as it was proven${recipe.commit ? ` at ${recipe.commit.slice(0, 12)}` : ''}.`,
+    `# Used then: ${Object.entries(recipe.tools).map(([tool, version]) => `${tool} ${version}`).join(', ') || 'no tools'}.`,
+    '# Usage: sh recipe.sh [FOLDER]   (PORT=N to choose the port)',
+    'set -eu',
+    `cd "\${1:-.}"${recipe.path === '.' ? '' : `/${quote(recipe.path)}`}`,
+    ...(recipe.port === null ? [] : [`export PORT="\${PORT:-${recipe.port}}" HOST="\${HOST:-127.0.0.1}"`]),
+    ...(Object.values(recipe.env).includes(null) ? ["secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \\n'; }"] : []),
+    ...Object.entries(recipe.env).map(([name, value]) => (value === null ? `export ${name}="\${${name}:-$(secret)}"` : `export ${name}=${quote(value)}`)),
+    ...recipe.files.map(({ path, text }) => `printf '%s' ${quote(text)} > ${quote(recipe.path === '.' ? path : path.slice(recipe.path.length + 1))}`),
+    ...(serves ? ['rr_static() { exec python3 -m http.server "$PORT" --bind "$HOST" --directory "$1"; }'] : []),
+    ...steps,
+    plain ? `exec ${recipe.start}` : recipe.start.replace(/(^|\s)rr-static\s/, '$1rr_static '),
+  ].join('\n')}\n`;
+}
