@@ -15,6 +15,8 @@ export interface Wire {
   publish(subject: string, data: string, reply?: string): void;
   /** As publish, with an id by which the fact stream drops repeats; its acknowledgement comes to `reply`. */
   publishFact(subject: string, data: string, id: string, reply: string): void;
+  /** Answers a request with an error, also in the headers of the micro protocol. */
+  publishError(subject: string, data: string, code: string, description: string): void;
   /** @returns a function that ends the subscription. */
   subscribe(subject: string, take: (message: WireMessage) => void): () => void;
   /** A subject prefix of this process alone. */
@@ -33,6 +35,12 @@ export function natsWire(nats: NatsConnection, inbox: string): Wire {
       const head = headers();
       head.set('Nats-Msg-Id', id);
       nats.publish(subject, encoder.encode(data), { reply, headers: head });
+    },
+    publishError(subject, data, code, description) {
+      const head = headers();
+      head.set('Nats-Service-Error-Code', code);
+      head.set('Nats-Service-Error', description.replace(/[\r\n]+/g, ' '));
+      nats.publish(subject, encoder.encode(data), { headers: head });
     },
     subscribe(subject, take) {
       const subscription = nats.subscribe(subject, {

@@ -6,7 +6,15 @@ export const Configure = z.strictObject({
   service: z.string(),
   root: z.string(),
   path: z.string(),
-  env: z.array(z.strictObject({ name: z.string(), required: z.boolean(), secret: z.boolean(), default: z.string().nullable(), from: z.string() })),
+  env: z.array(
+    z.strictObject({
+      name: z.string(),
+      required: z.boolean(),
+      secret: z.boolean(),
+      default: z.string().nullable(),
+      from: z.string(),
+    }),
+  ),
   /** Variables given by the user or by a fix: these win. */
   given: z.record(z.string(), z.string()).default({}),
 });
@@ -14,7 +22,7 @@ export const Configured = z.strictObject({
   type: z.literal('config.configured'),
   /** A file (mode 0600) in the run's folder with the variables as one JSON object: values never cross the bus. */
   envFile: z.string(),
-  /** Names and where each value came from: `example`, `default`, `given`, `generated`, `placeholder`. */
+  /** Names and where each value came from: `given`, `example`, `generated`, `default`; `repository`: set by its own `.env`, not in `envFile`. */
   set: z.array(z.strictObject({ name: z.string(), origin: z.string(), from: z.string() })),
   /** Keys of third parties that nobody gave: listed, not invented. */
   missing: z.array(z.strictObject({ name: z.string(), from: z.string(), required: z.boolean() })),
@@ -28,3 +36,4 @@ export const Fact = z.union([Configured, Failed]);
 export const Ends = ['config.configured', 'config.failed'] as const;
 export type Configure = z.infer<typeof Configure>;
 export type Fact = z.infer<typeof Fact>;
+export type Configured = z.infer<typeof Configured>;

@@ -9,6 +9,7 @@ import { findAssets } from './languages/node/assets.js';
 import { makeService, openPlaces, type Place } from './place.js';
 import { findPlaces } from './places.js';
 import { type Ranked, rankServices, scoreService } from './rank.js';
+import { asList, asTable, at } from './values.js';
 import { hintsOf, listWorkers, serviceFromHints, weighHints } from './weigh.js';
 
 export interface Detection {
@@ -38,8 +39,8 @@ export function detect(
 
   const { hints, notes: said } = readHints(tree, paths);
   const found = paths.flatMap((path) => lookAt(place(path), hintsOf(hints, path)));
-  if (found.length === 0) found.push(...findCompose(root, hints));
-  const services = nameServices(found, repository);
+  if (found.length === 0) found.push(...findCompose(root));
+  const services = nameServices(found, posix.basename(tree.root.replaceAll('\\', '/')), repository);
   const ranked = rankServices(services);
   const chosen = choose(ranked, service, asked, notes);
   if (services.length === 0) notes.push(nothingFound(root));
@@ -87,12 +88,19 @@ function withAssets(service: Service, place: Place): Service {
 }
 
 /** A repository that only composes images of others. */
-function findCompose(root: Place, hints: readonly Hint[]): Service[] {
+function findCompose(root: Place): Service[] {
   const file = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'].find((name) =>
     root.has(name),
   );
   if (file === undefined || root.yaml(file) === null) return [];
-  const ports = hints.flatMap((hint) => (hint.about === 'port' ? [{ number: hint.number, from: hint.from }] : []));
+  const services = Object.values(asTable(root.yaml(file)!.services));
+  const ports = services
+    .flatMap((one) => asList(at(one, 'ports')))
+    .flatMap((entry) => {
+      const match = /(?:^|:)(\d{1,5})(?::\d{1,5})?(?:\/tcp)?$/.exec(String(at(entry, 'published') ?? entry));
+      const number = Number(match?.[1] ?? 0);
+      return number < 1 || number > 65_535 ? [] : [{ number, from: root.from(file, String(number)) }];
+    });
   return [
     makeService(root, {
       kind: 'compose',
@@ -106,19 +114,13 @@ function findCompose(root: Place, hints: readonly Hint[]): Service[] {
 }
 
 /** Each name once: the folder, then with its parents, then with its language. */
-function nameServices(services: readonly Service[], repository: string): Service[] {
-  const base = posix
-    .basename(repository.replace(/[\\/]+$/, '').replaceAll('\\', '/'))
-    .replace(/\.(?:git|zip|tgz|tar\.gz)$/, '');
+function nameServices(services: readonly Service[], folder: string, repository: string): Service[] {
+  const said = posix.basename(repository.replace(/[\\/]+$/, '').replaceAll('\\', '/'));
+  const base = said.replace(/\.(?:git|zip|tgz|tar\.gz)$/, '');
   const first = services.map((service) => {
-    if (service.path !== '.' || base === '' || base === '.') return service;
-    return {
-      ...service,
-      name:
-        service.name.endsWith('-worker') || /-worker-\d+$/.test(service.name)
-          ? service.name.replace(/^.*?(?=-worker(?:-\d+)?$)/, base)
-          : base,
-    };
+    // The workspace's own folder may be a copy's, e.g. `work`.
+    const atRoot = service.path === '.' && base !== '' && base !== '.' && service.name.startsWith(folder);
+    return atRoot ? { ...service, name: `${base}${service.name.slice(folder.length)}` } : service;
   });
   const used = new Set<string>();
   return first.map((service) => {

@@ -6,6 +6,7 @@
  */
 import { posix } from 'node:path';
 import type { Evidence, Hint, Service } from './contract.js';
+import { readCode } from './languages/node/code.js';
 import { bringOutside, familyOf } from './outside.js';
 import { makeService, type Place } from './place.js';
 
@@ -29,7 +30,7 @@ export function weighHints(service: Service, place: Place, hints: readonly Hint[
     ...service,
     kind,
     commands: { install, build, start },
-    ports: start === service.commands.start ? service.ports : portsBy(service, hints, by),
+    ports: start === service.commands.start ? service.ports : portsBy(service, place, hints, by, start ?? ''),
     proof: turned ? { ...service.proof, how: kind === 'worker' ? 'log' : 'http', command: null } : service.proof,
     confidence: Math.min(1, Math.round(confidence * 100) / 100),
     evidence,
@@ -111,12 +112,21 @@ function takeStep(
 }
 
 /** Where a file gave the start command, the ports it names come first. */
-function portsBy(service: Service, hints: readonly Hint[], by: string | null): Service['ports'] {
+function portsBy(
+  service: Service,
+  place: Place,
+  hints: readonly Hint[],
+  by: string | null,
+  start: string,
+): Service['ports'] {
   const file = fileOf(by ?? '');
   const near = hints.flatMap((hint) =>
     hint.about === 'port' && fileOf(hint.from) === file ? [{ number: hint.number, from: hint.from }] : [],
   );
-  const all = [...near, ...service.ports];
+  // What the code of the other entry names says nothing about this one.
+  const entry = /(?:^|\s)(?:\.\/)?([\w./-]+\.[cm]?[jt]s)(?:\s|$)/.exec(start)?.[1];
+  const own = entry === undefined || !place.has(entry) ? service.ports : readCode(place, [entry]).ports;
+  const all = [...near, ...own];
   return all.filter(({ number }, index) => all.findIndex((other) => other.number === number) === index);
 }
 const fileOf = (from: string): string => from.replace(/:\d+$/, '');

@@ -27,6 +27,8 @@ export const Fetched = z.strictObject({
   commit: z.string().nullable(),
   /** Has changes that are not committed; null: no git. */
   dirty: z.boolean().nullable(),
+  /** What people should know: submodules that were not fetched… */
+  notes: z.array(z.string()).default([]),
 });
 export const Prepared = z.strictObject({
   type: z.literal('file.prepared'),
@@ -34,6 +36,8 @@ export const Prepared = z.strictObject({
   kind: z.enum(['local', 'copy', 'clone', 'archive']),
   /** Why the work is done there, for people. */
   reason: z.string(),
+  /** What the copy left out, with an example each. */
+  notes: z.array(z.string()).default([]),
 });
 export const Failed = z.strictObject({ type: z.literal('file.failed'), error: failure });
 export const Command = z.discriminatedUnion('type', [Fetch, Prepare]);
@@ -41,3 +45,7 @@ export const Fact = z.union([Fetched, Prepared, Failed]);
 export const Ends = ['file.fetched', 'file.prepared', 'file.failed'] as const;
 export type Command = z.infer<typeof Command>;
 export type Fact = z.infer<typeof Fact>;
+export type Fetch = z.infer<typeof Fetch>;
+export type Prepare = z.infer<typeof Prepare>;
+export type Fetched = z.infer<typeof Fetched>;
+export type Prepared = z.infer<typeof Prepared>;

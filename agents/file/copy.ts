@@ -110,7 +110,9 @@ export async function copyTree({ from, to, names, except, signal }: CopyOptions)
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     at = Math.min(at, queue.length);
   }
-  const notes = [...out].map(([why, { count, example }]) => `left out ${why}: ${example}${count > 1 ? ` and ${count - 1} more` : ''}`);
+  const notes = [...out].map(
+    ([why, { count, example }]) => `left out ${why}: ${example}${count > 1 ? ` and ${count - 1} more` : ''}`,
+  );
   return { files, notes };
 }
 
@@ -128,7 +130,8 @@ async function entriesOf(source: Buffer, folder: Buffer): Promise<Buffer[]> {
 
 /** The text of a link for the copy; null when it leads out of the tree. */
 async function linkInside(root: Buffer, source: Buffer, path: Buffer): Promise<Buffer | null> {
-  const within = (real: Buffer): boolean => real.equals(root) || real.subarray(0, root.length + 1).equals(join(root, SLASH).subarray(0, root.length + 1));
+  const within = (real: Buffer): boolean =>
+    real.equals(root) || real.subarray(0, root.length + 1).equals(join(root, SLASH).subarray(0, root.length + 1));
   const text = await readlink(join(source, path), { encoding: 'buffer' });
   const absolute = text[0] === 0x2f;
   try {

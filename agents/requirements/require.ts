@@ -135,7 +135,10 @@ function mergeVersions(
       })),
   ];
   const tools = new Map<string, Claim[]>();
-  for (const claim of claims) tools.set(claim.tool, [...(tools.get(claim.tool) ?? []), claim]);
+  for (const claim of claims) {
+    // A key of that name is lost by whoever reads the plan as JSON.
+    if (claim.tool !== '__proto__') tools.set(claim.tool, [...(tools.get(claim.tool) ?? []), claim]);
+  }
   const settled = [...tools.values()].map(settleVersion);
   return {
     versions: Object.fromEntries(settled.map(({ taken: { tool, want, from } }) => [tool, { want, from }])),

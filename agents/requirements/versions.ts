@@ -42,7 +42,8 @@ export function settleVersion(claims: readonly Claim[]): { taken: Claim; notes: 
       rankOf(a) - rankOf(b) ||
       a.distance - b.distance ||
       b.weight - a.weight ||
-      (a.from < b.from ? -1 : a.from > b.from ? 1 : 0),
+      order(a.from, b.from) ||
+      order(a.want, b.want),
   );
   const taken = sorted[0]!;
   const seen = new Set<string>();
@@ -55,6 +56,8 @@ export function settleVersion(claims: readonly Claim[]): { taken: Claim; notes: 
   });
   return { taken, notes };
 }
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function overlap(one: Claim, other: Claim): boolean {
   if (one.want === other.want) return true;

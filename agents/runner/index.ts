@@ -24,12 +24,16 @@ const machine = setup({
   states: {
     ready: {
       on: {
-        'runner.start': {
-          actions: [assign(({ context, event }) => ({ ports: [...context.ports, event.port] })), { type: 'start', params: ({ event }) => event }],
-        },
+        'runner.start': { actions: { type: 'start', params: ({ event }) => event } },
         'runner.watch': { actions: { type: 'watch', params: ({ event }) => ({ app: event.app, since: null }) } },
         'runner.sweep': { actions: { type: 'end', params: ({ context, event }) => ({ root: event.root, ports: context.ports }) } },
-        told: { actions: { type: 'emit', params: ({ event }) => event.fact } },
+        told: {
+          actions: [
+            // Ports an application of ours was seen to hold: whoever holds them at the end is ours too.
+            assign(({ context, event: { fact } }) => (fact.type === 'runner.started' ? { ports: [...context.ports, ...fact.sockets.map(({ port }) => port)] } : {})),
+            { type: 'emit', params: ({ event }) => event.fact },
+          ],
+        },
         seen: {
           actions: [
             { type: 'emit', params: ({ event: { adopted, app, pid } }) => (adopted ? ({ type: 'runner.adopted', app, pid } as Fact) : []) },

@@ -70,35 +70,29 @@ export async function findTool(o: FindTool): Promise<FoundTool> {
 
   mkdirSync(cache, { recursive: true });
   const met: Candidate[] = [];
-  for (const look of [findOnMachine, findInManagers]) {
+  const fits = (candidate: Candidate): boolean => suits(tool, candidate, range);
+  /** Asks the programs for their versions, up to the first that fits where the order decides. */
+  const survey = async (places: Place[], firstWins: boolean): Promise<Candidate[]> => {
     const fit: Candidate[] = [];
-    for (const place of look(tool, env)) {
+    for (const place of places) {
+      if (met.some(({ program }) => executable(program) === executable(place.program))) continue;
       if (place.label !== null && !mayFit(tool, place.label, range)) continue;
       const version = await versionOf(tool, place, { cache, env });
-      if (version === null || met.some(({ program }) => program === place.program)) continue;
+      if (version === null) continue;
       const candidate = { ...place, version };
       met.push(candidate);
-      if (suits(tool, candidate, range)) fit.push(candidate);
-      if (fit.length > 0 && look === findOnMachine && !range.nearest) break;
+      if (fits(candidate)) fit.push(candidate);
+      if (fit.length > 0 && firstWins) break;
     }
-    // On the machine the first one on PATH; among installed versions the best one.
-    const best = look === findOnMachine && !range.nearest ? fit[0] : sortBest(fit, range)[0];
-    if (
-      best !== undefined &&
-      !(range.nearest && look === findOnMachine && semver.major(best.version) !== wantedMajor(range))
-    )
-      return found(o, best, env, null);
-  }
-  const best = range.nearest
-    ? sortBest(
-        met.filter((candidate) => suits(tool, candidate, range)),
-        range,
-      )[0]
-    : undefined;
+    return fit;
+  };
+  const here = await survey(findOnMachine(tool, env), !range.nearest);
+  if (here.length > 0 && !range.nearest) return found(o, here[0]!, env, null);
+  const best = sortBest([...here, ...(await survey(findInManagers(tool, env), false))], range)[0];
   if (best !== undefined) return found(o, best, env, null);
 
   const cached = findInCache(cache, tool, range);
-  if (cached !== null && !range.channel) return { tool, ...cached, env: {}, origin: 'cache', degraded: null };
+  if (cached !== null) return { tool, ...cached, env: {}, origin: 'cache', degraded: null };
 
   const has = met.length === 0 ? `no ${tool}` : [...new Set(met.map(({ version }) => version))].slice(0, 6).join(', ');
   let cause: unknown = null;
@@ -149,10 +143,6 @@ function suits(tool: Tool, { version, program, label }: Candidate, range: Range)
   if (range.channel !== null) return (label ?? executable(program) ?? '').includes(range.channel);
   return range.accepts(version);
 }
-
-/** `>=17` wants 17 and takes newer; the lowest major that a range accepts is the one wanted. */
-const wantedMajor = (range: Range): number =>
-  Array.from({ length: 100 }, (_, n) => n).find((n) => range.accepts(`${n}.999.999`)) ?? 0;
 
 const isUnstable = ({ label }: Candidate): boolean => /nightly|beta|-dev|alpha|rc/.test(label ?? '');
 const sortBest = (candidates: Candidate[], range: Range): Candidate[] =>

@@ -101,6 +101,7 @@ export class World {
     return {
       inbox: 'inbox',
       publish: (subject, data, reply) => deliver(subject, data, reply ?? null),
+      publishError: (subject, data) => deliver(subject, data, null),
       publishFact: (_subject, _data, _id, reply) => deliver(reply, '{"stream":"S","seq":1}', null),
       subscribe: (subject, take) => {
         const one = { subject: new RegExp(`^${subject.replaceAll('.', '\\.').replaceAll('*', '[^.]+').replace('>', '.+')}$`), take };

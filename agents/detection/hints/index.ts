@@ -146,6 +146,7 @@ export function readHints(tree: Tree, places: string[]): { hints: Hint[]; notes:
       );
   }
 
+  const ways = new Set<string>();
   let bytes = 0;
   let read = 0;
   const scanned = byDepth(code);
@@ -155,7 +156,13 @@ export function readHints(tree: Tree, places: string[]): { hints: Hint[]; notes:
     const text = tree.read(path, 500_000);
     if (text === null) continue;
     bytes += text.length;
-    if (/env|decouple/i.test(text)) for (const hint of readEnvInCode(open(path, placeOf(posix.dirname(path)), text))) keep(hint);
+    if (!/env|decouple/i.test(text)) continue;
+    for (const hint of readEnvInCode(open(path, placeOf(posix.dirname(path)), text))) {
+      // A program may ask a hundred times in the same way; the first file that does is evidence enough.
+      const way = JSON.stringify({ ...hint, from: null });
+      if (!ways.has(way)) keep(hint);
+      ways.add(way);
+    }
   }
   if (read < scanned.length)
     notes.push(

@@ -64,12 +64,21 @@ export const detectGo: Detector = (place) => {
     });
   }
   const { folder, sources } = chosen;
-  const last = folder === '.' ? (module?.replace(/\/v\d+$/, '').split('/').at(-1) ?? 'app') : folder.split('/').at(-1)!;
+  const last =
+    folder === '.'
+      ? (module
+          ?.replace(/\/v\d+$/, '')
+          .split('/')
+          .at(-1) ?? 'app')
+      : folder.split('/').at(-1)!;
   const binary = `./bin/${word(last)}`;
   const target = folder === '.' ? '.' : `./${word(folder)}`;
-  const build = [`go build -o bin/${word(last)} ${module === null ? sources.map(({ file }) => word(file)).join(' ') : target}`];
+  const build = [
+    `go build -o bin/${word(last)} ${module === null ? sources.map(({ file }) => word(file)).join(' ') : target}`,
+  ];
   evidence.push(evidenceAt(place, `main package in ${folder === '.' ? 'the root' : folder}`, chosen.main));
-  for (const other of mains.slice(1, 5)) evidence.push(evidenceAt(place, `main package in ${other.folder}`, other.main));
+  for (const other of mains.slice(1, 5))
+    evidence.push(evidenceAt(place, `main package in ${other.folder}`, other.main));
   const reachable = reach(chosen, packages, module);
   if (chosen.listens === null) {
     const endless = findFirst(sources, /\bfor\s*\{|<-\s*(sig\w*|stop|quit|done|ctx\.Done)/g);
@@ -90,7 +99,8 @@ export const detectGo: Detector = (place) => {
   }
   evidence.push(evidenceAt(place, 'listens', chosen.listens));
   const framework = findFramework(reachable);
-  if (framework !== null) evidence.push(place.evidence(`uses ${framework.name}`, framework.file, `"${framework.module}`));
+  if (framework !== null)
+    evidence.push(place.evidence(`uses ${framework.name}`, framework.file, `"${framework.module}`));
   const { options, ports } = readListening(place, reachable, evidence);
   const subcommand = findServeCommand(place, reachable, evidence);
   return makeService(place, {
@@ -110,7 +120,10 @@ export const detectGo: Detector = (place) => {
 function readPackages(place: Place): Map<string, Source[]> {
   const nested = place.files().flatMap((file) => (file.endsWith('/go.mod') ? [file.slice(0, -'go.mod'.length)] : []));
   const belongs = (file: string): boolean =>
-    file.endsWith('.go') && !file.endsWith('_test.go') && !ASIDE.test(file) && !nested.some((each) => file.startsWith(each));
+    file.endsWith('.go') &&
+    !file.endsWith('_test.go') &&
+    !ASIDE.test(file) &&
+    !nested.some((each) => file.startsWith(each));
   const files = place.files().filter(belongs);
   const packages = new Map<string, Source[]>();
   const nearest = files.sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1));
@@ -182,7 +195,8 @@ function readListening(
   const ports: Service['ports'] = [];
   let options: string | null = null;
   const add = (number: number | null, at: Found): void => {
-    if (number !== null && !ports.some((port) => port.number === number)) ports.push({ number, from: citeAt(place, at) });
+    if (number !== null && !ports.some((port) => port.number === number))
+      ports.push({ number, from: citeAt(place, at) });
   };
   for (const source of sources) {
     for (const at of findAll(source, /\bflag\.(String|Int|StringVar|IntVar)\s*\(/g)) {
@@ -234,8 +248,10 @@ function readRoutes(place: Place, sources: readonly Source[]): Service['proof'][
   for (const source of sources)
     for (const at of findAll(source, /\.(?:HandleFunc|Handle|GET|Get)\s*\(/g)) {
       const path = /^"(?:GET )?(\/[\w./-]*)(?:\{\$\})?"/.exec(at.rest)?.[1];
-      if (path !== undefined && !routes.some((each) => each.path === path)) routes.push({ path, from: citeAt(place, at) });
+      if (path !== undefined && !routes.some((each) => each.path === path))
+        routes.push({ path, from: citeAt(place, at) });
     }
-  const order = ({ path }: { path: string }): number => (/health|ping|ready|live/.test(path) ? 0 : path === '/' ? 1 : 2);
+  const order = ({ path }: { path: string }): number =>
+    /health|ping|ready|live/.test(path) ? 0 : path === '/' ? 1 : 2;
   return routes.sort((a, b) => order(a) - order(b)).slice(0, 5);
 }

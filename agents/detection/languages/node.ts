@@ -6,6 +6,7 @@ import { type CodeFacts, listSources, readCode } from './node/code.js';
 import { chooseFrameworkStart } from './node/framework-start.js';
 import { frameworks, servers } from './node/frameworks.js';
 import { findManager, type Manager } from './node/manager.js';
+import { detectNxProject } from './node/nx.js';
 import { describePackage } from './node/package.js';
 import { findFile, isOutput, readScripts } from './node/scripts.js';
 import { buildSteps, chooseStart, isLibrary, type Known, type Start } from './node/start.js';
@@ -33,7 +34,7 @@ const WORKER_DEPS = [
 const FILE_SERVERS = /^(?:serve|http-server|sirv|live-server|lite-server|json-server|browser-sync|ws)\b/;
 
 export const detectNode: Detector = (place) => {
-  if (!place.has('package.json')) return detectPlain(place);
+  if (!place.has('package.json')) return detectNxProject(place) ?? detectPlain(place);
   const manifest = place.json('package.json');
   if (manifest === null) return null; // Said in the notes, with its line.
 
@@ -80,6 +81,7 @@ type Said = {
   ports?: Service['ports'];
   writes?: string[];
   paths?: Service['proof']['paths'];
+  custom?: boolean;
 };
 
 function finish(known: Known, start: Start, said: Said): Service {
@@ -95,7 +97,9 @@ function finish(known: Known, start: Start, said: Said): Service {
       ? judgeKind(known, start, facts)
       : { kind: said.kind, confidence: start.confidence, evidence: [] };
   const common = commonParts(known, start);
-  const ports = [...scriptPorts(place, start), ...(said.ports ?? []), ...(said.kind === undefined ? facts.ports : [])];
+  const named = [...scriptPorts(place, start), ...(said.kind === undefined || said.custom ? facts.ports : [])];
+  // A framework's usual port counts only where the code names none.
+  const ports = [...named, ...(said.custom && named.length > 0 ? [] : (said.ports ?? []))];
   const paths = [...facts.routes, ...(said.paths ?? [])];
   return makeService(place, {
     ...common,

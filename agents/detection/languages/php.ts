@@ -58,7 +58,12 @@ export const detectPhp: Detector = (place) => {
       commands: { install, build, start },
       env: key === null ? [] : [{ name: 'APP_KEY', required: true, secret: true, default: null, from: key }],
       proof: { how: 'http', command: null, paths: readHealthRoute(place) },
-      writes: [...shared.writes, ...(build.length > 0 ? ['node_modules', 'public/build'] : []), 'storage', 'bootstrap/cache'],
+      writes: [
+        ...shared.writes,
+        ...(build.length > 0 ? ['node_modules', 'public/build'] : []),
+        'storage',
+        'bootstrap/cache',
+      ],
     });
   }
   if (has('symfony/framework-bundle') && front !== undefined) {

@@ -72,7 +72,7 @@ function describeApp(place: Place, app: App, apps: readonly App[], project: Proj
   const at = (claim: string, line: number | null) => ({ claim, file: place.full(app.module.file), line });
   const what = app.factory ? `${app.name}() makes a ${framework} app` : `${app.name} is a ${framework} app`;
   const evidence = [at(what, app.line), ...serving.reasons.map(({ claim, line }) => at(claim, line))];
-  if (serving.undeclared !== null)
+  if (serving.undeclared !== null && serving.undeclared !== framework)
     evidence.push(at(`${serving.undeclared} is needed to start it and not declared`, app.line));
   const others = apps.filter(
     (other) => other !== app && other.module !== app.module && !other.factory && !other.hidden,
@@ -100,21 +100,19 @@ function describeApp(place: Place, app: App, apps: readonly App[], project: Proj
     language: 'python',
     framework,
     commands: { install: declared.install, build: [], start: serving.start },
-    ports: portsOf(app, cite(app.module.file)),
+    ports: readPorts(app.module, cite(app.module.file)),
     proof: { how: 'http', command: null, paths: [...sorted, ...offered] },
     confidence: confidenceOf(app, declared),
     evidence,
   });
 }
 
-function portsOf(app: App, cite: (line: number) => string): Service['ports'] {
-  return readPorts(app.module, cite);
-}
 function confidenceOf(app: App, declared: Declared): number {
   const name = app.framework.replace('-asgi', '');
   const isDeclared =
     declared.dependencies.has(name) || (name === 'fasthtml' && declared.dependencies.has('python-fasthtml'));
-  return Math.max(0.3, (isDeclared ? 0.95 : 0.75) - (app.factory ? 0.05 : 0) - (app.hidden ? 0.15 : 0));
+  const percent = (isDeclared ? 95 : 75) - (app.factory ? 5 : 0) - (app.hidden ? 15 : 0);
+  return percent / 100;
 }
 
 /** What holds for every kind: packages, version, environment, needs. */
@@ -154,7 +152,7 @@ function complete({ place, declared, modules, own, isLoose }: Project, service: 
     env: [...env.values()],
     needs: [...needs],
     writes: [...new Set([...installs, ...service.writes])],
-    confidence: isLoose ? Math.min(service.confidence, 0.6) : service.confidence,
+    confidence: isLoose ? Math.min(service.confidence, 0.65) : service.confidence,
     evidence,
   };
 }

@@ -1,7 +1,18 @@
 /** Ruby: Rails, Rack's config.ru, Sinatra scripts, gems. */
 import type { Evidence, Service } from '../contract.js';
 import { type Detector, makeService, type Place } from '../place.js';
-import { citeAt, evidenceAt, type Found, findAll, findFirst, HASH, openSource, portIn, type Source, word } from './source.js';
+import {
+  citeAt,
+  evidenceAt,
+  type Found,
+  findAll,
+  findFirst,
+  HASH,
+  openSource,
+  portIn,
+  type Source,
+  word,
+} from './source.js';
 import { toRange } from './versions.js';
 
 /** The gems that are there when they suffice; else into the folder, which needs no rights. */
@@ -69,25 +80,34 @@ export const detectRuby: Detector = (place) => {
   }
   if (rack !== null) {
     const [run] = findAll(rack, /^[ \t]*(?:run|map)\b/gm);
-    evidence.push(run === undefined ? place.evidence('a Rack file', 'config.ru') : evidenceAt(place, 'what Rack runs', run));
+    evidence.push(
+      run === undefined ? place.evidence('a Rack file', 'config.ru') : evidenceAt(place, 'what Rack runs', run),
+    );
     cite('hanami', 'sinatra', 'roda', 'grape', 'puma', 'rackup');
     const framework = ['hanami', 'sinatra', 'roda', 'grape'].find((name) => gems.has(name)) ?? 'rack';
     const puma = gems.has('puma');
-    return web(framework, puma ? `${exec}puma -b tcp://127.0.0.1:$PORT config.ru` : `${exec}rackup -o 127.0.0.1 -p $PORT`, 0.9);
+    return web(
+      framework,
+      puma ? `${exec}puma -b tcp://127.0.0.1:$PORT config.ru` : `${exec}rackup -o 127.0.0.1 -p $PORT`,
+      0.9,
+    );
   }
   const sources = scripts.flatMap((file) => openSource(place, file, HASH) ?? []);
   const sinatra = findSinatra(sources);
   if (sinatra !== null) {
     cite('sinatra');
     evidence.push(evidenceAt(place, 'a classic Sinatra application, which serves itself', sinatra));
-    if (!gems.has('sinatra')) evidence.push(evidenceAt(place, 'sinatra is required but no Gemfile declares it', sinatra));
+    if (!gems.has('sinatra'))
+      evidence.push(evidenceAt(place, 'sinatra is required but no Gemfile declares it', sinatra));
     const source = sources.find(({ file }) => file === sinatra.file)!;
     return web('sinatra', `${exec}ruby ${word(sinatra.file)} -o 127.0.0.1 -p $PORT`, gems.has('sinatra') ? 0.9 : 0.7, {
       ports: readPorts(place, source),
       proof: { how: 'http', command: null, paths: readRoutes(place, source) },
     });
   }
-  return spec === null ? describeScript(place, sources, exec, shared, evidence) : describeGem(place, spec, shared, evidence);
+  return spec === null
+    ? describeScript(place, sources, exec, shared, evidence)
+    : describeGem(place, spec, shared, evidence);
 };
 
 type Gem = { name: string; file: string; line: number };
@@ -128,19 +148,28 @@ function readRoutes(place: Place, source: Source): Service['proof']['paths'] {
     .slice(0, 5);
 }
 
-const PORT_PLACES = /\bset[ \t(]*:port\s*,\s*|\bPort:\s*|:Port\s*=>\s*|\bTCPServer\.(?:new|open)[ \t(]+|\bENV(?:\.fetch\(|\[)|\bport\s*=\s*/g;
+const PORT_PLACES =
+  /\bset[ \t(]*:port\s*,\s*|\bPort:\s*|:Port\s*=>\s*|\bTCPServer\.(?:new|open)[ \t(]+|\bENV(?:\.fetch\(|\[)|\bport\s*=\s*/g;
 function readPorts(place: Place, source: Source): Service['ports'] {
   const ports: Service['ports'] = [];
   for (const found of findAll(source, PORT_PLACES)) {
     const behind = /^['"](?:PORT|[\w.]*)['"][\s\]),|]*(.*)/.exec(found.rest);
     const isEnv = found.match[0].startsWith('ENV');
-    const number = isEnv && !/^['"]PORT['"]/.test(found.rest) ? null : (portIn(found.rest) ?? portIn(behind?.[1] ?? ''));
-    if (number !== null && !ports.some((port) => port.number === number)) ports.push({ number, from: citeAt(place, found) });
+    const number =
+      isEnv && !/^['"]PORT['"]/.test(found.rest) ? null : (portIn(found.rest) ?? portIn(behind?.[1] ?? ''));
+    if (number !== null && !ports.some((port) => port.number === number))
+      ports.push({ number, from: citeAt(place, found) });
   }
   return ports;
 }
 
-function describeScript(place: Place, sources: Source[], exec: string, shared: Shared, evidence: Evidence[]): Service | null {
+function describeScript(
+  place: Place,
+  sources: Source[],
+  exec: string,
+  shared: Shared,
+  evidence: Evidence[],
+): Service | null {
   const serving = findFirst(sources, /\b(?:WEBrick::HTTPServer\.new|TCPServer\.(?:new|open))\b/g);
   const named = ['main.rb', 'app.rb', 'server.rb', 'run.rb'];
   const source =

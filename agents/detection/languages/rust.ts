@@ -2,7 +2,20 @@
 import type { Evidence, Service } from '../contract.js';
 import { type Detector, makeService, type Place } from '../place.js';
 import { asList, asTable, asText, at, type Table } from '../values.js';
-import { citeAt, evidenceAt, type Found, findAbove, findAll, findFirst, isSecretName, openSource, portIn, RUST, type Source, word } from './source.js';
+import {
+  citeAt,
+  evidenceAt,
+  type Found,
+  findAbove,
+  findAll,
+  findFirst,
+  isSecretName,
+  openSource,
+  portIn,
+  RUST,
+  type Source,
+  word,
+} from './source.js';
 import { toRange } from './versions.js';
 
 const FRAMEWORKS: readonly (readonly [crate: string, name: string])[] = [
@@ -20,7 +33,8 @@ const FRAMEWORKS: readonly (readonly [crate: string, name: string])[] = [
 ];
 const ARGUMENTS = ['clap', 'structopt', 'argh', 'pico-args', 'lexopt'];
 /** Quoted strings stay as quotes, so `"addr".parse` is only `"    ".parse` here. */
-const LISTENS = /\b(?:TcpListener::bind|Server::bind|Server::http|axum::serve|HttpServer::new|warp::serve|rocket::build|#\[launch\]|\.serve)\b|#\[(?:rocket::)?launch\]/g;
+const LISTENS =
+  /\b(?:TcpListener::bind|Server::bind|Server::http|axum::serve|HttpServer::new|warp::serve|rocket::build|#\[launch\]|\.serve)\b|#\[(?:rocket::)?launch\]/g;
 
 interface Binary {
   name: string;
@@ -58,7 +72,10 @@ export const detectRust: Detector = (place) => {
       commands: { install, build: [`cargo build${flags}`], start: null },
       proof: { how: 'exit', command: `cargo test${flags}`, paths: [] },
       confidence: place.has('src/lib.rs') || cargo.lib !== undefined ? 0.85 : 0.5,
-      evidence: [...evidence, place.evidence('has a library and no binary', place.has('src/lib.rs') ? 'src/lib.rs' : 'Cargo.toml', /./)],
+      evidence: [
+        ...evidence,
+        place.evidence('has a library and no binary', place.has('src/lib.rs') ? 'src/lib.rs' : 'Cargo.toml', /./),
+      ],
     });
   }
   evidence.push(binary.evidence, ...binaries.slice(1, 4).map((other) => other.evidence));
@@ -68,7 +85,10 @@ export const detectRust: Detector = (place) => {
   const listens = findFirst(sources, LISTENS);
   if (framework !== undefined || listens !== null) {
     const [crate, served] = framework ?? [null, null];
-    if (crate !== null) evidence.push(place.evidence(`depends on ${crate}`, 'Cargo.toml', new RegExp(`^\\s*\\[?(dependencies\\.)?"?${crate}\\b`)));
+    if (crate !== null)
+      evidence.push(
+        place.evidence(`depends on ${crate}`, 'Cargo.toml', new RegExp(`^\\s*\\[?(dependencies\\.)?"?${crate}\\b`)),
+      );
     if (listens !== null) evidence.push(evidenceAt(place, 'listens', listens));
     const rocket = served === 'rocket' ? 'ROCKET_ADDRESS=127.0.0.1 ROCKET_PORT=$PORT ' : '';
     return makeService(place, {
@@ -109,8 +129,18 @@ function readBinaries(place: Place, cargo: Table, name: string): Binary[] {
   };
   for (const each of asList(cargo.bin)) {
     const binary = asText(asTable(each).name) ?? name;
-    const file = asText(asTable(each).path) ?? (place.has(`src/bin/${binary}.rs`) ? `src/bin/${binary}.rs` : 'src/main.rs');
-    add(binary, file, place.evidence(`the binary ${binary}`, 'Cargo.toml', new RegExp(`name\\s*=\\s*"${binary.replace(/\W/g, '\\$&')}"`), '[[bin]]'));
+    const file =
+      asText(asTable(each).path) ?? (place.has(`src/bin/${binary}.rs`) ? `src/bin/${binary}.rs` : 'src/main.rs');
+    add(
+      binary,
+      file,
+      place.evidence(
+        `the binary ${binary}`,
+        'Cargo.toml',
+        new RegExp(`name\\s*=\\s*"${binary.replace(/\W/g, '\\$&')}"`),
+        '[[bin]]',
+      ),
+    );
   }
   const taken = new Set([...found.values()].map(({ file }) => file));
   const main = (file: string): Evidence => place.evidence(`a binary in ${file}`, file, /\bfn\s+main\b/);
@@ -122,7 +152,8 @@ function readBinaries(place: Place, cargo: Table, name: string): Binary[] {
     }
   }
   const first = asText(at(cargo, 'package', 'default-run')) ?? name;
-  const order = (binary: Binary): number => (binary.name === first ? 0 : /^(server|api|web|app)$/.test(binary.name) ? 1 : 2);
+  const order = (binary: Binary): number =>
+    binary.name === first ? 0 : /^(server|api|web|app)$/.test(binary.name) ? 1 : 2;
   return [...found.values()].sort((a, b) => order(a) - order(b));
 }
 
@@ -132,7 +163,13 @@ function readSources(place: Place, entry: string): Source[] {
 }
 
 function readVersions(place: Place, cargo: Table, root: string): Service['versions'] {
-  const channel = asText(at(place.has(`${root}rust-toolchain.toml`) ? place.toml(`${root}rust-toolchain.toml`) : null, 'toolchain', 'channel'));
+  const channel = asText(
+    at(
+      place.has(`${root}rust-toolchain.toml`) ? place.toml(`${root}rust-toolchain.toml`) : null,
+      'toolchain',
+      'channel',
+    ),
+  );
   const pinned = channel === null || !/^\d/.test(channel) ? null : toRange(channel);
   if (pinned !== null) return { rust: { want: pinned, from: place.from(`${root}rust-toolchain.toml`, /channel/) } };
   const least = asText(at(cargo, 'package', 'rust-version'));
@@ -142,11 +179,16 @@ function readVersions(place: Place, cargo: Table, root: string): Service['versio
 function readPorts(place: Place, sources: readonly Source[], evidence: Evidence[]): Service['ports'] {
   const ports: Service['ports'] = [];
   const add = (number: number | null, found: Found): void => {
-    if (number !== null && !ports.some((port) => port.number === number)) ports.push({ number, from: citeAt(place, found) });
+    if (number !== null && !ports.some((port) => port.number === number))
+      ports.push({ number, from: citeAt(place, found) });
   };
   for (const source of sources) {
-    for (const found of findAll(source, /(?:\bbind|\bhttp|\bSocketAddr::from|\brun|\bunwrap_or(?:_else)?|\bport\b[^=;\n]*=)\s*\(?\s*(?:\(|\|_?\||&)*\s*/g)) {
-      const list = /^\[?[\d,\s.]*\]\s*,\s*(\d{2,5})/.exec(found.rest)?.[1] ?? /^"[\w.]+"\s*,\s*(\d{2,5})/.exec(found.rest)?.[1];
+    for (const found of findAll(
+      source,
+      /(?:\bbind|\bhttp|\bSocketAddr::from|\brun|\bunwrap_or(?:_else)?|\bport\b[^=;\n]*=)\s*\(?\s*(?:\(|\|_?\||&)*\s*/g,
+    )) {
+      const list =
+        /^\[?[\d,\s.]*\]\s*,\s*(\d{2,5})/.exec(found.rest)?.[1] ?? /^"[\w.]+"\s*,\s*(\d{2,5})/.exec(found.rest)?.[1];
       add(list === undefined ? portIn(found.rest.replace(/^"\[::\d?\]/, '"')) : portIn(list), found);
     }
     for (const found of findAll(source, /\benv::var(?:_os)?\s*\(/g))
@@ -160,7 +202,8 @@ function readEnv(place: Place, sources: readonly Source[]): Service['env'] {
   for (const source of sources)
     for (const found of findAll(source, /\benv::var(?:_os)?\s*\(/g)) {
       const [, name, after = ''] = /^"([A-Za-z_]\w*)"\s*\)([^;]*)/.exec(found.rest) ?? [];
-      if (name === undefined || ['PORT', 'HOST', 'HOME', 'PATH', 'USER', 'RUST_LOG'].includes(name) || env.has(name)) continue;
+      if (name === undefined || ['PORT', 'HOST', 'HOME', 'PATH', 'USER', 'RUST_LOG'].includes(name) || env.has(name))
+        continue;
       const required = /^\s*(?:\?|\.(?:unwrap|expect)\()/.test(after);
       env.set(name, { name, required, secret: isSecretName(name), default: null, from: citeAt(place, found) });
     }
@@ -172,7 +215,8 @@ function readRoutes(place: Place, sources: readonly Source[]): Service['proof'][
   for (const source of sources)
     for (const found of findAll(source, /\.route\s*\(|#\[get\s*\(|\.at\s*\(/g)) {
       const path = /^\s*"(\/[\w./-]*)"/.exec(found.rest)?.[1];
-      if (path !== undefined && !routes.some((each) => each.path === path)) routes.push({ path, from: citeAt(place, found) });
+      if (path !== undefined && !routes.some((each) => each.path === path))
+        routes.push({ path, from: citeAt(place, found) });
     }
   const order = ({ path }: { path: string }): number => (/health|ping|ready/.test(path) ? 0 : path === '/' ? 1 : 2);
   return routes.sort((a, b) => order(a) - order(b)).slice(0, 5);

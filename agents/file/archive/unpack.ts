@@ -69,7 +69,12 @@ function partsOf(name: Buffer): string[] {
 }
 const isNoise = (parts: readonly string[]): boolean => parts[0] === '__MACOSX' || parts.at(-1) === 'pax_global_header';
 
-async function checkAll(path: string, read: ReadEntries, limits: UnpackLimits, signal?: AbortSignal): Promise<{ top: string | null }> {
+async function checkAll(
+  path: string,
+  read: ReadEntries,
+  limits: UnpackLimits,
+  signal?: AbortSignal,
+): Promise<{ top: string | null }> {
   const { bytes: mostBytes = 2 * 1024 ** 3, entries: mostEntries = 200_000 } = limits;
   const unsafe = (entry: Entry): RunnerError =>
     fail('ARCHIVE_UNSAFE', { path, entry: JSON.stringify(entry.name.toString('utf8')) });
@@ -82,7 +87,8 @@ async function checkAll(path: string, read: ReadEntries, limits: UnpackLimits, s
   let flat = false;
   for await (const item of read()) {
     signal?.throwIfAborted();
-    if (++count > mostEntries) throw fail('ARCHIVE_LARGE', { path, met: `more than ${mostEntries} entries`, wanted: mostEntries });
+    if (++count > mostEntries)
+      throw fail('ARCHIVE_LARGE', { path, met: `more than ${mostEntries} entries`, wanted: mostEntries });
     bytes += item.size;
     if (bytes > mostBytes)
       throw fail('ARCHIVE_LARGE', { path, met: `more than ${mostBytes} bytes`, wanted: `${mostBytes} bytes` });
@@ -90,7 +96,8 @@ async function checkAll(path: string, read: ReadEntries, limits: UnpackLimits, s
     const entry: Entry = { name, type, size: item.size, executable: item.executable, target };
     const text = name.toString('latin1');
     const parts = partsOf(name);
-    if (text.startsWith('/') || /^[A-Za-z]:[\\/]/.test(text) || text.includes('\0') || parts.includes('..')) throw unsafe(entry);
+    if (text.startsWith('/') || /^[A-Za-z]:[\\/]/.test(text) || text.includes('\0') || parts.includes('..'))
+      throw unsafe(entry);
     if (isNoise(parts) || parts.length === 0) continue;
     // The same name twice is harmless only for files and folders: the second file wins, as with tar.
     const key = parts.join('/');

@@ -80,7 +80,8 @@ function toStored(row: Buffer, nameLength: number, extraLength: number): Stored 
   const shown = name.toString('utf8');
   if (row.readUInt16LE(8) & 1) throw new BrokenArchive(`${shown} is encrypted`);
   const method = row.readUInt16LE(10);
-  if (method !== 0 && method !== 8) throw new BrokenArchive(`${shown} is packed by method ${method}, known are 0 and 8`);
+  if (method !== 0 && method !== 8)
+    throw new BrokenArchive(`${shown} is packed by method ${method}, known are 0 and 8`);
   let packed = row.readUInt32LE(20);
   let size = row.readUInt32LE(24);
   let offset = row.readUInt32LE(42);
@@ -101,7 +102,16 @@ function toStored(row: Buffer, nameLength: number, extraLength: number): Stored 
   const folder = name.at(-1) === 0x2f || (unix & 0o170000) === 0o040000;
   if (link && size > LINK_LIMIT_BYTES) throw new BrokenArchive(`${shown} is a link of ${size} bytes`);
   const type = folder ? 'folder' : link ? 'link' : 'file';
-  return { name, type, size: folder ? 0 : size, executable: (unix & 0o111) !== 0, target: null, offset, packed, method };
+  return {
+    name,
+    type,
+    size: folder ? 0 : size,
+    executable: (unix & 0o111) !== 0,
+    target: null,
+    offset,
+    packed,
+    method,
+  };
 }
 
 async function* contentOf(file: FileHandle, { name, size, offset, packed, method }: Stored): AsyncGenerator<Buffer> {

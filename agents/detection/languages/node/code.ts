@@ -54,7 +54,7 @@ const isBelowAny = (file: string, folders: ReadonlySet<string>): boolean => {
 const LISTENS =
   /\.listen\s*\(|\b(?:Bun|Deno)\.serve\s*\(|(?<![.\w])serve\s*\(\s*(?:\{|app|handler|\()|\bcreateServer\s*\([^)]*\)\s*\.listen|startStandaloneServer\s*\(/;
 const SERVER_SIGNS =
-  /['"](?:node:)?(?:https?|http2|net)['"]|\b(?:express|fastify|Fastify|koa|Koa|hapi|Hono|Elysia|polka|restify|NestFactory|ApolloServer|WebSocketServer|createYoga|Bun\.serve|Deno\.serve|createApp|App)\b/;
+  /['"](?:node:)?(?:https?|http2|net)['"]|\b(?:express|fastify|Fastify|koa|Koa|hapi|Hono|Elysia|polka|restify|NestFactory|ApolloServer|WebSocketServer|createYoga|Bun\.serve|Deno\.serve|createApp|App)\b|['"](?:https:\/\/deno\.land\/std|jsr:@std\/http)/;
 const STAYS =
   /\bsetInterval\s*\(|\bwhile\s*\(\s*(?:true|1)\s*\)|\bfor\s*\(\s*;\s*;\s*\)|\.consume\s*\(|\.subscribe\s*\(|\bcron\.schedule\s*\(|new (?:Cron|CronJob|Worker|Consumer)\s*\(|\.process\s*\(\s*(?:async|\(|['"])|\bclient\.login\s*\(|\bbot\.(?:launch|start)\s*\(|fs\.watch\s*\(|chokidar\.watch\s*\(/;
 

@@ -11,7 +11,9 @@ export interface FrameworkStart {
   ports: Service['ports'];
   writes: string[];
   paths: Service['proof']['paths'];
-  /** A server of the repository's own serves it, not the framework's command line. */
+  /** A program of the repository is started, not the framework's command line: its code names ports and pages. */
+  custom: boolean;
+  /** The framework only makes the pages that a server of the repository's own serves. */
   own: boolean;
 }
 const ORDER = ['start:prod', 'start:production', 'prod', 'serve:prod', 'start', 'serve', 'preview', 'server'];
@@ -56,7 +58,8 @@ export function chooseFrameworkStart(framework: Framework, known: Known): Framew
     /^(?:vite|parcel|create-react-app|vue-cli|angular|eleventy|gatsby)$/.test(framework.name);
   const from = place.from('package.json', `"${dep}"`, /"(?:devD|d)ependencies"/);
   const said = configPort(known, framework.name);
-  const port = said ?? (served.port === null ? null : { number: served.port, from });
+  const custom = script !== null && !same;
+  const port = said ?? (served.port === null || custom ? null : { number: served.port, from });
   return {
     start,
     // With a server of its own, the code decides what ports and pages there are.
@@ -64,6 +67,7 @@ export function chooseFrameworkStart(framework: Framework, known: Known): Framew
     ports: port === null || own ? [] : [port],
     writes: served.writes,
     paths: (served.paths ?? []).map((path) => ({ path, from: served.at === null ? from : place.from(...served.at) })),
+    custom: custom || /^(?:nest|adonis)$/.test(framework.name),
     own,
   };
 }

@@ -54,6 +54,7 @@ function describeLibrary(known: Known, common: Common): Service | null {
             /^(?:examples?|demo)\/[^/]*(?:\/[^/]*)?\.[cm]?js$/.test(name) && readCode(place, [name]).listens !== null,
         );
   const there = file !== null && place.has(file);
+  const built = file !== null && !there && isOutput(file) ? file.split('/')[0]! : null;
   const esm = file !== null && (/\.mjs$/.test(file) || at(manifest, 'type') === 'module');
   const load =
     file === null
@@ -82,6 +83,7 @@ function describeLibrary(known: Known, common: Common): Service | null {
       example === undefined
         ? { how: 'exit', command: tests ? manager.run('test').replace('npm run test', 'npm test') : load, paths: [] }
         : { how: 'http', command: null, paths: [] },
+    writes: built === null ? common.writes : [...common.writes, built],
     confidence: tests ? 0.8 : 0.6,
     evidence: [...evidence, ...common.evidence],
   });

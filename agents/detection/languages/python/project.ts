@@ -24,7 +24,6 @@ export interface Project {
 const ASIDE =
   /(^|\/)(tests?|testing|examples?|samples?|docs?|docs_src|benchmarks?|migrations|alembic|versions|site-packages|node_modules|vendor|fixtures|templates|stubs|typings)\//i;
 const IS_TEST = /(^|\/)(tests?\/.*|test_[^/]*|[^/]*_test|conftest)\.py$/;
-const SETTINGS_UP = 'requirements.txt';
 /** Reading and scanning stops here: an app's entry lies near the top. */
 const MOST_FILES = 400;
 const MOST_BYTES = 4 * 1024 * 1024;
@@ -32,7 +31,8 @@ const MOST_BYTES = 4 * 1024 * 1024;
 export function readProject(place: Place): Project | null {
   const all = place.files();
   const own = all.some(isManifest);
-  const nested = nestedProjects(all, own);
+  const shared = own && sharesRequirements(place, '');
+  const nested = nestedProjects(all, own, shared);
   const belongs = (file: string): boolean => !nested.some((folder) => file.startsWith(folder));
   const python = all.filter((file) => file.endsWith('.py') && belongs(file));
   const notebooks = all.filter(
@@ -46,7 +46,9 @@ export function readProject(place: Place): Project | null {
   const declared = above === null ? readDeclared(place) : declaredAbove(place, above);
   const modules = readModules(place, files);
   // Python below a folder that is something else entirely (a Go project's scripts) says little about the folder.
-  if (!own && !direct && ![...modules.values()].some(holdsApp)) return null;
+  // A folder below with an entry of the usual name is a place of its own.
+  const elsewhere = [...files].some((file) => /\/(app|main|server|bot|manage)\.py$/.test(file));
+  if (!own && !direct && (elsewhere || ![...modules.values()].some(holdsApp))) return null;
   return {
     place,
     declared,
@@ -65,25 +67,33 @@ const holdsApp = ({ imported, file }: PythonModule): boolean =>
     /^(flask|fastapi|starlette|django|streamlit|gradio|quart|sanic|aiohttp|bottle|fasthtml)\b/.test(module),
   );
 
-/** Folders below with a manifest of their own are places of their own. */
-function nestedProjects(all: readonly string[], own: boolean): string[] {
+/** Folders below with a manifest of their own are places of their own; so is a Django site, if it can install alone. */
+function nestedProjects(all: readonly string[], own: boolean, shared: boolean): string[] {
   const folders = new Set<string>();
   for (const file of all) {
     const slash = file.lastIndexOf('/');
-    if (slash < 0 || !isManifest(file.slice(slash + 1))) continue;
+    if (slash < 0) continue;
     const folder = file.slice(0, slash);
-    // `requirements/base.txt` belongs to its parent, and so does `docs/requirements.txt`.
-    if (own && /(^|\/)(requirements|docs?)$/.test(folder)) continue;
+    const base = file.slice(slash + 1);
+    if (base === 'manage.py' && (shared || !own)) folders.add(`${folder}/`);
+    if (!isManifest(base)) continue;
+    // `docs/requirements.txt` says what the documents need, not that they are a project.
+    if (own && /(^|\/)(requirements|docs?|tests?|ci|dev|scripts|\.\w+)$/.test(folder)) continue;
     folders.add(`${folder}/`);
   }
   return [...folders];
 }
 
+/** Whether a folder's list of requirements serves folders below too: no tool with a project of its own is in charge. */
+const sharesRequirements = (place: Place, folder: string): boolean =>
+  place.has(`${folder}requirements.txt`) &&
+  !['uv.lock', 'poetry.lock', 'pdm.lock', 'Pipfile'].some((file) => place.has(`${folder}${file}`));
+
 /** Nearest folder above that declares Python dependencies: its path from here, `other` when only itself can install it. */
 function manifestAbove(place: Place): string | 'other' | null {
   if (place.path === '.') return null;
   for (let up = '..', depth = place.path.split('/').length; depth > 0; depth--, up += '/..') {
-    if (place.has(`${up}/${SETTINGS_UP}`)) return up;
+    if (sharesRequirements(place, `${up}/`)) return up;
     if (['pyproject.toml', 'setup.py', 'Pipfile', 'uv.lock', 'poetry.lock'].some((file) => place.has(`${up}/${file}`)))
       return 'other';
   }
@@ -93,7 +103,7 @@ function manifestAbove(place: Place): string | 'other' | null {
 function declaredAbove(place: Place, up: string): Declared {
   const above = openPlaces(place.tree).place(posix.normalize(posix.join(place.path, up)));
   const declared = readDeclared(above);
-  const install = declared.install.map((command) => command.replace(` -r ${SETTINGS_UP}`, ` -r ${up}/${SETTINGS_UP}`));
+  const install = declared.install.map((command) => command.replace(' -r requirements.txt', ` -r ${up}/requirements.txt`));
   return {
     ...declared,
     install: install.filter((command) => !command.endsWith(' -e .')),

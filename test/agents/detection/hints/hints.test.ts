@@ -346,6 +346,7 @@ test.each([
 
 test.each([
   ['a.js', "process.env.A || 'x'", 'A=x'],
+  ['a.js', 'process.env.A ?? 60_000', 'A=60000'],
   ['a.js', 'process.env.A ?? other()', 'A'],
   ['a.js', "process.env['A']", 'A'],
   ['a.ts', 'connect(process.env.A!)', 'A!'],
@@ -389,6 +390,11 @@ test('the default of PORT in the source is a port, a default URL a need', () => 
     'need src/server.js:2 redis',
     'port src/server.js:1 5005',
   ]);
+});
+
+test('a variable that many files read in one way is said once, in another way again', () => {
+  const files = { 'a.js': 'f(process.env.A)', 'b.js': 'f(process.env.A)', 'c.js': "f(process.env.A ?? 'x')" };
+  expect(said(files)).toEqual(['env a.js:1 A', 'env c.js:1 A=x']);
 });
 
 test('tests, examples and vendored code say nothing about the service above them, but all about one among them', () => {

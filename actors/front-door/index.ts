@@ -1,0 +1,160 @@
+/**
+ * The front door: clients in any language ask here, in JSON, and hear JSON. Who calls is the subject's user token,
+ * which the broker's permissions guard; never the body. Reading asks nobody: it looks at committed state.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
+import { tail } from '../../providers/process/tail.js';
+import type { Message } from '../../runtime/actor.js';
+import type { Bus } from '../../runtime/bus.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Config } from '../../runtime/config.js';
+import { fail, toRecord } from '../../runtime/errors.js';
+import { parse } from '../../runtime/message.js';
+import { callOf, main } from '../../runtime/subjects.js';
+import type { System } from '../../runtime/system.js';
+import type { Known, OrchestratorContext } from '../orchestrator/index.js';
+import type { RunContext } from '../run/state.js';
+import { type Request, type Response, type Verb, verbs } from './contract.js';
+import { openMicro } from './micro.js';
+
+const PATIENCE_MS = 30_000;
+
+/** UTC time and a random suffix: sortable, and unique. */
+export function newRunId(now: number): string {
+  const time = new Date(now).toISOString().replace(/[-:]/g, '').replace('T', 't').slice(0, 15);
+  const suffix = [...randomBytes(6)].map((byte) => 'abcdefghijklmnopqrstuvwxyz0123456789'[byte % 36]).join('');
+  return `${time}-${suffix}`;
+}
+/** Whether a source is fetched rather than found on this machine. */
+export const isUrl = (source: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
+
+export function openFrontDoor({ bus, system, config, clock, version }: { bus: Bus; system: System; config: Config; clock: Clock; version: string }) {
+  const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
+  const ask = (to: string, command: Message, id?: string) => bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
+  const runs = (): Record<string, Known> => ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ?? {}) as Record<string, Known>;
+  const known = (run: string): Known => {
+    const one = runs()[run] ?? fromDisk(config.state, run);
+    if (!one) throw fail('RUN_UNKNOWN', { run });
+    return one;
+  };
+  const line = (run: string, { state, job, result, at }: Known) => ({
+    run,
+    state,
+    source: job.source,
+    outcome: result?.outcome ?? null,
+    url: result?.services[0]?.url ?? null,
+    at: new Date(at).toISOString(),
+  });
+  const stop = async (run: string, reason: 'stop' | 'cancel') => {
+    if (known(run).ended) return { run, state: known(run).state };
+    const fact = (await ask(main('orchestrator'), { type: 'orchestrator.stop', run, reason } as Message)) as Message & { state?: Known['state'] };
+    if (!fact.state) throw fail('RUN_UNKNOWN', { run });
+    return { run, state: fact.state };
+  };
+
+  const handlers: { [V in Verb]: (request: Request<V>, user: string) => Promise<Response<V>> } = {
+    async 'jobs.submit'({ env, run: wanted, ...request }, user) {
+      checkSource(request.source);
+      const at = clock.now();
+      const run = wanted ?? newRunId(at);
+      const bundle = bundleOf(config.state, run);
+      if (!runs()[run]) {
+        if (existsSync(bundle)) throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
+        await writeBundle(bundle, [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }]);
+      }
+      const job = { workflow: 'repo-run', ...request, user };
+      await ask(main('orchestrator'), { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message, `submit/${run}`);
+      return { run };
+    },
+    'runs.list': async ({ all }) => ({
+      runs: Object.entries(runs())
+        .filter(([, one]) => all || !one.ended)
+        .map(([run, one]) => line(run, one))
+        .reverse(),
+    }),
+    async 'runs.get'({ run }) {
+      const one = known(run);
+      const context = system.cell(`${run}/run/run-1`)?.state().state.context as RunContext | undefined;
+      const steps = context?.steps ?? (readJson(join(one.bundle, 'run.json')) as { steps?: RunContext['steps'] } | null)?.steps ?? {};
+      return {
+        ...line(run, one),
+        ended: one.ended,
+        steps: Object.entries(steps).map(([step, { state, attempt, ms, error }]) => ({ step, state, attempt, ms, error: error && { ...error } })),
+        result: one.result,
+        bundle: one.bundle,
+      };
+    },
+    'runs.cancel': ({ run }) => stop(run, 'cancel'),
+    'runs.stop': ({ run }) => stop(run, 'stop'),
+    async 'runs.logs'({ run, lines }) {
+      const folder = join(known(run).bundle, 'logs');
+      const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : [];
+      const byTime = names.sort((a, b) => statSync(join(folder, a)).birthtimeMs - statSync(join(folder, b)).birthtimeMs);
+      return { logs: byTime.map((name) => ({ name: name.replace(/\.log$/, ''), lines: tail(join(folder, name), lines, 512 * 1024) })) };
+    },
+    'admin.tree': async () => ({ host: config.host, actors: system.living() }),
+  };
+
+  const end = bus.wire.subscribe('rr.api.*.*.*', ({ subject, data, reply }) => {
+    const call = callOf(subject);
+    const verb = `${call?.service}.${call?.verb}` as Verb;
+    const began = performance.now();
+    const respond = (answer: object, error: { code: string; message: string } | null): void => {
+      if (verb in handlers) micro.count(verb, performance.now() - began, error && `${error.code}: ${error.message}`);
+      if (!reply) return;
+      if (error) bus.wire.publishError(reply, JSON.stringify(answer), error.code, error.message);
+      else bus.wire.publish(reply, JSON.stringify(answer));
+    };
+    const refuse = (thrown: unknown): void => {
+      const error = toRecord(thrown);
+      respond({ error }, error);
+    };
+    try {
+      if (!call || !(verb in handlers)) throw fail('USAGE', { met: `nobody serves ${subject}`, fix: `ask one of ${Object.keys(verbs).join(', ')}` });
+      const text = new TextDecoder().decode(data);
+      const request = parse(verbs[verb].request as never, text === '' ? {} : readRequest(text));
+      (handlers[verb] as (request: never, user: string) => Promise<object>)(request as never, call.user).then((answer) => respond(answer, null), refuse);
+    } catch (error) {
+      refuse(error);
+    }
+  });
+  return {
+    close() {
+      end();
+      micro.close();
+    },
+  };
+}
+
+const readRequest = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw fail('MESSAGE_INVALID', { reason: (error as Error).message }, error);
+  }
+};
+
+/** @throws PATH_MISSING, USAGE */
+function checkSource(source: string): void {
+  if (isUrl(source)) return;
+  if (!isAbsolute(source)) throw fail('USAGE', { met: `the source ${source} is relative`, fix: 'give an absolute path or a URL' });
+  if (!existsSync(source)) throw fail('PATH_MISSING', { path: source });
+}
+
+const readJson = (path: string): unknown => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return null; // no such run, or one that was cut short before it wrote anything
+  }
+};
+
+/** A run that the orchestrator has forgotten, from its folder. */
+function fromDisk(state: string, run: string): Known | null {
+  const bundle = bundleOf(state, run);
+  const file = readJson(join(bundle, 'run.json')) as { job: Known['job']; state: Known['state']; startedAt: string; result: Known['result'] } | null;
+  return file && { job: file.job, bundle, slots: 1, state: file.state, at: Date.parse(file.startedAt), result: file.result, ended: true };
+}

@@ -1,0 +1,173 @@
+/**
+ * Orchestrator: takes jobs, gets each a slot and its actors, starts its run, and reports the outcome to the admin.
+ *
+ * A job is in its checkpoint before it is accepted. Every further step is an ask that its checkpoint owes, so that a
+ * restart goes on with each run where it stood.
+ */
+import { assign, setup } from 'xstate';
+import { type Answered, type Ask, defineActor, effect, type Message } from '../../runtime/actor.js';
+import { type ErrorRecord, fail } from '../../runtime/errors.js';
+import { main } from '../../runtime/subjects.js';
+import { repoRun } from '../../workflows/repo-run.js';
+import type { Job, Result, State } from '../run/contract.js';
+import { Command, type Command as Commands, Ends, Fact } from './contract.js';
+
+export interface Known {
+  job: Job;
+  bundle: string;
+  slots: number;
+  state: State;
+  /** Epoch ms of its submission. */
+  at: number;
+  result: Result | null;
+  ended: boolean;
+}
+export interface OrchestratorContext {
+  runs: Record<string, Known>;
+  out: { asks: Ask[]; facts: Fact[] };
+}
+type Event = Commands | Answered;
+
+/** Ended runs that are remembered; older ones are in their folders. */
+const KEPT = 500;
+const MINUTE = 60_000;
+const FOREVER_MS = 10 * 365 * 24 * 60 * MINUTE;
+
+/** The actors of a run: itself, and every agent its workflow names. */
+const actorsOf = (run: string): { run: string; kind: string; id: string }[] => {
+  const kinds = new Set([...repoRun.steps.map(({ to }) => to).filter((to) => !to.endsWith('-manager')), ...repoRun.agents]);
+  return ['run', ...kinds].map((kind) => ({ run, kind, id: `${kind}-1` }));
+};
+const acquire = (run: string, slots: number): Ask => ({
+  to: main('orchestrator-manager'),
+  command: { type: 'slots.acquire', run, slots } as Message,
+  withinMs: MINUTE,
+  tag: `acquire ${run}`,
+});
+
+/** What an event makes of the runs. Pure. */
+export function orchestrate(before: OrchestratorContext, event: Event): OrchestratorContext {
+  const c: OrchestratorContext = { runs: { ...before.runs }, out: { asks: [], facts: [] } };
+  const { asks, facts } = c.out;
+  const change = (run: string, next: Partial<Known>): void => {
+    c.runs[run] = { ...c.runs[run]!, ...next };
+  };
+  if (event.type === 'orchestrator.submit') {
+    const { run, job, bundle, slots, at } = event;
+    facts.push({ type: 'orchestrator.accepted', run });
+    if (c.runs[run]) return c;
+    c.runs[run] = { job, bundle, slots, state: 'queued', at, result: null, ended: false };
+    asks.push(acquire(run, slots));
+    forget(c);
+    return c;
+  }
+  if (event.type === 'orchestrator.stop') {
+    const known = c.runs[event.run];
+    if (!known) {
+      facts.push({ type: 'orchestrator.unknown', run: event.run });
+      return c;
+    }
+    facts.push({ type: 'orchestrator.stopping', run: event.run, state: known.state });
+    if (known.ended) return c;
+    if (known.state === 'queued') finish(c, event.run, failedResult(event.run, known, 'cancelled', fail('INTERRUPTED').toRecord()), true);
+    else asks.push({ to: `${event.run}/run/run-1`, command: { type: 'run.stop', reason: event.reason } as Message, withinMs: MINUTE, tag: `stop ${event.run}` });
+    return c;
+  }
+  const [what, run] = event.tag.split(' ') as [string, string];
+  const known = c.runs[run];
+  if (!known) return c;
+  const fact = (event.fact ?? { type: '' }) as Message & Record<string, unknown>;
+  switch (what) {
+    case 'acquire':
+      if (fact.type !== 'slots.granted' || known.ended) break; // full: it waits for a release
+      change(run, { state: 'running', job: busy(c, run, known) ? { ...known.job, copy: true } : known.job });
+      asks.push({ to: main('admin'), command: { type: 'admin.spawn', batch: run, actors: actorsOf(run) } as Message, withinMs: 2 * MINUTE, tag: `spawn ${run}` });
+      break;
+    case 'spawn': {
+      const failed = event.error ?? (fact.failed as { error: ErrorRecord }[] | undefined)?.[0]?.error;
+      if (failed) finish(c, run, failedResult(run, known, 'failed', failed), true);
+      else {
+        const { job, bundle, at } = known;
+        asks.push(
+          { to: `${run}/run/run-1`, command: { type: 'run.start', run, job, bundle, at } as Message, withinMs: FOREVER_MS, tag: `start ${run}` },
+          { to: `${run}/run/run-1`, command: { type: 'run.watch' } as Message, withinMs: FOREVER_MS, tag: `watch ${run}` },
+        );
+      }
+      break;
+    }
+    case 'start':
+      finish(c, run, fact.type === 'run.settled' ? (fact.result as Result) : failedResult(run, known, 'failed', event.error ?? fail('INTERNAL', { reason: 'the run gave no result' }).toRecord()), false);
+      break;
+    case 'watch':
+      change(run, { ended: true, state: (fact.state as State | undefined) ?? 'failed' });
+      facts.push({ type: 'orchestrator.ended', run, state: c.runs[run]!.state });
+      asks.push({ to: main('admin'), command: { type: 'admin.dismiss', run } as Message, withinMs: MINUTE, tag: `dismiss ${run}` });
+      break;
+    case 'release': {
+      const next = Object.entries(c.runs).find(([, { state }]) => state === 'queued');
+      if (next) asks.push(acquire(next[0], next[1].slots));
+      break;
+    }
+  }
+  return c;
+}
+
+/** Another open run works in the same folder. */
+const busy = (c: OrchestratorContext, run: string, { job }: Known): boolean =>
+  Object.entries(c.runs).some(([id, other]) => id !== run && !other.ended && other.state !== 'queued' && other.job.source === job.source);
+
+function finish(c: OrchestratorContext, run: string, result: Result, ended: boolean): void {
+  const state: State = result.outcome === 'healthy' ? 'up' : result.outcome;
+  c.runs[run] = { ...c.runs[run]!, state, result, ended };
+  c.out.facts.push({ type: 'orchestrator.finished', run, result });
+  if (ended) c.out.facts.push({ type: 'orchestrator.ended', run, state });
+  c.out.asks.push(
+    { to: main('orchestrator-manager'), command: { type: 'slots.release', run } as Message, withinMs: MINUTE, tag: `release ${run}` },
+    { to: main('admin'), command: { type: 'admin.report', run, outcome: result.outcome, error: result.error } as Message, withinMs: MINUTE, tag: `report ${run}` },
+  );
+}
+
+const failedResult = (run: string, { bundle }: Known, outcome: Result['outcome'], error: ErrorRecord): Result => ({
+  type: 'result',
+  outcome,
+  kind: null,
+  services: [],
+  fixes: [],
+  degraded: [],
+  run,
+  bundle,
+  ms: { detect: 0, setup: 0, run: 0, prove: 0, heal: 0, total: 0 },
+  tokens: 0,
+  error,
+});
+
+function forget(c: OrchestratorContext): void {
+  const over = Object.keys(c.runs).filter((run) => c.runs[run]!.ended);
+  for (const run of over.slice(0, Math.max(0, over.length - KEPT))) delete c.runs[run];
+}
+
+const step = [
+  'orchestrate',
+  { type: 'emit', params: ({ context }: { context: OrchestratorContext }) => context.out.facts },
+  { type: 'ask', params: ({ context }: { context: OrchestratorContext }) => context.out.asks },
+  'forget',
+] as const;
+
+const machine = setup({
+  types: { context: {} as OrchestratorContext, events: {} as Event },
+  actions: {
+    orchestrate: assign(({ context, event }) => orchestrate(context, event)),
+    forget: assign({ out: { asks: [], facts: [] } }),
+    emit: effect<Fact>(),
+    ask: effect<Ask>(),
+  },
+}).createMachine({
+  id: 'orchestrator',
+  context: { runs: {}, out: { asks: [], facts: [] } },
+  initial: 'up',
+  states: {
+    up: { on: { 'orchestrator.submit': { actions: step as never }, 'orchestrator.stop': { actions: step as never }, answered: { actions: step as never } } },
+  },
+});
+
+export const orchestrator = defineActor({ kind: 'orchestrator', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: {} });

@@ -1,0 +1,74 @@
+/**
+ * Decides where a run may write. The user's own folder only when it is a git work tree and git ignores everything that
+ * the run is known to write; else a copy in the run's folder. What was cloned or unpacked is ours already.
+ *
+ * Guarantee: the user's folder is only read, its git included. A repeat finds the copy of the first time.
+ */
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { plantRepository } from '../../providers/git/git-folder.js';
+import { listFiles, noticedByGit, openRepository, type Repository } from '../../providers/git/repository.js';
+import type { Prepare, Prepared } from './contract.js';
+import { copyTree } from './copy.js';
+import { plantBarrier } from './fetch.js';
+import { fillWork, workOf } from './workspace.js';
+
+export interface PrepareWorkspace extends Omit<Prepare, 'type'> {
+  bundle: string;
+  /** The state folder, never copied when it lies in the user's. */
+  state: string;
+  signal?: AbortSignal;
+}
+
+/** An ignored file up to this size is taken along: `.env`, a local configuration, a small development database. */
+const IGNORED_FILE_BYTES = 1 << 20;
+const IGNORED_FILES = 200;
+const worthless = /\.(log|pyc|pyo|class|o|tmp|swp|pid|sock)$|(^|\/)(\.DS_Store|Thumbs\.db)$|~$/;
+
+/** @throws STATE_UNWRITABLE, and what reading the folder throws. */
+export async function prepareWorkspace(wanted: PrepareWorkspace): Promise<Prepared> {
+  const { root, kind, writes, forceCopy, bundle, signal } = wanted;
+  const prepared = (at: string, as: Prepared['kind'], reason: string, notes: string[] = []): Prepared => ({
+    type: 'file.prepared',
+    root: at,
+    kind: as,
+    reason,
+    notes,
+  });
+  if (kind !== 'local') return prepared(root, kind, `this ${kind} is the run's own`);
+  const repository = await openRepository(root, signal);
+  const why = forceCopy ? 'a copy was asked for' : await whyCopy(repository, writes);
+  if (why === null) return prepared(root, 'local', 'git ignores everything that will be written');
+  const notes = await fillWork(bundle, (to) => copyWork(wanted, repository, to));
+  return prepared(workOf(bundle), 'copy', why, notes ?? []);
+}
+
+async function whyCopy(repository: Repository | null, writes: readonly string[]): Promise<string | null> {
+  if (repository === null) return 'the folder is not under git, so the work is done on a copy';
+  const noticed = await noticedByGit(repository, writes);
+  if (noticed.length === 0) return null;
+  const shown = noticed.slice(0, 3).join(', ') + (noticed.length > 3 ? ` and ${noticed.length - 3} more` : '');
+  return `git does not ignore ${shown}, so the work is done on a copy`;
+}
+
+async function copyWork(wanted: PrepareWorkspace, repository: Repository | null, to: string): Promise<string[]> {
+  const { root, bundle, state, signal } = wanted;
+  const names = repository === null ? null : await namesOf(repository);
+  const about = { from: root, to, names, except: [state, bundle] };
+  const { notes } = await copyTree(signal ? { ...about, signal } : about);
+  if (repository === null) await plantBarrier(to, signal);
+  else await plantRepository(to, repository, signal);
+  return notes;
+}
+
+async function namesOf(repository: Repository): Promise<Buffer[]> {
+  const { files, ignored } = await listFiles(repository);
+  const small: Buffer[] = [];
+  for (const name of ignored) {
+    if (small.length >= IGNORED_FILES || worthless.test(name.toString('latin1'))) continue;
+    const path = Buffer.concat([Buffer.from(join(repository.folder, '/')), name]);
+    const stat = await lstat(path).catch(() => null); // gone since git listed it
+    if (stat !== null && (stat.isSymbolicLink() || stat.size <= IGNORED_FILE_BYTES)) small.push(name);
+  }
+  return [...files, ...small];
+}

@@ -1,0 +1,1 @@
+export { type FindTool, type FoundTool, findTool, type Tool } from './find.js';

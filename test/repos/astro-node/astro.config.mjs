@@ -1,0 +1,5 @@
+import node from '@astrojs/node';
+export default {
+  output: 'server',
+  adapter: node({ mode: 'standalone' }),
+};

@@ -1,0 +1,3 @@
+module.exports = () => ({
+  dir: { output: 'public_html' },
+});

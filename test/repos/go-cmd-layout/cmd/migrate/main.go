@@ -1,0 +1,7 @@
+package main
+
+import "flag"
+
+func main() {
+	flag.Parse()
+}

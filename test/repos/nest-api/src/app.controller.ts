@@ -1,0 +1,13 @@
+import { Controller, Get } from '@nestjs/common';
+
+@Controller('cats')
+export class AppController {
+  @Get()
+  list() {
+    return [];
+  }
+  @Get('health')
+  health() {
+    return 'ok';
+  }
+}

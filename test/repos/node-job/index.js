@@ -1,0 +1,2 @@
+const words = ['one', 'two', 'three'];
+console.log(`counted ${words.length} words`);

@@ -1,0 +1,3 @@
+let ticks = 0;
+console.log('worker ready');
+setInterval(() => console.log(`tick ${++ticks}`), 200);

@@ -1,0 +1,3 @@
+const app = require('express')();
+const { PORT = 3700 } = process.env;
+app.listen(PORT);

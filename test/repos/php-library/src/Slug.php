@@ -1,0 +1,7 @@
+<?php
+
+namespace Example;
+
+final class Slug
+{
+}

@@ -1,0 +1,7 @@
+<?php
+
+use PHPUnit\Framework\TestCase;
+
+final class SlugTest extends TestCase
+{
+}
