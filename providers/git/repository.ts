@@ -84,10 +84,15 @@ export async function noticedByGit({ ask }: Repository, paths: readonly string[]
   }
   return noticed;
 }
-/** A pattern that ends with a slash matches folders only, and only those that are there: so a file in it is asked for, too. */
-const isIgnored = async (ask: Repository['ask'], path: string): Promise<boolean> =>
-  (await ask(['check-ignore', '-z', '--stdin'], { input: Buffer.from(`${path}\0${path}/.repo-runner-probe\0`) })).stdout
-    .length > 0;
+/**
+ * A pattern that ends with a slash matches folders only, and only those that are there: so a file in it is asked for, too.
+ * (check-ignore takes no literal pathspecs; `./` keeps a name that starts with a colon from being one with magic.)
+ */
+const isIgnored = async (ask: Repository['ask'], path: string): Promise<boolean> => {
+  const input = Buffer.from(`./${path}\0./${path}/.repo-runner-probe\0`);
+  const { stdout } = await ask(['check-ignore', '-z', '--stdin'], { input, env: { GIT_LITERAL_PATHSPECS: '0' } });
+  return stdout.length > 0;
+};
 const holdsTracked = async (ask: Repository['ask'], path: string): Promise<boolean> =>
   (await ask(['ls-files', '-z', '--cached', '--', path], { anyOutput: true })).stdout.length > 0;
 

@@ -15,14 +15,14 @@ import { startTimeOf } from '../process/identity.js';
 import { claim } from '../process/lock.js';
 import { type Entries, nodeScript, writeEntries } from './links.js';
 import { type Environment, executable, pathFolders } from './places.js';
-import type { Range } from './range.js';
-import type { Tool } from './tools.js';
+import { type Range, readVersion } from './range.js';
+import type { ToolName } from './tools.js';
 
 const ASK_MS = 50_000;
 const INSTALL_MS = 10 * 60_000;
 
 export interface Fetching {
-  tool: Tool;
+  tool: ToolName;
   range: Range;
   cache: string;
   env: Environment;
@@ -66,7 +66,7 @@ const nodePackage = (): string | null => {
     : null;
 };
 /** Versions preferred: those that run on every Node we run on; the newest pnpm and npm want a newer one. */
-function sourceOf(tool: Tool, range: Range): Source | null {
+function sourceOf(tool: ToolName, range: Range): Source | null {
   const at = (pack: string, file: string): string => `node_modules/${pack}/${file}`;
   switch (tool) {
     case 'node': {
@@ -82,7 +82,7 @@ function sourceOf(tool: Tool, range: Range): Source | null {
     case 'pnpm':
       return { pack: 'pnpm', prefer: '^10', programs: { pnpm: '', pnpx: '' } };
     case 'yarn':
-      return range.accepts('1.22.22')
+      return range.any || Number.parseInt(readVersion(range.text) ?? '1', 10) < 2
         ? {
             pack: 'yarn',
             prefer: '^1.22',
@@ -97,12 +97,12 @@ function sourceOf(tool: Tool, range: Range): Source | null {
       return null;
   }
 }
-export const canFetch = (tool: Tool, range: Range): boolean => sourceOf(tool, range) !== null;
+export const canFetch = (tool: ToolName, range: Range): boolean => sourceOf(tool, range) !== null;
 
-const home = (cache: string, tool: Tool): string => join(cache, 'toolchains', tool);
+const home = (cache: string, tool: ToolName): string => join(cache, 'toolchains', tool);
 
 /** The newest version in the cache that will do. */
-export function findInCache(cache: string, tool: Tool, range: Range): Fetched | null {
+export function findInCache(cache: string, tool: ToolName, range: Range): Fetched | null {
   const folder = home(cache, tool);
   if (!existsSync(folder)) return null;
   const versions = readdirSync(folder).filter((name) => semver.valid(name) !== null && range.accepts(name));
@@ -198,16 +198,14 @@ async function install(
   o: Fetching,
 ): Promise<void> {
   mkdirSync(join(aside, 'bin'), { recursive: true });
-  writeFileSync(join(aside, 'package.json'), '{"private":true}\n');
+  // The packages of bun and deno put their program in place by a script, whatever the user's setting for others is.
+  writeFileSync(join(aside, 'package.json'), JSON.stringify({ private: true, allowScripts: { [pack]: true } }));
   const add = async (spec: string): Promise<void> => {
-    const name = spec.slice(0, spec.lastIndexOf('@'));
-    // The packages of bun and deno put their program in place by a script, whatever the user's setting for others is.
     const flags = [
       '--no-audit',
       '--no-fund',
       '--no-package-lock',
       '--ignore-scripts=false',
-      `--allow-scripts=${name}`,
       '--install-strategy=hoisted',
     ];
     const { code, stdout, stderr } = await runNpm(npm, ['install', spec, ...flags], INSTALL_MS, o, aside);

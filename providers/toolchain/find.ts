@@ -13,12 +13,12 @@ import { canFetch, FetchFailure, fetchTool, findInCache, findNpmCli } from './fe
 import { entriesOf, linkTool } from './links.js';
 import { type Environment, executable, findInManagers, findOnMachine, type Place } from './places.js';
 import { parseRange, type Range, readVersion } from './range.js';
-import { type Tool, tools } from './tools.js';
+import { type ToolName, tools } from './tools.js';
 
-export type { Tool } from './tools.js';
+export type { ToolName } from './tools.js';
 
 export interface FindTool {
-  tool: Tool;
+  tool: ToolName;
   /** The range as the repository writes it; null: any version. */
   want: string | null;
   /** Where it says so, `file:line`. */
@@ -34,7 +34,7 @@ export interface FindTool {
   env?: Environment;
 }
 export interface FoundTool {
-  tool: Tool;
+  tool: ToolName;
   /** Three numbers. */
   version: string;
   /** A folder that holds this tool's programs and no others, to put before PATH. */
@@ -55,12 +55,15 @@ const VERSION_MS = 10_000;
 /** @throws TOOL_MISSING with what this machine has, the true cause, and how to get the tool. */
 export async function findTool(o: FindTool): Promise<FoundTool> {
   const { tool, want, cache } = o;
-  const { scheme, fix } = tools[tool];
   const env: Environment = o.env ?? installEnvironment();
   const from = o.from ?? 'no file names a version';
   const missing = (met: string, how: string, cause?: unknown) =>
     fail('TOOL_MISSING', { tool, wanted: want ?? 'of any version', from, met, fix: how }, cause);
 
+  // The name may come from a repository's file.
+  if (!Object.hasOwn(tools, tool))
+    throw missing('no way to look for it', `install ${tool} and start the application by hand`);
+  const { scheme, fix } = tools[tool];
   const range = parseRange(scheme, want);
   if (range === null)
     throw missing(
@@ -76,7 +79,7 @@ export async function findTool(o: FindTool): Promise<FoundTool> {
     const fit: Candidate[] = [];
     for (const place of places) {
       if (met.some(({ program }) => executable(program) === executable(place.program))) continue;
-      if (place.label !== null && !mayFit(tool, place.label, range)) continue;
+      if (place.label !== null && !o.allowDegraded && !mayFit(tool, place.label, range)) continue;
       const version = await versionOf(tool, place, { cache, env });
       if (version === null) continue;
       const candidate = { ...place, version };
@@ -128,7 +131,7 @@ function installEnvironment(): Environment {
 }
 
 /** Whether a version's folder is worth running the program in it; a name that tells no version may be any. */
-function mayFit(tool: Tool, label: string, range: Range): boolean {
+function mayFit(tool: ToolName, label: string, range: Range): boolean {
   const { scheme, versionAfter } = tools[tool];
   const text = versionAfter.exec(label) === null ? label : label.slice(label.search(versionAfter));
   const written = /\d+\.\d+(?:[._]\d+)*/.exec(text)?.[0];
@@ -138,7 +141,7 @@ function mayFit(tool: Tool, label: string, range: Range): boolean {
   return version === null || range.accepts(version) || written.split('.').length < 3;
 }
 
-function suits(tool: Tool, { version, program, label }: Candidate, range: Range): boolean {
+function suits(tool: ToolName, { version, program, label }: Candidate, range: Range): boolean {
   if (tool === 'python' && semver.major(version) < 3 && range.any) return false;
   if (range.channel !== null) return (label ?? executable(program) ?? '').includes(range.channel);
   return range.accepts(version);
@@ -171,7 +174,7 @@ function nearestOf(candidates: Candidate[], range: Range): Candidate | undefined
 
 /** What the program says of itself; null: it does not run, or says no number. */
 function versionOf(
-  tool: Tool,
+  tool: ToolName,
   { program }: Place,
   { cache, env }: { cache: string; env: Environment },
 ): Promise<string | null> {
@@ -207,7 +210,7 @@ function found(
   return { tool, version, bin, env: extraEnvironment(tool, program), origin, degraded };
 }
 
-function extraEnvironment(tool: Tool, program: string): Record<string, string> {
+function extraEnvironment(tool: ToolName, program: string): Record<string, string> {
   const folder = dirname(executable(program)!);
   if (tool === 'dotnet') return { DOTNET_ROOT: folder };
   if (tool !== 'java' || basename(folder) !== 'bin') return {};

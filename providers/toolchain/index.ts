@@ -1,1 +1,1 @@
-export { type FindTool, type FoundTool, findTool, type Tool } from './find.js';
+export { type FindTool, type FoundTool, findTool, type ToolName } from './find.js';

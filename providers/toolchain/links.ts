@@ -9,7 +9,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { executable } from './places.js';
-import { type Tool, tools } from './tools.js';
+import { type ToolName, tools } from './tools.js';
 
 /** Name in the folder → the file it leads to, or a script. */
 export type Entries = Record<string, { to: string } | { script: string }>;
@@ -31,7 +31,7 @@ const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 export const nodeScript = (file: string): string => `#!/bin/sh\nexec "$(dirname "$0")/node" ${quote(file)} "$@"\n`;
 
 /** What belongs beside a found program. @param npmCli npm's own file, for a Node that came without npm. */
-export function entriesOf(tool: Tool, program: string, npmCli: string | null): Entries {
+export function entriesOf(tool: ToolName, program: string, npmCli: string | null): Entries {
   const { programs, beside } = tools[tool];
   const entries: Entries = { [programs[0]!]: { to: executable(program)! } };
   for (const name of beside) {
@@ -51,7 +51,7 @@ export function entriesOf(tool: Tool, program: string, npmCli: string | null): E
 }
 
 /** @returns the folder of links, made when it is not there. */
-export function linkTool(cache: string, tool: Tool, version: string, entries: Entries): string {
+export function linkTool(cache: string, tool: ToolName, version: string, entries: Entries): string {
   const key = createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 10);
   const folder = join(cache, 'toolchains', 'links', `${tool}-${version}-${key}`);
   if (existsSync(folder)) {

@@ -6,7 +6,7 @@
  */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { type Tool, tools } from './tools.js';
+import { type ToolName, tools } from './tools.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 export interface Place {
@@ -48,7 +48,7 @@ const isShim = (real: string, folder: string): boolean =>
   (basename(real) === 'cargo' && existsSync(join(folder, 'rustup')));
 
 /** Programs of a tool on PATH and in the usual folders, in the order a shell would take them. */
-export function findOnMachine(tool: Tool, env: Environment): Place[] {
+export function findOnMachine(tool: ToolName, env: Environment): Place[] {
   const folders = pathFolders(env);
   const home = env.HOME;
   if (home)
@@ -91,7 +91,7 @@ const numbered = (folder: string, start: string): string[] =>
     .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
 
 /** What version managers have installed of a tool, in no order. */
-export function findInManagers(tool: Tool, env: Environment): Place[] {
+export function findInManagers(tool: ToolName, env: Environment): Place[] {
   const places: Place[] = [];
   const seen = new Set<string>();
   const names = tools[tool].programs.filter((program) => !program.endsWith('*'));
@@ -107,7 +107,7 @@ export function findInManagers(tool: Tool, env: Environment): Place[] {
 }
 
 /** `[folder of version folders, where programs lie in each]`: the documented layouts of each manager. */
-function managerFolders(tool: Tool, env: Environment): [string, string][] {
+function managerFolders(tool: ToolName, env: Environment): [string, string][] {
   const home = env.HOME || '/nonexistent';
   const data = env.XDG_DATA_HOME || `${home}/.local/share`;
   const volta = `${env.VOLTA_HOME || `${home}/.volta`}/tools/image`;

@@ -1,7 +1,7 @@
 /** What is known of each tool: its programs, how it tells its version, and what a person does to get it. */
 import type { Scheme } from './range.js';
 
-export type Tool =
+export type ToolName =
   | 'node'
   | 'npm'
   | 'pnpm'
@@ -48,7 +48,7 @@ const about = (program: string, fix: string, more: Partial<About> = {}): About =
 });
 const orRegistry = 'or let npm reach its registry';
 
-export const tools: Record<Tool, About> = {
+export const tools: Record<ToolName, About> = {
   node: about('node', `install Node.js {v} (nvm install {v}, or from your system), ${orRegistry}`, {
     beside: ['npm', 'npx'],
   }),

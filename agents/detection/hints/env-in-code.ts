@@ -22,11 +22,11 @@ interface Asking {
 
 const literal = `(?:"((?:[^"\\\\\\n]|\\\\.)*)"|'((?:[^'\\\\\\n]|\\\\.)*)'|\`([^\`$\\\\]*)\`|(-?\\d[\\d_.]*|true|false|True|False))`;
 /** The literal's groups: three kinds of quotes, or a bare number or truth value. */
-const valueOf = (hit: RegExpExecArray, first = 1): string | null =>
+const literalOf = (hit: RegExpExecArray, first = 1): string | null =>
   hit[first] ?? hit[first + 1] ?? hit[first + 2] ?? hit[first + 3]?.replace(/(?<=\d)_(?=\d)/g, '') ?? null;
 const fallbackIn = (text: string, before: string): string | null => {
   const hit = new RegExp(`^${before}${literal}`).exec(text);
-  return hit === null ? null : valueOf(hit);
+  return hit === null ? null : literalOf(hit);
 };
 const given = (value: string | null, required: boolean): Omit<Reading, 'name'> => ({
   required,
@@ -65,7 +65,7 @@ const schema: Asking = {
     const text = (end < 0 ? after : after.slice(0, end)).replace(/\s*\n\s*/g, ' ');
     const hit = new RegExp(`(?:\\.(?:default|prefault|catch)\\(|default:)\\s*${literal}`).exec(text);
     return given(
-      hit === null ? null : valueOf(hit),
+      hit === null ? null : literalOf(hit),
       hit === null && !/optional\(|nullish\(|default|\.required\(false/.test(text),
     );
   },
@@ -180,7 +180,7 @@ export function readEnvInCode(file: SourceFile): Hint[] {
     for (const hit of text.matchAll(/\{([^{}]{1,600})\}\s*=\s*(?:process|import\.meta|Bun)\.env\b/g))
       for (const part of hit[1]!.split(',')) {
         const one = new RegExp(`^\\s*([A-Za-z_]\\w*)\\s*(?::\\s*\\w+\\s*)?(?:=\\s*${literal})?`).exec(part);
-        if (one !== null) say(hit.index, { name: one[1]!, ...given(valueOf(one, 2), false) });
+        if (one !== null) say(hit.index, { name: one[1]!, ...given(literalOf(one, 2), false) });
       }
   return hints;
 }

@@ -52,18 +52,11 @@ export const detectPhp: Detector = (place) => {
     evidence.push(place.evidence('Laravel is required', 'composer.json', /"laravel\/(lumen-)?framework"/));
     evidence.push(place.evidence('artisan serves it', 'artisan', /./));
     const start = 'php artisan serve --host 127.0.0.1 --port $PORT';
-    const build = readAssets(place, evidence);
     const key = findAppKey(place);
     return web('laravel', start, 0.95, {
-      commands: { install, build, start },
       env: key === null ? [] : [{ name: 'APP_KEY', required: true, secret: true, default: null, from: key }],
       proof: { how: 'http', command: null, paths: readHealthRoute(place) },
-      writes: [
-        ...shared.writes,
-        ...(build.length > 0 ? ['node_modules', 'public/build'] : []),
-        'storage',
-        'bootstrap/cache',
-      ],
+      writes: [...shared.writes, 'storage', 'bootstrap/cache'],
     });
   }
   if (has('symfony/framework-bundle') && front !== undefined) {
@@ -107,17 +100,6 @@ function readVersions(place: Place, requires: Table): Service['versions'] {
   const written = asText(requires.php);
   const want = written === null ? null : toRange(written);
   return want === null ? {} : { php: { want, from: place.from('composer.json', /"php"\s*:/) } };
-}
-
-/** Pages of Laravel fail without the manifest that Vite or Mix builds. */
-function readAssets(place: Place, evidence: Evidence[]): string[] {
-  const scripts = place.has('package.json') ? asTable(place.json('package.json')?.scripts) : {};
-  const script = ['build', 'production', 'prod'].find((name) => asText(scripts[name]) !== null);
-  if (script === undefined) return [];
-  evidence.push(place.evidence('its pages need built assets', 'package.json', `"${script}"`, '"scripts"'));
-  if (place.has('pnpm-lock.yaml')) return ['pnpm install --frozen-lockfile', `pnpm run ${script}`];
-  if (place.has('yarn.lock')) return ['yarn install', `yarn run ${script}`];
-  return [place.has('package-lock.json') ? 'npm ci' : 'npm install', `npm run ${script}`];
 }
 
 function findAppKey(place: Place): string | null {

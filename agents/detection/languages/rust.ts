@@ -143,7 +143,8 @@ function readBinaries(place: Place, cargo: Table, name: string): Binary[] {
     );
   }
   const taken = new Set([...found.values()].map(({ file }) => file));
-  const main = (file: string): Evidence => place.evidence(`a binary in ${file}`, file, /\bfn\s+main\b/);
+  const main = (file: string): Evidence =>
+    place.evidence(`a binary in ${file}`, file, /\bfn\s+main\b|#\[(?:\w+::)?launch\]/);
   if (at(cargo, 'package', 'autobins') !== false) {
     if (!taken.has('src/main.rs')) add(name, 'src/main.rs', main('src/main.rs'));
     for (const file of place.files()) {

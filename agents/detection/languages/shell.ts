@@ -1,6 +1,6 @@
 /** A script that starts things: `start.sh`, `run.sh`. Weak beside any manifest, all there is without one. */
 import { type Detector, makeService } from '../place.js';
-import { citeAt, evidenceAt, findAll, findFirst, HASH, openSource, portIn, word } from './source.js';
+import { citeAt, evidenceAt, findAll, findFirst, openSource, portIn, SHELL, word } from './source.js';
 
 const NAMES = [
   'start.sh',
@@ -18,7 +18,7 @@ const SERVERS =
 export const detectShell: Detector = (place) => {
   const file = NAMES.find((name) => place.has(name));
   if (file === undefined) return null;
-  const source = openSource(place, file, HASH);
+  const source = openSource(place, file, SHELL);
   if (source === null) return null;
   // By the interpreter that the first line names: the executable bit may be lost.
   const shebang = /^#!\s*(?:\/usr\/bin\/env\s+(?:-S\s+)?)?(\S+)/.exec(source.text)?.[1]?.split('/').at(-1);

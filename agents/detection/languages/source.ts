@@ -19,6 +19,8 @@ export const RUST: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: []
 export const JAVA: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"'], raw: [], chars: true };
 export const PHP: Syntax = { line: ['//', '#'], block: BLOCK, quotes: ['"', "'"], raw: [], chars: false };
 export const HASH: Syntax = { line: ['#'], block: [], quotes: ['"'], raw: ["'"], chars: false };
+/** Double quotes hide nothing in a shell: variables work in them. A comment begins a word. */
+export const SHELL: Syntax = { line: ['\n#', ' #', '\t#'], block: [], quotes: [], raw: ["'"], chars: false };
 export const GRADLE: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"', "'"], raw: [], chars: false };
 
 const CHARACTER = /'(?:\\(?:u\{?[0-9a-fA-F]+\}?|x[0-9a-fA-F]+|.)|[^\\'\r\n])'/uy;
@@ -50,7 +52,7 @@ function hiddenAt(text: string, index: number, syntax: Syntax): [from: number, t
     return at < 0 ? text.length : at;
   };
   if (syntax.line.some(starts)) {
-    const end = find('\n', index);
+    const end = find('\n', index + 1);
     return [index, end, end];
   }
   const block = syntax.block.find(([open]) => starts(open));
@@ -134,7 +136,7 @@ export const citeAt = (place: Place, { file, line }: Pick<Found, 'file' | 'line'
 
 /** The port at the beginning of text such as `":8080"`, `8080`, `"0.0.0.0:8080"`. */
 export function portIn(text: string): number | null {
-  const found = Number(/^[\s("'`]*(?:[\w.[\]*-]*:)?(\d{2,5})\b/.exec(text)?.[1]);
+  const found = Number(/^[\s("'`]*(?:[\w.[\]*-]*:)?(\d{2,5})(?![\d.])/.exec(text)?.[1]);
   return Number.isInteger(found) && found >= 1 && found <= 65535 ? found : null;
 }
 

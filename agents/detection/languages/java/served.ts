@@ -91,7 +91,7 @@ export function readPorts(place: Place, sources: readonly Source[]): Service['po
       /\bnew\s+InetSocketAddress\s*\(\s*(?:"\s*"\s*,\s*)?|\bServerSocket\s*\(\s*|\.start\s*\(\s*|\bport\s*=\s*|\bembeddedServer\s*\(\s*\w+\s*,\s*/g,
     ))
       add(portIn(found.rest), citeAt(place, found));
-    for (const found of findAll(source, /\b(?:getenv\s*\(|getenv\(\)\.getOrDefault\s*\(|env\[\s*)/g)) {
+    for (const found of findAll(source, /\bgetenv\(\)\.getOrDefault\s*\(|\bgetenv\s*\(/g)) {
       const number = /^"PORT"\s*(?:,\s*|\)?\s*\]?\s*\?:\s*|\)[^;]*?)"?(\d{2,5})/.exec(found.rest)?.[1];
       if (number !== undefined) add(portIn(number), citeAt(place, found));
     }
@@ -101,7 +101,7 @@ export function readPorts(place: Place, sources: readonly Source[]): Service['po
 
 export function readPortEnv(place: Place, sources: readonly Source[]): Evidence[] {
   for (const source of sources)
-    for (const found of findAll(source, /\bgetenv\s*\(|\bgetenv\(\)\.\w+\s*\(/g))
+    for (const found of findAll(source, /\bgetenv\(\)\.\w+\s*\(|\bgetenv\s*\(/g))
       if (found.rest.startsWith('"PORT"'))
         return [{ claim: 'reads PORT from the environment', file: place.full(found.file), line: found.line }];
   return [];

@@ -86,6 +86,10 @@ const NEST_GET = /@Get\(\s*(?:['"]\/?([^'":*]*)['"])?\s*\)/;
 export const HEALTH =
   /(?:^|\/)(?:_?health(?:z|check|-check)?|livez?|liveness|ready|readyz|readiness|ping|status|alive|up)\/?$/i;
 
+/** Most files hold none of these words, and one look is cheaper than a look at each line. */
+const WORTH_READING =
+  /listen|serve|\bport\b|PORT|setInterval|\bwhile\b|for\s*\(\s*;|consume|subscribe|schedule|Cron|Worker|Consumer|\.process\b|login|launch|\.start\b|watch|\.(?:get|all|route)\b|method|\.url\b|pathname|@Controller|GlobalPrefix/;
+
 /** Reads the given files (from the place), the entry first if it is known. */
 export function readCode(place: Place, files: readonly string[]): CodeFacts {
   const facts: CodeFacts = { listens: null, stays: null, ports: [], routes: [] };
@@ -94,7 +98,7 @@ export function readCode(place: Place, files: readonly string[]): CodeFacts {
   const nest: { path: string; from: string }[] = [];
   for (const rel of files) {
     const text = place.read(rel);
-    if (text === null || text.length > LONGEST) continue;
+    if (text === null || text.length > LONGEST || !WORTH_READING.test(text)) continue;
     const file = place.full(rel);
     const serves = SERVER_SIGNS.test(text);
     const listensHere = LISTENS.test(text);

@@ -178,6 +178,10 @@ function fromMain(known: Known): Start | null {
   return null;
 }
 
+/** A file of this package, not of a member below it. */
+const isOwn = (place: Place, file: string): boolean =>
+  place.has(file) && !(file.includes('/') && place.has(`${file.slice(0, file.indexOf('/'))}/package.json`));
+
 function fromUsualFile(known: Known): Start | null {
   const { place, manager, server } = known;
   const there = STEMS.flatMap((stem) => [
@@ -185,7 +189,7 @@ function fromUsualFile(known: Known): Start | null {
     `${stem}.mjs`,
     `${stem}.cjs`,
     ...(stem.startsWith('bin/') ? [stem] : []),
-  ]).filter((file) => place.has(file));
+  ]).filter((file) => isOwn(place, file));
   const listening = there.find((file) => readCode(place, [file]).listens !== null);
   const running =
     listening ??
@@ -206,7 +210,7 @@ function fromUsualFile(known: Known): Start | null {
 
 function fromTypeScript(known: Known): Start | null {
   const { place, manager, deps, server, scripts } = known;
-  const there = STEMS.flatMap((stem) => [`${stem}.ts`, `${stem}.mts`]).filter((file) => place.has(file));
+  const there = STEMS.flatMap((stem) => [`${stem}.ts`, `${stem}.mts`]).filter((file) => isOwn(place, file));
   const entry =
     there.find((file) => runs(readCode(place, [file]))) ?? (server === null || isLibrary(place) ? undefined : there[0]);
   if (entry === undefined) return null;

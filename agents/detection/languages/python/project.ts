@@ -103,7 +103,9 @@ function manifestAbove(place: Place): string | 'other' | null {
 function declaredAbove(place: Place, up: string): Declared {
   const above = openPlaces(place.tree).place(posix.normalize(posix.join(place.path, up)));
   const declared = readDeclared(above);
-  const install = declared.install.map((command) => command.replace(' -r requirements.txt', ` -r ${up}/requirements.txt`));
+  const install = declared.install.map((command) =>
+    command.replace(' -r requirements.txt', ` -r ${up}/requirements.txt`),
+  );
   return {
     ...declared,
     install: install.filter((command) => !command.endsWith(' -e .')),

@@ -1,0 +1,146 @@
+/**
+ * Composes a runtime: state folder, broker, bus, stores, the host's actors, the front door. Whatever runs were open on
+ * the state folder go on. One host id lives once on a state folder; a second is refused.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import { bundleOf } from '../checkpoints/bundle.js';
+import { jsonStore, makeFolder } from '../checkpoints/json.js';
+import { openLedger } from '../checkpoints/ledger.js';
+import { claim } from '../providers/process/lock.js';
+import type { Message } from '../runtime/actor.js';
+import { type Broker, connectOptions, openBroker } from '../runtime/broker/start.js';
+import { openBus } from '../runtime/bus.js';
+import { systemClock } from '../runtime/clock.js';
+import type { Config } from '../runtime/config.js';
+import { fail, toRecord } from '../runtime/errors.js';
+import type { Log } from '../runtime/log.js';
+import { packageRoot } from '../runtime/program.js';
+import { main } from '../runtime/subjects.js';
+import { openSystem, type System } from '../runtime/system.js';
+import { ensureStreams, natsWire } from '../runtime/wire.js';
+import { openFrontDoor } from './front-door/index.js';
+import type { OrchestratorContext } from './orchestrator/index.js';
+import { definitions } from './registry.js';
+
+export interface Runtime {
+  broker: Broker;
+  system: System;
+  /** Runs of this host that have not ended. */
+  openRuns(): string[];
+  /** Resolves when the runtime cannot go on, with the reason. */
+  fallen: Promise<unknown>;
+  /** Ends the runtime; what it holds under keepers stays up and is found again at the next start. */
+  close(): Promise<void>;
+}
+export interface Options {
+  config: Config;
+  log: Log;
+  /** One line for people: what is fetched, what is resumed. */
+  say(line: string): void;
+}
+
+const BOOT_MS = 30_000;
+
+export const version = (): string => (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
+
+/** @throws STATE_UNWRITABLE, HOST_TAKEN, BROKER_ABSENT, BROKER_FAILED, BROKER_UNREACHABLE, CHECKPOINT_BROKEN. */
+export async function startRuntime({ config, log, say }: Options): Promise<Runtime> {
+  await makeFolder(config.state);
+  const hostDir = join(config.state, 'hosts', config.host);
+  await makeFolder(hostDir);
+  ignoreInGit(config.state);
+  const release = await lockHost(config, hostDir);
+  const undo: (() => unknown)[] = [release];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const broker = await openBroker(config, say);
+    const nats = await connectTo(broker, config, log);
+    const wire = natsWire(nats, `_INBOX.${randomBytes(9).toString('hex')}`);
+    const bus = openBus(wire, systemClock, { forceWire: config.forceWire });
+    undo.push(() => bus.close());
+    let fall: (error: unknown) => void = () => undefined;
+    const fallen = new Promise<unknown>((resolve) => {
+      fall = resolve;
+    });
+    const system = openSystem({
+      definitions,
+      bus,
+      store: jsonStore(config.state),
+      ledger: openLedger(config.state),
+      clock: systemClock,
+      chance: Math.random,
+      log,
+      config,
+      hostDir,
+      bundleOf: (run) => (run === 'sys' ? config.state : bundleOf(config.state, run)),
+      fallen: fall,
+    });
+    undo.push(() => system.close());
+    await system.start({ run: 'sys', kind: 'host', id: config.host }, null);
+    await system.start({ run: 'sys', kind: 'admin', id: 'main' }, null);
+    system.post(main('admin'), { type: 'booted', host: config.host, at: Date.now() } as Message);
+    const until = Date.now() + BOOT_MS;
+    while (!system.cell(main('orchestrator'))) {
+      if (Date.now() > until) throw fail('INTERNAL', { reason: `the actors did not start within ${BOOT_MS / 1000} s; see ${join(hostDir, 'host.log')}` });
+      await sleep(5);
+    }
+    const openRuns = (): string[] => {
+      const context = system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined;
+      return Object.entries(context?.runs ?? {}).flatMap(([run, { ended }]) => (ended ? [] : [run]));
+    };
+    const door = openFrontDoor({ bus, system, config, clock: systemClock, version: version() });
+    undo.push(() => door.close());
+    await nats.flush();
+    const open = openRuns();
+    if (open.length > 0) say(`resuming ${open.length} open ${open.length === 1 ? 'run' : 'runs'}: ${open.join(', ')}`);
+    return { broker, system, openRuns, fallen, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** @throws BROKER_UNREACHABLE, BROKER_FAILED */
+async function connectTo(broker: Broker, config: Config, log: Log): Promise<NatsConnection> {
+  const nats = await connect({
+    ...connectOptions(broker),
+    name: `rr host ${config.host}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    timeout: 5_000,
+  }).catch((error: Error) => {
+    throw fail('BROKER_UNREACHABLE', { url: broker.url, reason: error.message }, error);
+  });
+  await ensureStreams(nats, broker.url);
+  void (async () => {
+    for await (const { type } of nats.status()) {
+      log.info({ status: type }, 'broker');
+      // A broker that lost its store has lost the stream too.
+      if (type === 'reconnect') await ensureStreams(nats, broker.url).catch((error: unknown) => log.error({ error: toRecord(error) }, 'stream'));
+    }
+  })();
+  return nats;
+}
+
+/** The state folder may lie in a repository: nothing in it is for git. */
+function ignoreInGit(state: string): void {
+  const file = join(state, '.gitignore');
+  if (!existsSync(file)) writeFileSync(file, '*\n');
+}
+
+async function lockHost(config: Config, hostDir: string): Promise<() => void> {
+  mkdirSync(hostDir, { recursive: true });
+  for (let n = 0; n < 3; n += 1) {
+    const release = claim(join(hostDir, 'lock'));
+    if (release) return release;
+    await sleep(50 * Math.random()); // two that claim at one instant both yield
+  }
+  throw fail('HOST_TAKEN', { id: config.host, pid: 'see hosts/*/lock.*' });
+}

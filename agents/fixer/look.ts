@@ -1,0 +1,120 @@
+/**
+ * What the fixer may know of a service's folder: plain data, gathered once for a failure, bounded and read-only. The
+ * folder belongs to somebody else, so nothing is followed out of it, nothing is executed and nothing is written.
+ */
+import { randomBytes } from 'node:crypto';
+import { constants, type Dirent } from 'node:fs';
+import { access, open, readdir, realpath } from 'node:fs/promises';
+import { constrainedMemory } from 'node:process';
+import { freemem, totalmem } from 'node:os';
+import { join, sep } from 'node:path';
+import { holderOf } from '../../providers/process/sockets.js';
+import { tail } from '../../providers/process/tail.js';
+import type { Heal } from './contract.js';
+
+export interface Look {
+  /** Files of the service, POSIX paths from its folder; outputs (`dist`) too, installed packages not. */
+  files: readonly string[];
+  /** Path → text, for manifests, examples of environments and (bounded) sources. */
+  texts: Readonly<Record<string, string>>;
+  /** Names of the packages in node_modules. */
+  installed: readonly string[];
+  /** Programs in node_modules/.bin. */
+  bins: readonly string[];
+  /** The end of the failed command's log: longer than the evidence's tail. */
+  log: string;
+  /** 64 hexadecimal digits nobody can guess, for a secret that must be made up. */
+  random: string;
+  memoryMb: number;
+  /** Who holds the port that the failure names. */
+  holder: string | null;
+}
+
+const FILES = 3_000;
+const DEEPEST = 5;
+const TEXT_BYTES = 128 << 10;
+const SOURCES = 80;
+const SKIPPED = /^(\.git|node_modules|\.venv|venv|__pycache__|\.cache|\.repo-runner|site-packages|vendor)$/;
+const MANIFEST =
+  /(^|\/)(package\.json|\.env[\w.-]*|env\.example|requirements[\w-]*\.txt|pyproject\.toml|Pipfile|Procfile|Makefile|\.gitignore|tsconfig\.json|\.nvmrc)$|\.(example|sample|dist|template)(\.\w+)?$/;
+const SOURCE = /\.(py|[cm]?[jt]sx?)$/;
+
+export async function gather(heal: Heal): Promise<Look> {
+  const root = await realpath(heal.cwd).catch(() => null); // A folder that is gone has nothing to show; the rules still read the text.
+  const files = root === null ? [] : await walk(root);
+  const texts: Record<string, string> = {};
+  const sources = files.filter((path) => SOURCE.test(path) && !/(^|\/)(dist|build|out|test|tests)\//.test(path));
+  for (const path of [...files.filter((file) => MANIFEST.test(file)).slice(0, 60), ...sources.slice(0, SOURCES)]) {
+    const text = await read(join(root!, path));
+    if (text !== null) texts[path] = text;
+  }
+  const log = endOf(heal.evidence?.log ?? '');
+  const port = /(?:EADDRINUSE|[Aa]ddress already in use|[Pp]ort)\D{0,60}?(\d{2,5})\b/.exec(heal.evidence?.tail ?? '')?.[1];
+  const holder = port === undefined ? null : await holderOf(Number(port)).catch(() => null); // Unknown is a good answer.
+  return {
+    files,
+    texts,
+    installed: root === null ? [] : await packages(join(root, 'node_modules')),
+    bins: root === null ? [] : await names(join(root, 'node_modules', '.bin')),
+    log,
+    random: randomBytes(32).toString('hex'),
+    memoryMb: Math.floor(Math.min(constrainedMemory() || totalmem(), totalmem(), freemem() * 4) / 2 ** 20),
+    holder: holder === null ? null : `${holder.name} (pid ${holder.pid})`,
+  };
+}
+
+async function walk(root: string): Promise<string[]> {
+  const files: string[] = [];
+  let level = [''];
+  for (let depth = 0; level.length > 0 && depth < DEEPEST; depth++) {
+    const next: string[] = [];
+    for (const folder of level) {
+      const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((): Dirent[] => []); // unreadable: unseen
+      for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+        const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+        if (entry.isFile()) files.push(path);
+        else if (entry.isDirectory() && !SKIPPED.test(entry.name)) next.push(path);
+        if (files.length >= FILES) return files;
+      }
+    }
+    level = next;
+  }
+  return files;
+}
+
+async function read(path: string): Promise<string | null> {
+  // Not through a link, and not waiting on what turned into a pipe since the walk.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
+  if (handle === null) return null;
+  try {
+    const stat = await handle.stat();
+    return stat.isFile() && stat.size <= TEXT_BYTES ? await handle.readFile('utf8') : null;
+  } catch {
+    return null; // Failing while being read: the same as not there.
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A log that cannot be read says nothing; the evidence's own tail is still there. */
+function endOf(log: string): string {
+  if (!log.startsWith(sep)) return '';
+  try {
+    return tail(log, 400, 64 << 10).join('\n');
+  } catch {
+    return '';
+  }
+}
+
+const names = (folder: string): Promise<string[]> => readdir(folder).catch(() => []); // absent: nothing is installed
+
+async function packages(folder: string): Promise<string[]> {
+  if (!(await access(folder).then(() => true, () => false))) return [];
+  const found: string[] = [];
+  for (const name of await names(folder)) {
+    if (name.startsWith('.')) continue;
+    if (!name.startsWith('@')) found.push(name);
+    else for (const inner of await names(join(folder, name))) found.push(`${name}/${inner}`);
+  }
+  return found.slice(0, 5_000);
+}

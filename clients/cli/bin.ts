@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+/** The `rr` program. What costs time to load is loaded when a command needs it. */
+import { readFileSync } from 'node:fs';
+
+const [first] = process.argv.slice(2);
+if (first === '--version' || first === '-V') {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  process.stdout.write(`${version}\n`);
+} else {
+  const { runCli } = await import('./program.js');
+  await runCli(process.argv);
+}

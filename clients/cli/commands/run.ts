@@ -1,0 +1,90 @@
+/** `rr run`: one repository to a proven answer, told step by step; held until Ctrl-C, or ended at once with `--once`. */
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isUrl } from '../source.js';
+import type { Result } from '../../../actors/run/contract.js';
+import { codes, outcomeCode } from '../exit.js';
+import { reachOrEmbed } from '../embed.js';
+import { openVoice } from '../voice.js';
+import type { Globals } from '../program.js';
+
+export interface JobOptions {
+  ref?: string;
+  service?: string;
+  copy: boolean;
+  env: Record<string, string>;
+}
+/** A result is asked for this often beside what is heard, since a fact may be lost. */
+const LOOK_MS = 1_000;
+
+export const request = (source: string, { ref, service, copy, env }: JobOptions) => ({
+  source: isUrl(source) ? source : resolve(source),
+  ref: ref ?? null,
+  service: service ?? null,
+  copy,
+  env,
+});
+
+export async function run({ config, json }: Globals, source: string, options: JobOptions & { once: boolean }): Promise<number> {
+  const voice = openVoice(json);
+  const { client, runtime } = await reachOrEmbed(config, (line) => voice.say(line));
+  let id: string | null = null;
+  let interrupts = 0;
+  let stopping: Promise<unknown> | null = null;
+  const interrupt = (): void => {
+    interrupts += 1;
+    if (interrupts > 1) process.exit(codes.interrupted);
+    voice.say('stopping');
+    if (id) stopping = client.call('runs.stop', { run: id }).catch((error: unknown) => voice.error(error));
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const fallen = runtime?.fallen.then((error) => {
+    throw error;
+  });
+  try {
+    const early: Parameters<Parameters<typeof client.facts>[0]>[0][] = [];
+    const hear = (fact: (typeof early)[number]): void => {
+      if (id === null) early.push(fact);
+      else if (fact.from === `${id}/run/run-1`) voice.fact(fact);
+    };
+    client.facts(hear);
+    ({ run: id } = await client.call('jobs.submit', request(source, options)));
+    voice.begin(id, source, runtime === null);
+    for (const fact of early.splice(0)) hear(fact);
+    if (interrupts > 0) stopping = client.call('runs.stop', { run: id });
+
+    const settled = async (): Promise<Result> => {
+      for (;;) {
+        const { result } = await client.call('runs.get', { run: id! });
+        if (result) return result;
+        await Promise.race([voice.settled, sleep(LOOK_MS), ...(fallen ? [fallen] : [])]);
+      }
+    };
+    const result = await settled();
+    voice.result(result);
+    if (options.once && result.outcome === 'healthy' && !stopping) await client.call('runs.stop', { run: id });
+    else if (result.outcome === 'healthy' && !stopping) voice.holds();
+    for (;;) {
+      const { ended, state } = await client.call('runs.get', { run: id });
+      if (ended) {
+        voice.ended(state);
+        break;
+      }
+      await Promise.race([voice.ended$, sleep(LOOK_MS), ...(fallen ? [fallen] : [])]);
+    }
+    await stopping;
+    if (runtime) await othersEnd(runtime.openRuns, (line) => voice.say(line), () => interrupts > 0);
+    return outcomeCode(result.outcome);
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    await client.close();
+    await runtime?.close();
+  }
+}
+
+/** A process that embeds a runtime stays until every run on its host has ended. */
+async function othersEnd(openRuns: () => string[], say: (line: string) => void, interrupted: () => boolean): Promise<void> {
+  const open = openRuns();
+  if (open.length > 0 && !interrupted()) say(`staying for ${open.join(', ')} (Ctrl-C leaves; the next rr resumes them)`);
+  while (openRuns().length > 0 && !interrupted()) await sleep(200);
+}

@@ -1,0 +1,71 @@
+/** A client's line to a runtime: the front door over NATS, nothing else. */
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import { type Request, type Response, serviceName, type Verb } from '../../actors/front-door/contract.js';
+import { revive } from '../../runtime/bus.js';
+import { type Broker, connectOptions, findBroker } from '../../runtime/broker/start.js';
+import type { Config } from '../../runtime/config.js';
+import { fail } from '../../runtime/errors.js';
+
+export interface Told {
+  id: string;
+  from: string;
+  type: string;
+  at: string;
+  payload: Record<string, unknown>;
+}
+export interface Client {
+  call<V extends Verb>(verb: V, request: Partial<Request<V>>): Promise<Response<V>>;
+  /** Hears the facts of all runs of this user. */
+  facts(hear: (fact: Told) => void): void;
+  close(): Promise<void>;
+}
+const CALL_MS = 35_000;
+const PING_MS = 400;
+const user = 'local';
+
+/** Connects to a broker. @throws BROKER_UNREACHABLE */
+export async function clientOf(broker: Broker): Promise<Client & { answers(): Promise<boolean> }> {
+  const nats: NatsConnection = await connect({ ...connectOptions(broker), name: 'rr cli', maxReconnectAttempts: -1, reconnectTimeWait: 250, timeout: 3_000 }).catch((error: Error) => {
+    throw fail('BROKER_UNREACHABLE', { url: broker.url, reason: error.message }, error);
+  });
+  return {
+    /** Whether a runtime is there. */
+    answers: () =>
+      nats.request(`$SRV.PING.${serviceName}`, '', { timeout: PING_MS }).then(
+        () => true,
+        () => false,
+      ),
+    async call(verb, request) {
+      const answer = await nats.request(`rr.api.${user}.${verb}`, JSON.stringify(request), { timeout: CALL_MS }).catch((error: Error) => {
+        throw fail('RUNTIME_UNREACHABLE', { url: broker.url }, error);
+      });
+      const body = answer.json() as { error?: { code: string; message: string; fix: string } };
+      if (body.error) throw revive(body.error);
+      return body as never;
+    },
+    facts(hear) {
+      nats.subscribe(`rr.view.${user}.>`, { callback: (error, message) => (error ? undefined : hear(message.json() as Told)) });
+    },
+    async close() {
+      if (!nats.isClosed()) await nats.close();
+    },
+  };
+}
+
+/** A client of a runtime that is up already, or null. */
+export async function reach(config: Config): Promise<Client | null> {
+  const broker = await findBroker(config);
+  if (!broker) return null;
+  const client = await clientOf(broker);
+  if (await client.answers()) return client;
+  await client.close();
+  return null;
+}
+
+/** @throws RUNTIME_UNREACHABLE */
+export async function reachOrFail(config: Config): Promise<Client> {
+  const client = await reach(config);
+  if (!client) throw fail('RUNTIME_UNREACHABLE', { url: config.natsUrl ?? config.state });
+  return client;
+}

@@ -1,0 +1,37 @@
+/** A runtime inside the CLI's own process, where none is reachable. The one client file that may import actors/. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Runtime, startRuntime } from '../../actors/main.js';
+import type { Config } from '../../runtime/config.js';
+import { openLog } from '../../runtime/log.js';
+import { type Client, clientOf, reach } from './connect.js';
+
+export { diagnose } from '../../actors/doctor.js';
+export { planOf } from '../../actors/plan.js';
+
+export interface Reached {
+  client: Client;
+  /** null: it lives in another process. */
+  runtime: Runtime | null;
+}
+
+/** The runtime of the state folder: the one that is up, or one of our own. */
+export async function reachOrEmbed(config: Config, say: (line: string) => void): Promise<Reached> {
+  for (let attempt = 0; ; attempt += 1) {
+    const client = await reach(config);
+    if (client) return { client, runtime: null };
+    try {
+      return await embed(config, say);
+    } catch (error) {
+      // Another process is just starting one: it will be reachable in a moment.
+      if ((error as { code?: string }).code !== 'HOST_TAKEN' || attempt >= 25) throw error;
+      await sleep(200);
+    }
+  }
+}
+
+export async function embed(config: Config, say: (line: string) => void): Promise<Reached & { runtime: Runtime }> {
+  const log = openLog(config.logLevel, join(config.state, 'hosts', config.host, 'host.log'));
+  const runtime = await startRuntime({ config, log, say });
+  return { runtime, client: await clientOf(runtime.broker) };
+}

@@ -1,0 +1,23 @@
+/** Exit codes (docs/cli.md) and the one way errors are told. */
+import { type ErrorRecord, toRecord } from '../../runtime/errors.js';
+
+export const codes = { ok: 0, failed: 1, usage: 2, needsInput: 3, ours: 4, interrupted: 130 } as const;
+
+const usage = new Set(['USAGE', 'CONFIG_INVALID', 'PATH_MISSING', 'PATH_NOT_DIRECTORY', 'PATH_UNREADABLE', 'RUN_UNKNOWN', 'SERVICE_UNKNOWN']);
+const needs = new Set(['BROKER_ABSENT', 'TOOL_MISSING', 'SERVICE_MISSING', 'PORT_HELD']);
+
+export const codeOf = ({ code }: { code: string }): number => {
+  if (usage.has(code)) return codes.usage;
+  if (needs.has(code)) return codes.needsInput;
+  return code === 'REPOSITORY_EMPTY' || code === 'NOT_RUNNABLE' ? codes.failed : codes.ours;
+};
+export const outcomeCode = (outcome: string): number =>
+  ({ healthy: codes.ok, 'needs-input': codes.needsInput, cancelled: codes.interrupted })[outcome] ?? codes.failed;
+
+/** An error for people: what was met and wanted, then the fix. Or for programs: one JSON object. */
+export function tellError(error: unknown, json: boolean): ErrorRecord {
+  const record = toRecord(error);
+  if (json) process.stdout.write(`${JSON.stringify({ type: 'error', error: record })}\n`);
+  else process.stderr.write(`rr: ${record.message}\n    fix: ${record.fix}  [${record.code}]\n`);
+  return record;
+}

@@ -1,0 +1,98 @@
+/** How a run is told: lines for people, or one JSON object per line for programs. */
+import type { Fact, Result } from '../../actors/run/contract.js';
+import type { Told } from './connect.js';
+import { tellError } from './exit.js';
+
+export interface Voice {
+  say(line: string): void;
+  begin(run: string, source: string, elsewhere: boolean): void;
+  fact(fact: Told): void;
+  result(result: Result): void;
+  holds(): void;
+  ended(state: string): void;
+  error(error: unknown): void;
+  /** Resolves when the result was heard of; `ended$` when the end was. */
+  settled: Promise<void>;
+  ended$: Promise<void>;
+}
+
+const paint = (code: number) => (text: string) => `\x1b[${code}m${text}\x1b[0m`;
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+export function openVoice(json: boolean): Voice {
+  const colours = !json && process.stdout.isTTY === true && !process.env.NO_COLOR;
+  const [bold, dim, green, red, yellow] = [1, 2, 32, 31, 33].map((code) => (colours ? paint(code) : (text: string) => text)) as [
+    (t: string) => string, (t: string) => string, (t: string) => string, (t: string) => string, (t: string) => string,
+  ];
+  const out = (line: string): void => void process.stdout.write(`${line}\n`);
+  const object = (value: object): void => out(JSON.stringify(value));
+  const heard = new Set<string>();
+  let settle = (): void => undefined;
+  let end = (): void => undefined;
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  const ended$ = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const row = (mark: string, step: string, ms: number | null, text: string): void =>
+    out(`${mark} ${step.padEnd(11)} ${dim((ms === null ? '' : seconds(ms)).padStart(7))}  ${text}`);
+
+  return {
+    settled,
+    ended$,
+    say: (line) => void process.stderr.write(`${json ? line : dim(`· ${line}`)}\n`),
+    begin(run, source, elsewhere) {
+      if (json) object({ type: 'run', run, source });
+      else out(`${bold('repo-runner')} ${source}\n${dim(`  run ${run}${elsewhere ? ', on the runtime that is up' : ''}`)}`);
+    },
+    fact({ id, type, at, payload }) {
+      if (heard.has(id)) return;
+      heard.add(id);
+      const fact = { type, ...payload } as Fact;
+      if (fact.type === 'run.settled') settle();
+      if (fact.type === 'run.ended') end();
+      if (json) {
+        if (fact.type !== 'run.settled') object({ ...fact, at });
+        return;
+      }
+      switch (fact.type) {
+        case 'run.step-ended':
+          if (fact.ok) row(green('✓'), fact.step, fact.ms, fact.note);
+          else row(red('✗'), fact.step, fact.ms, fact.note);
+          break;
+        case 'run.fix-tried':
+          row(yellow('↻'), 'heal', fact.fix.ms, `${fact.fix.cause} ${dim(`(${fact.fix.rule})`)}: ${fact.fix.actions.map(action).join(', ')}`);
+          break;
+        case 'run.fix-judged':
+          row(fact.fix.helped ? green('✓') : yellow('↺'), 'heal', null, fact.fix.helped ? `${fact.fix.rule} helped` : `${fact.fix.rule} did not help: undone`);
+          break;
+        case 'run.app-exited':
+          row(red('✗'), 'exited', null, fact.signal ? `ended by ${fact.signal}` : `ended with ${fact.exitCode}`);
+          for (const line of fact.lines.slice(-5)) out(dim(`              ${line}`));
+          break;
+      }
+    },
+    result(result) {
+      if (json) return object(result);
+      const { outcome, services, error, ms, bundle, degraded } = result;
+      for (const line of degraded) out(yellow(`! ${line}`));
+      if (outcome === 'healthy') {
+        const url = services[0]?.url;
+        out(`${green(bold('healthy'))} in ${seconds(ms.total)}${url ? `  ${bold(url)}` : `  ${(services[0]?.proof as { excerpt?: string } | null)?.excerpt?.slice(0, 100) ?? ''}`}`);
+      } else {
+        out(`${red(bold(outcome))} after ${seconds(ms.total)}`);
+        if (error) out(`  ${error.message}\n  ${bold('next:')} ${error.fix}  ${dim(`[${error.code}]`)}`);
+      }
+      out(dim(`  bundle ${bundle}`));
+    },
+    holds: () => (json ? undefined : out(dim('  Ctrl-C stops it'))),
+    ended: (state) => (json ? object({ type: 'ended', state }) : undefined),
+    error: (error) => void tellError(error, json),
+  };
+}
+
+const action = (a: Record<string, unknown>): string => {
+  const rest = Object.entries(a).filter(([key]) => key !== 'do' && key !== 'text');
+  return `${a.do} ${rest.map(([, value]) => (Array.isArray(value) ? value.join(' && ') : String(value))).join(' ')}`.trim();
+};

@@ -1,0 +1,274 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { type FindTool, findTool } from '../../../providers/toolchain/index.js';
+import { program } from '../../../runtime/program.js';
+
+function scratch(): string {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'rr-toolchain-')));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+/** A real program that says its version; `tool` may be a path with folders. */
+function install(path: string, says: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `#!/bin/sh\necho '${says}'\n`);
+  chmodSync(path, 0o755);
+}
+const find = (o: Partial<FindTool> & Pick<FindTool, 'tool' | 'want'>, said: string[] = []) =>
+  findTool({ from: 'package.json:3', cache: join(scratch(), 'cache'), say: (line) => said.push(line), ...o });
+const output = (bin: string, command: string, ...args: string[]): string =>
+  execFileSync(join(bin, command), args, {
+    encoding: 'utf8',
+    env: { PATH: [bin, process.env.PATH].join(delimiter), HOME: process.env.HOME },
+  }).trim();
+/** An environment in which nothing is installed but what the test puts there, and no registry answers. */
+const bare = (home: string) => ({ HOME: home, PATH: '/usr/bin:/bin', npm_config_registry: 'http://127.0.0.1:1/' });
+
+test('the Node of this machine is taken when it satisfies, with npm beside it and nothing else', async () => {
+  const found = await find({ tool: 'node', want: `>=${process.versions.node.split('.')[0]}` });
+  expect(found).toMatchObject({ tool: 'node', degraded: null, env: {} });
+  expect(['machine', 'version-manager']).toContain(found.origin);
+  expect(output(found.bin, 'node', '--version')).toBe(`v${found.version}`);
+  expect(output(found.bin, 'npm', '--version')).toMatch(/^\d+\.\d+\.\d+$/);
+  expect(readdirSync(found.bin).sort()).toEqual(['node', 'npm', 'npx']);
+});
+
+test.each([
+  ['node', '^18.2', '.nvm/versions/node/v18.19.0/bin/node', 'v18.19.0'],
+  ['node', '18.19', '.local/share/fnm/node-versions/v18.19.0/installation/bin/node', 'v18.19.0'],
+  ['node', '18', '.volta/tools/image/node/18.19.0/bin/node', 'v18.19.0'],
+  ['node', '18', '.asdf/installs/nodejs/18.19.0/bin/node', 'v18.19.0'],
+  ['node', '18', '.local/share/mise/installs/node/18.19.0/bin/node', 'v18.19.0'],
+  ['python', '==3.5.*', '.pyenv/versions/3.5.10/bin/python3', 'Python 3.5.10'],
+  ['python', '~=3.5.1', '.local/share/uv/python/cpython-3.5.10-linux-x86_64-gnu/bin/python3', 'Python 3.5.10'],
+  ['ruby', '~> 9.4.1', '.rbenv/versions/9.4.2/bin/ruby', 'ruby 9.4.2 (2024-01-01 revision 0) [x86_64-linux]'],
+  ['java', '99', '.sdkman/candidates/java/99.0.1-tem/bin/java', 'openjdk version "99.0.1" 2024-01-01'],
+  ['rust', '1.999', '.rustup/toolchains/1.999.1-x86_64-unknown-linux-gnu/bin/cargo', 'cargo 1.999.1 (abc 2024-01-01)'],
+  ['go', '1.99', 'sdk/go1.99.2/bin/go', 'go version go1.99.2 linux/amd64'],
+  [
+    'go',
+    '1.99',
+    'go/pkg/mod/golang.org/toolchain@v0.0.1-go1.99.2.linux-amd64/bin/go',
+    'go version go1.99.2 linux/amd64',
+  ],
+] as const)('%s %s is found where a version manager put it: %s', async (tool, want, path, says) => {
+  const home = scratch();
+  install(join(home, path), says);
+  const found = await find({ tool, want, env: bare(home) });
+  expect(found).toMatchObject({ origin: 'version-manager', degraded: null });
+  expect(says).toContain(found.version);
+  const command = { python: 'python3', rust: 'cargo' }[tool as string] ?? tool;
+  expect(output(found.bin, command)).toBe(says);
+  if (tool === 'java') expect(found.env.JAVA_HOME).toBe(join(home, '.sdkman/candidates/java/99.0.1-tem'));
+});
+
+test('among installed versions the newest that satisfies is taken', async () => {
+  const home = scratch();
+  for (const version of ['18.1.0', '18.20.1', '18.9.0', '19.0.0'])
+    install(join(home, `.nvm/versions/node/v${version}/bin/node`), `v${version}`);
+  expect(await find({ tool: 'node', want: '18', env: bare(home) })).toMatchObject({ version: '18.20.1' });
+});
+
+test('a folder whose program does not run, or is another version than it is called, is not believed', async () => {
+  const home = scratch();
+  install(join(home, '.nvm/versions/node/v18.20.1/bin/node'), 'v16.0.0');
+  install(join(home, '.nvm/versions/node/v18.9.0/bin/node'), 'v18.9.0');
+  mkdirSync(join(home, '.nvm/versions/node/v18.30.0/bin'), { recursive: true });
+  writeFileSync(join(home, '.nvm/versions/node/v18.30.0/bin/node'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  expect(await find({ tool: 'node', want: '18', env: bare(home) })).toMatchObject({ version: '18.9.0' });
+});
+
+test('of Java the wanted major is preferred to a newer one, which is taken when there is no other', async () => {
+  const home = scratch();
+  install(join(home, '.jdks/a-90.0.2/bin/java'), 'openjdk version "90.0.2"');
+  install(join(home, '.jdks/b-91.0.1/bin/java'), 'openjdk version "91.0.1"');
+  expect(await find({ tool: 'java', want: '90', env: bare(home) })).toMatchObject({ version: '90.0.2' });
+  expect(await find({ tool: 'java', want: '80', env: bare(home) })).toMatchObject({ version: '90.0.2' });
+  expect(await find({ tool: 'java', want: '91', env: bare(home) })).toMatchObject({ version: '91.0.1' });
+});
+
+test('a nightly is taken where nightly is wanted and not else', async () => {
+  const home = scratch();
+  install(join(home, '.rustup/toolchains/nightly-x86_64-unknown-linux-gnu/bin/cargo'), 'cargo 1.99.0-nightly');
+  install(join(home, '.rustup/toolchains/stable-x86_64-unknown-linux-gnu/bin/cargo'), 'cargo 1.98.0');
+  const env = { ...bare(home), PATH: scratch() };
+  expect(await find({ tool: 'rust', want: '1.70', env })).toMatchObject({ version: '1.98.0' });
+  expect(await find({ tool: 'rust', want: 'nightly-2024-01-01', env })).toMatchObject({ version: '1.99.0' });
+});
+
+test("shims are passed over for what the user's default behind them is", async () => {
+  const home = scratch();
+  install(join(home, '.pyenv/shims/python3'), 'Python 3.1.0');
+  install(join(home, '.pyenv/versions/3.5.1/bin/python3'), 'Python 3.5.1');
+  install(join(home, '.pyenv/versions/3.5.9/bin/python3'), 'Python 3.5.9');
+  writeFileSync(join(home, '.pyenv/version'), '3.5.1\n');
+  const env = { ...bare(home), PATH: join(home, '.pyenv/shims') };
+  expect(await find({ tool: 'python', want: null, env })).toMatchObject({
+    version: '3.5.1',
+    origin: 'version-manager',
+  });
+});
+
+test("Corepack's shims are not pnpm", async () => {
+  const home = scratch();
+  install(join(home, 'lib/node_modules/corepack/dist/pnpm.js'), '9.0.0');
+  mkdirSync(join(home, 'bin'));
+  symlinkSync('../lib/node_modules/corepack/dist/pnpm.js', join(home, 'bin/pnpm'));
+  await expect(
+    find({ tool: 'pnpm', want: '9', env: { ...bare(home), PATH: join(home, 'bin') } }),
+  ).rejects.toMatchObject({ code: 'TOOL_MISSING' });
+});
+
+test('Python comes with all its names and pip, whatever it is called on the machine', async () => {
+  const home = scratch();
+  install(join(home, 'bin/python3.5'), 'Python 3.5.7');
+  const found = await find({ tool: 'python', want: '3.5', env: { ...bare(home), PATH: join(home, 'bin') } });
+  expect(readdirSync(found.bin).sort()).toEqual(['pip', 'pip3', 'python', 'python3', 'python3.5']);
+});
+
+test('what cannot be had is said with what there is, the cause and the fix', async () => {
+  const home = scratch();
+  install(join(home, 'bin/python3'), 'Python 3.5.7');
+  await expect(
+    find({ tool: 'python', want: '>=4', from: 'pyproject.toml:7', env: { ...bare(home), PATH: join(home, 'bin') } }),
+  ).rejects.toMatchObject({
+    code: 'TOOL_MISSING',
+    message: 'python >=4 is needed (pyproject.toml:7) and this machine has 3.5.7',
+    fix: expect.stringMatching(/^install Python >=4 .*then run again$/),
+  });
+  await expect(
+    find({ tool: 'gradle', want: null, from: null, env: { ...bare(home), PATH: join(home, 'bin') } }),
+  ).rejects.toMatchObject({
+    message: 'gradle of any version is needed (no file names a version) and this machine has no gradle',
+  });
+  await expect(find({ tool: 'node', want: 'newest please' })).rejects.toMatchObject({
+    code: 'TOOL_MISSING',
+    fix: expect.stringContaining('package.json:3'),
+  });
+  await expect(find({ tool: 'erlang' as never, want: '26' })).rejects.toMatchObject({ code: 'TOOL_MISSING' });
+});
+
+test('a registry that cannot be reached is named as the cause, soon', async () => {
+  const began = Date.now();
+  await expect(find({ tool: 'node', want: '18', env: bare(scratch()) })).rejects.toMatchObject({
+    code: 'TOOL_MISSING',
+    message: expect.stringMatching(/^node 18 is needed \(package\.json:3\) and this machine has .*ECONNREFUSED/),
+  });
+  expect(Date.now() - began).toBeLessThan(15_000);
+});
+
+test('called off, a fetch ends at once and leaves nothing', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  onTestFinished(() => void silent.close());
+  const { port } = silent.address() as { port: number };
+  const cache = join(scratch(), 'cache');
+  const began = Date.now();
+  const env = { ...bare(scratch()), npm_config_registry: `http://127.0.0.1:${port}/` };
+  await expect(find({ tool: 'bun', want: null, cache, env, signal: AbortSignal.timeout(500) })).rejects.toMatchObject({
+    code: 'TOOL_MISSING',
+  });
+  expect(Date.now() - began).toBeLessThan(5_000);
+});
+
+test('the nearest version is taken only when that is allowed, and it is said', async () => {
+  const home = scratch();
+  for (const version of ['16.1.0', '19.2.0', '23.0.0'])
+    install(join(home, `.nvm/versions/node/v${version}/bin/node`), `v${version}`);
+  const said: string[] = [];
+  const found = await find({ tool: 'node', want: '18', env: bare(home), allowDegraded: true }, said);
+  expect(found.degraded).toMatch(
+    /^node 18 is wanted \(package\.json:3\); took 19\.2\.0, the nearest here \(.*ECONNREFUSED/,
+  );
+  expect(found.version).toBe('19.2.0');
+  expect(said.at(-1)).toBe(found.degraded);
+});
+
+test('a Node the machine lacks is fetched once, runs with an npm that fits it, and is there without a registry afterwards', {
+  timeout: 120_000,
+}, async () => {
+  const cache = scratch();
+  const said: string[] = [];
+  const left = join(cache, 'toolchains/node/.aside.999999999.1.dead');
+  mkdirSync(left, { recursive: true });
+  const [one, two] = await Promise.all([
+    find({ tool: 'node', want: '^18.18', cache }, said),
+    find({ tool: 'node', want: '18', cache }, said),
+  ]);
+  expect(one).toMatchObject({ origin: 'downloaded', degraded: null, version: expect.stringMatching(/^18\./) });
+  expect(two.bin).toBe(one.bin);
+  expect(said.filter((line) => line.startsWith('fetching'))).toHaveLength(1);
+  expect(output(one.bin, 'node', '--version')).toBe(`v${one.version}`);
+  expect(output(one.bin, 'npm', '--version')).toMatch(/^\d+\./);
+  expect(output(one.bin, 'npm', 'exec', '--offline', '-c', 'node --version')).toBe(`v${one.version}`);
+  expect(existsSync(left)).toBe(false);
+  expect(await find({ tool: 'node', want: '18', cache, env: bare(scratch()) })).toMatchObject({
+    origin: 'cache',
+    version: one.version,
+    bin: one.bin,
+  });
+});
+
+test('processes that want the same version at the same time fetch it once', { timeout: 60_000 }, async () => {
+  const cache = scratch();
+  const code = `import { findTool } from ${JSON.stringify(program('providers/toolchain/index'))};
+    const found = await findTool({ tool: 'yarn', want: '1.22.19', from: null, cache: process.argv[1], say: (line) => console.error(line) });
+    console.log(found.bin);`;
+  const runs = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', code, cache], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      const texts = [child.stdout, child.stderr].map(async (stream) => {
+        let text = '';
+        for await (const chunk of stream) text += chunk;
+        return text;
+      });
+      return Promise.all(texts);
+    }),
+  );
+  expect(new Set(runs.map(([bin]) => bin))).toEqual(new Set([`${join(cache, 'toolchains/yarn/1.22.19/bin')}\n`]));
+  expect(
+    runs
+      .map(([, said]) => said)
+      .join('')
+      .match(/^fetching/gm),
+  ).toHaveLength(1);
+  expect(output(runs[0]![0]!.trim(), 'yarn', '--version')).toBe('1.22.19');
+});
+
+test.each([
+  ['pnpm', null, /^10\./],
+  ['yarn', '>=4.1 <5', /^4\./],
+  ['bun', '^1', /^1\./],
+] as const)('%s %s is fetched and runs', { timeout: 60_000 }, async (tool, want, version) => {
+  const home = scratch();
+  // An empty PATH but for npm: on a machine that has the tool it must be fetched all the same.
+  mkdirSync(join(home, 'bin'));
+  symlinkSync(
+    realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim()),
+    join(home, 'bin/npm'),
+  );
+  symlinkSync('/bin/sh', join(home, 'bin/sh'));
+  symlinkSync(process.execPath, join(home, 'bin/node'));
+  const { npm_config_registry: _, ...env } = { ...process.env, npm_config_registry: '' };
+  const found = await find({ tool, want, env: { ...env, PATH: join(home, 'bin') } });
+  expect(found).toMatchObject({ origin: 'downloaded', version: expect.stringMatching(version) });
+  expect(output(found.bin, tool, '--version')).toBe(found.version);
+});
