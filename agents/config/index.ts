@@ -4,6 +4,8 @@
  * Hears `config.configure` (one a service, also several at once) and says `config.configured` with the names, where each
  * came from and the keys that are missing. Values go to a file of the run only; the repository is only read.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setup } from 'xstate';
 import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
 import { configure } from './configure.js';
@@ -34,8 +36,17 @@ const machine = setup({
 
 const fill: Perform<Configure> = async ({ type: _, ...wanted }, { bundle }): Promise<Filled> => ({
   type: 'filled',
-  fact: await configure({ ...wanted, bundle }),
+  fact: await configure({ ...wanted, given: { ...(await givenByUser(bundle)), ...wanted.given }, bundle }),
 });
+
+/** What the user gave with the job: it waits in the run's folder, since values never cross the bus. */
+async function givenByUser(bundle: string): Promise<Record<string, string>> {
+  const text = await readFile(join(bundle, 'inputs', 'given.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{}';
+    throw error;
+  });
+  return JSON.parse(text) as Record<string, string>;
+}
 
 export const config = defineActor({
   kind: 'config',

@@ -100,16 +100,14 @@ export async function copyTree({ from, to, names, except, signal }: CopyOptions)
   const queue = names === null ? await entriesOf(source, Buffer.alloc(0)) : [...names];
   let at = 0;
   const work = async (): Promise<void> => {
-    for (let path = queue[at++]; path !== undefined; path = queue[at++]) {
+    while (at < queue.length) {
       signal?.throwIfAborted();
-      queue.push(...(await copyPath(path)));
+      const path = queue[at++]!;
+      for (const inner of await copyPath(path)) queue.push(inner);
     }
   };
-  // Folders found late are taken by whoever is still at work; a round ends when all are done.
-  while (at < queue.length) {
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-    at = Math.min(at, queue.length);
-  }
+  // Whoever runs out of work ends; folders found after that are for the next round.
+  while (at < queue.length) await Promise.all(Array.from({ length: AT_ONCE }, work));
   const notes = [...out].map(
     ([why, { count, example }]) => `left out ${why}: ${example}${count > 1 ? ` and ${count - 1} more` : ''}`,
   );
@@ -130,8 +128,8 @@ async function entriesOf(source: Buffer, folder: Buffer): Promise<Buffer[]> {
 
 /** The text of a link for the copy; null when it leads out of the tree. */
 async function linkInside(root: Buffer, source: Buffer, path: Buffer): Promise<Buffer | null> {
-  const within = (real: Buffer): boolean =>
-    real.equals(root) || real.subarray(0, root.length + 1).equals(join(root, SLASH).subarray(0, root.length + 1));
+  const below = Buffer.concat([root, SLASH]);
+  const within = (real: Buffer): boolean => real.equals(root) || real.subarray(0, below.length).equals(below);
   const text = await readlink(join(source, path), { encoding: 'buffer' });
   const absolute = text[0] === 0x2f;
   try {

@@ -4,10 +4,11 @@
  *
  * Guarantee: the user's folder is only read, its git included. A repeat finds the copy of the first time.
  */
-import { lstat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { join, posix, sep } from 'node:path';
 import { plantRepository } from '../../providers/git/git-folder.js';
 import { listFiles, noticedByGit, openRepository, type Repository } from '../../providers/git/repository.js';
+import { fail } from '../../runtime/errors.js';
 import type { Prepare, Prepared } from './contract.js';
 import { copyTree } from './copy.js';
 import { plantBarrier } from './fetch.js';
@@ -27,7 +28,34 @@ const worthless = /\.(log|pyc|pyo|class|o|tmp|swp|pid|sock)$|(^|\/)(\.DS_Store|T
 
 /** @throws STATE_UNWRITABLE, and what reading the folder throws. */
 export async function prepareWorkspace(wanted: PrepareWorkspace): Promise<Prepared> {
-  const { root, kind, writes, forceCopy, bundle, signal } = wanted;
+  const place = await placeOf(wanted);
+  for (const { path, text } of wanted.files) await lay(place.root, path, text);
+  return place;
+}
+
+/** Writes a file of a fix; its folder must really lie in the work, whatever links the repository has. */
+async function lay(root: string, path: string, text: string): Promise<void> {
+  const outside = fail('ARCHIVE_UNSAFE', { path: root, entry: path });
+  const parts = posix.normalize(path).split('/');
+  if (posix.isAbsolute(path) || parts[0] === '..' || parts[0] === '.git') throw outside;
+  const top = await realpath(root);
+  let folder = top;
+  // One level at a time: a link on the way is seen before anything is made behind it.
+  for (const part of parts.slice(0, -1)) {
+    const next = join(folder, part);
+    await mkdir(next).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error; // there already, as a folder or a link to one
+    });
+    folder = await realpath(next);
+    if (folder !== top && !folder.startsWith(top + sep)) throw outside;
+  }
+  const file = join(folder, parts.at(-1)!);
+  await rm(file, { force: true });
+  await writeFile(file, text);
+}
+
+async function placeOf(wanted: PrepareWorkspace): Promise<Prepared> {
+  const { root, kind, writes, forceCopy, files, bundle, signal } = wanted;
   const prepared = (at: string, as: Prepared['kind'], reason: string, notes: string[] = []): Prepared => ({
     type: 'file.prepared',
     root: at,
@@ -37,7 +65,11 @@ export async function prepareWorkspace(wanted: PrepareWorkspace): Promise<Prepar
   });
   if (kind !== 'local') return prepared(root, kind, `this ${kind} is the run's own`);
   const repository = await openRepository(root, signal);
-  const why = forceCopy ? 'a copy was asked for' : await whyCopy(repository, writes);
+  const why = forceCopy
+    ? 'a copy was asked for'
+    : files.length > 0
+      ? 'a fix writes files of its own, so the work is done on a copy'
+      : await whyCopy(repository, writes);
   if (why === null) return prepared(root, 'local', 'git ignores everything that will be written');
   const notes = await fillWork(bundle, (to) => copyWork(wanted, repository, to));
   return prepared(workOf(bundle), 'copy', why, notes ?? []);

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 
 export const Socket = z.strictObject({ host: z.string(), port: z.int().min(1).max(65535) });
-/** A path worth asking and where it was found (`file:line`). */
-export const Route = z.strictObject({ path: z.string().startsWith('/'), from: z.string() });
+/** A path worth asking (`/health`; of a whole address its path counts) and where it was found (`file:line`). */
+export const Route = z.strictObject({ path: z.string(), from: z.string() });
 
 export const Check = z.strictObject({
   type: z.literal('health.check'),

@@ -269,6 +269,12 @@ async function ask(
 
 const safeUrl = (text: string, base: string): URL | null => (URL.canParse(text, base) ? new URL(text, base) : null);
 
+/** A path as people write it, fit to be sent: `health`, `/a b`, `http://localhost:8080/ready`. */
+const sendable = (written: string): string => {
+  const url = safeUrl(/^https?:\/\//i.test(written) ? written : `/${written.replace(/^\/+/, '')}`, 'http://localhost');
+  return url === null ? '/' : url.pathname + url.search;
+};
+
 const tryTls = (to: Target, path: string, signal: AbortSignal): Promise<boolean> =>
   get({ ...to, scheme: 'https' }, path, {}, signal).then(
     () => true,
@@ -338,16 +344,18 @@ export async function probe(
     const seen: Seen[] = [];
     result.push({ socket, seen });
     let to: Target | null = null;
-    const look = async (route: Route, given: boolean): Promise<void> => {
-      if (seen.some(({ path }) => path === route.path)) return;
-      for (const address of to === null ? addressesOf(socket.host) : [to.address]) {
+    const look = async ({ path, from }: Route, given: boolean): Promise<void> => {
+      const route = { path: sendable(path), from };
+      if (seen.some((one) => one.path === route.path)) return;
+      const addresses: string[] = to === null ? addressesOf(socket.host) : [to.address];
+      for (const address of addresses) {
         const asked = await ask(to ?? { scheme: 'http', address, port: socket.port, name: null }, route, given, limit);
         const refused = asked.seen.trouble?.kind === 'refused';
         if (!refused) to = asked.to;
         const { answer } = asked.seen;
         if (answer !== null && answer.status < 300 && answer.page.html && answer.page.textLength < SHELL_TEXT)
           answer.deadScript = await findDeadScript(asked.seen, asked.to, limit);
-        if (!refused || address === addressesOf(socket.host).at(-1)) seen.push(asked.seen);
+        if (!refused || address === addresses.at(-1)) seen.push(asked.seen);
         if (!refused) return;
       }
     };

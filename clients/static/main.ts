@@ -34,6 +34,7 @@ async function findFile(root: string, path: string): Promise<Found> {
     try {
       const real = await realpath(candidate);
       if (real !== root && !real.startsWith(root.endsWith(sep) ? root : root + sep)) return null;
+      if (isHidden(real.slice(root.length))) return null; // a link to what is not given out
       return { real, info: await stat(real) };
     } catch {
       return null; // absent, unreadable, or a name no file can have: all the same to the one who asks

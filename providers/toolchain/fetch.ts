@@ -101,6 +101,16 @@ export const canFetch = (tool: ToolName, range: Range): boolean => sourceOf(tool
 
 const home = (cache: string, tool: ToolName): string => join(cache, 'toolchains', tool);
 
+/** Its program is there, and so is the npm that a cached Node borrows from the machine. */
+function isWhole(bin: string, tool: ToolName): boolean {
+  if (executable(join(bin, tool)) === null) return false;
+  if (tool !== 'node') return true;
+  const borrowed = existsSync(join(bin, 'npm'))
+    ? /'(\/[^']*npm-cli\.js)'/.exec(readFileSync(join(bin, 'npm'), 'utf8'))?.[1]
+    : undefined;
+  return borrowed === undefined || existsSync(borrowed);
+}
+
 /** The newest version in the cache that will do. */
 export function findInCache(cache: string, tool: ToolName, range: Range): Fetched | null {
   const folder = home(cache, tool);
@@ -108,7 +118,7 @@ export function findInCache(cache: string, tool: ToolName, range: Range): Fetche
   const versions = readdirSync(folder).filter((name) => semver.valid(name) !== null && range.accepts(name));
   for (const version of semver.rsort(versions)) {
     const bin = join(folder, version, 'bin');
-    if (executable(join(bin, tool)) !== null) return { version, bin };
+    if (isWhole(bin, tool)) return { version, bin };
   }
   return null;
 }
@@ -152,7 +162,7 @@ async function fetchVersion(source: Source, npm: string, version: string, o: Fet
   const folder = home(cache, tool);
   const done: Fetched = { version, bin: join(folder, version, 'bin') };
   mkdirSync(folder, { recursive: true });
-  const isThere = (): boolean => executable(join(done.bin, tool)) !== null;
+  const isThere = (): boolean => isWhole(done.bin, tool);
   let release = claim(join(folder, `.lock-${version}`));
   if (release === null) o.say(`waiting for another process that fetches ${tool} ${version}`);
   while (release === null) {

@@ -39,10 +39,11 @@ export function entriesOf(tool: ToolName, program: string, npmCli: string | null
     if (to !== null) entries[name] = { to };
   }
   if (tool === 'python') {
-    entries.python = entries.python3!;
-    entries[basename(executable(program)!)] ??= entries.python3!;
-    for (const pip of ['pip', 'pip3'])
-      entries[pip] = { script: '#!/bin/sh\nexec "$(dirname "$0")/python3" -m pip "$@"\n' };
+    // Scripts, not links: a virtual environment made through a link would look for its library beside the link.
+    const real = executable(program)!;
+    const python = { script: `#!/bin/sh\nexec ${quote(real)} "$@"\n` };
+    const pip = { script: `#!/bin/sh\nexec ${quote(real)} -m pip "$@"\n` };
+    return { python3: python, python, [basename(real)]: python, pip, pip3: pip };
   }
   if (tool === 'node' && npmCli !== null)
     for (const name of ['npm', 'npx'])

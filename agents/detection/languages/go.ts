@@ -7,6 +7,7 @@ import {
   type Found,
   findAll,
   findFirst,
+  foldersOf,
   GO,
   isSecretName,
   openSource,
@@ -118,12 +119,15 @@ export const detectGo: Detector = (place) => {
 };
 
 function readPackages(place: Place): Map<string, Source[]> {
-  const nested = place.files().flatMap((file) => (file.endsWith('/go.mod') ? [file.slice(0, -'go.mod'.length)] : []));
+  // Folders with a go.mod are modules of their own.
+  const nested = new Set(
+    place.files().flatMap((file) => (file.endsWith('/go.mod') ? [file.slice(0, -'/go.mod'.length)] : [])),
+  );
   const belongs = (file: string): boolean =>
     file.endsWith('.go') &&
     !file.endsWith('_test.go') &&
     !ASIDE.test(file) &&
-    !nested.some((each) => file.startsWith(each));
+    !(nested.size > 0 && foldersOf(file).some((folder) => nested.has(folder)));
   const files = place.files().filter(belongs);
   const packages = new Map<string, Source[]>();
   const nearest = files.sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1));

@@ -25,18 +25,22 @@ export const GRADLE: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"',
 
 const CHARACTER = /'(?:\\(?:u\{?[0-9a-fA-F]+\}?|x[0-9a-fA-F]+|.)|[^\\'\r\n])'/uy;
 
-/** Passes each character once: linear on any text. */
-export function blank(text: string, syntax: Syntax): string {
+/**
+ * Passes each character once: linear on any text.
+ * @param what `comments` leaves the insides of strings (coordinates of dependencies stand in strings).
+ */
+export function blank(text: string, syntax: Syntax, what: 'all' | 'comments' = 'all'): string {
   const out: string[] = [];
   let plain = 0;
   let index = 0;
   while (index < text.length) {
-    const [from, to, after] = hiddenAt(text, index, syntax) ?? [index, index, index];
+    const [from, to, after, isComment] = hiddenAt(text, index, syntax) ?? [index, index, index, false];
     if (after === index) {
       index++;
       continue;
     }
-    out.push(text.slice(plain, from), text.slice(from, to).replace(/[^\r\n]/g, ' '));
+    const inside = text.slice(from, to);
+    out.push(text.slice(plain, from), isComment || what === 'all' ? inside.replace(/[^\r\n]/g, ' ') : inside);
     plain = to;
     index = after;
   }
@@ -45,31 +49,35 @@ export function blank(text: string, syntax: Syntax): string {
 }
 
 /** What is to be hidden if a comment, string or character begins here: from, to, and where code goes on. */
-function hiddenAt(text: string, index: number, syntax: Syntax): [from: number, to: number, after: number] | null {
+function hiddenAt(
+  text: string,
+  index: number,
+  syntax: Syntax,
+): [from: number, to: number, after: number, isComment: boolean] | null {
   const starts = (opening: string): boolean => text.startsWith(opening, index);
   const find = (closing: string, from: number): number => {
     const at = text.indexOf(closing, from);
     return at < 0 ? text.length : at;
   };
-  if (syntax.line.some(starts)) {
+  if (syntax.line.some((open) => starts(open) || (index === 0 && starts(open.trimStart())))) {
     const end = find('\n', index + 1);
-    return [index, end, end];
+    return [index, end, end, true];
   }
   const block = syntax.block.find(([open]) => starts(open));
   if (block !== undefined) {
     const end = Math.min(text.length, find(block[1], index + block[0].length) + block[1].length);
-    return [index, end, end];
+    return [index, end, end, true];
   }
   const quote = syntax.quotes.find(starts) ?? syntax.raw.find(starts);
   if (quote !== undefined) {
     const from = index + quote.length;
     const to = syntax.raw.includes(quote) ? find(quote, from) : endOfQuoted(text, from, quote);
-    return [from, to, Math.min(text.length, text.startsWith(quote, to) ? to + quote.length : to)];
+    return [from, to, Math.min(text.length, text.startsWith(quote, to) ? to + quote.length : to), false];
   }
   if (!syntax.chars || text[index] !== "'") return null;
   CHARACTER.lastIndex = index;
   const literal = CHARACTER.exec(text)?.[0];
-  return literal === undefined ? null : [index + 1, index + literal.length - 1, index + literal.length];
+  return literal === undefined ? null : [index + 1, index + literal.length - 1, index + literal.length, false];
 }
 
 function endOfQuoted(text: string, from: number, quote: string): number {
@@ -143,6 +151,12 @@ export function portIn(text: string): number | null {
 /** A path or name as one word of a shell. */
 export const word = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+/** The folders a file lies in, outermost first. */
+export const foldersOf = (file: string): string[] => {
+  const parts = file.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+};
 
 export const isSecretName = (name: string): boolean =>
   /SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|PRIVATE|CREDENTIAL|_KEY$|_DSN$/i.test(name);

@@ -272,7 +272,7 @@ test('a library is proven by the tests it has', async () => {
   const library = await found(detectPython, fixture('python-library'));
   expect(library.proof).toEqual({
     how: 'exit',
-    command: '.venv/bin/python -m unittest discover -s tests -t .',
+    command: '.venv/bin/python -m unittest discover -s tests',
     paths: [],
   });
   const pyproject = '[build-system]\nrequires = ["setuptools"]\n[project]\nname = "a-b"\nversion = "1"\n';

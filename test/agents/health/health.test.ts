@@ -268,6 +268,17 @@ test('an application that turns bad while it should stay up fails with what it a
   });
 });
 
+test.each([
+  ['ready', '/ready'],
+  ['http://localhost:9/ready', '/ready'],
+  ['//ready', '/ready'],
+  ['/a b/ü', '/a%20b/%C3%BC'],
+])('a path written %j is asked as %s', async (path, asked) => {
+  const socket = await serve((request, response) => void response.end(request.url));
+  const fact = await drive({ sockets: [socket], paths: [{ path, from: 'README.md:1' }] });
+  expect(fact).toMatchObject({ type: 'health.passed', proof: { path: asked, excerpt: asked } });
+});
+
 test('the stay is as long as was asked', async () => {
   const socket = await serve((_, response) => void response.end('ok'));
   const fact = await drive({ sockets: [socket], stayMs: 300 });

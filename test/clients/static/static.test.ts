@@ -98,6 +98,7 @@ test('nothing outside the folder and nothing hidden is given out', async () => {
   symlinkSync(join(dir, '..', 'rr-static-outside.txt'), join(dir, 'link.txt'));
   symlinkSync('..', join(dir, 'up'));
   symlinkSync('about.html', join(dir, 'inner.html'));
+  symlinkSync('.env', join(dir, 'settings.txt'));
   const { url } = await start([dir]);
   for (const path of [
     '/../rr-static-outside.txt',
@@ -105,6 +106,7 @@ test('nothing outside the folder and nothing hidden is given out', async () => {
     '/..%2frr-static-outside.txt',
     '/docs/../../rr-static-outside.txt',
     '/link.txt',
+    '/settings.txt',
     '/up/rr-static-outside.txt',
     '/..%5crr-static-outside.txt',
     '/%00',

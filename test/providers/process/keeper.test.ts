@@ -78,11 +78,20 @@ test('endless output without a limit stays bounded on disk and in memory, and th
   const asked = performance.now();
   expect(await keeper.list()).toHaveLength(1);
   expect(performance.now() - asked).toBeLessThan(1_000);
-  expect(readdirSync(join(run.bundle, 'logs')).sort()).toEqual(['loud.log', 'loud.log.1']);
-  for (const path of [loud.log, `${loud.log}.1`]) expect(statSync(path).size).toBeLessThanOrEqual(200_000);
   const status = readFileSync(`/proc/${keeper.pid}/status`, 'latin1');
   expect(Number(/VmRSS:\s+(\d+)/.exec(status)![1])).toBeLessThan(150_000);
   expect(await keeper.stop(loud.id, 500)).toMatchObject({ limit: null, signal: 'SIGTERM' });
+  expect(readdirSync(join(run.bundle, 'logs')).sort()).toEqual(['loud.log', 'loud.log.1']);
+  for (const path of [loud.log, `${loud.log}.1`]) expect(statSync(path).size).toBeLessThanOrEqual(200_000);
+});
+
+test('when an exit is told, all output that went before it is in the log', async () => {
+  const run = scratchRun();
+  const { keeper } = await openKeeper(run);
+  const commands = Array.from({ length: 20 }, (_, i) => command(run, `c${i}`, 'head -c 60000 /dev/zero'));
+  await Promise.all(commands.map((each) => keeper.start(each)));
+  const sizes = commands.map(async ({ id, log }) => (await keeper.exited(id), statSync(log).size));
+  expect(await Promise.all(sizes)).toEqual(commands.map(() => 60_000));
 });
 
 test('output reaches one log in order, also through /dev/stderr, and nothing can be read from stdin', async () => {

@@ -124,6 +124,20 @@ test("shims are passed over for what the user's default behind them is", async (
   });
 });
 
+test('a cached Node counts only with its program and the npm it borrows', async () => {
+  const home = scratch();
+  const cache = scratch();
+  const bin = join(cache, 'toolchains/node/18.3.0/bin');
+  install(join(bin, 'node'), 'v18.3.0');
+  install(join(home, 'npm-cli.js'), '');
+  writeFileSync(join(bin, 'npm'), `#!/bin/sh\nexec "$(dirname "$0")/node" '${join(home, 'npm-cli.js')}' "$@"\n`);
+  mkdirSync(join(cache, 'toolchains/node/18.9.0/bin'), { recursive: true });
+  const wanted = { tool: 'node', want: '18', cache, env: bare(home) } as const;
+  expect(await find(wanted)).toMatchObject({ origin: 'cache', version: '18.3.0', bin });
+  rmSync(join(home, 'npm-cli.js'));
+  await expect(find(wanted)).rejects.toMatchObject({ code: 'TOOL_MISSING' });
+});
+
 test("Corepack's shims are not pnpm", async () => {
   const home = scratch();
   install(join(home, 'lib/node_modules/corepack/dist/pnpm.js'), '9.0.0');

@@ -1,7 +1,7 @@
 /** A build.gradle or build.gradle.kts, read by pattern: the script itself is never run. */
 import type { Evidence, Service } from '../../contract.js';
 import { makeService, type Place } from '../../place.js';
-import { evidenceAt, findAbove, GRADLE, openSource, word } from '../source.js';
+import { blank, evidenceAt, findAbove, GRADLE, openSource, word } from '../source.js';
 import { describeServer, FRAMEWORKS, findListening, findMain, portOf, readPortEnv, readSources } from './served.js';
 
 export function describeGradle(place: Place): Service | null {
@@ -12,10 +12,7 @@ export function describeGradle(place: Place): Service | null {
   const settings = ['settings.gradle.kts', 'settings.gradle'].find((each) => place.has(each)) ?? null;
   // The root of several projects, without code of its own, builds nothing that runs.
   if (sources.length === 0 && settings !== null && /^\s*include[\s(]/m.test(place.read(settings) ?? '')) return null;
-  // Comments out, strings in: coordinates of dependencies are strings.
-  const text = [...script.text]
-    .map((char, index) => (script.code[index] === ' ' && isComment(script.text, script.code, index) ? ' ' : char))
-    .join('');
+  const text = blank(script.text, GRADLE, 'comments');
   const has = (pattern: RegExp): boolean => pattern.test(text);
   const say = (claim: string, pattern: RegExp | string): Evidence => place.evidence(claim, file, pattern);
   const evidence = [say('a Gradle project', /plugins|apply|dependencies/)];
@@ -117,17 +114,6 @@ export function describeGradle(place: Place): Service | null {
     confidence: 0.65,
     evidence,
   });
-}
-
-/** A blanked character outside of quotes was a comment's: nothing but its own text tells, so the string around it does. */
-function isComment(text: string, code: string, index: number): boolean {
-  if (text[index] === ' ' || text[index] === '\n') return false;
-  // Walk back over what was blanked: a quote that is still there opens a string, anything else a comment.
-  for (let back = index - 1; back >= 0 && index - back < 400; back--) {
-    if (code[back] === ' ' || code[back] === '\n') continue;
-    return code[back] !== '"' && code[back] !== "'";
-  }
-  return true;
 }
 
 function readName(place: Place, settings: string | null): string | null {

@@ -1,6 +1,15 @@
 /** Ports, environment variables, routes and loops, read from the syntax of Python files. */
 import type { Service } from '../../contract.js';
-import { argument, asString, type Call, isWithin, type PythonModule, readCalls, runsOnImport } from './module.js';
+import {
+  argument,
+  asString,
+  type Call,
+  isWithin,
+  type PythonModule,
+  readCalls,
+  runsOnImport,
+  type Scoped,
+} from './module.js';
 import type { Token } from './tokens.js';
 
 export type Env = Service['env'][number];
@@ -174,14 +183,22 @@ const SERVES =
   /^(http\.server\.(HTTPServer|ThreadingHTTPServer)|socketserver\.(TCPServer|ThreadingTCPServer)|wsgiref\.simple_server\.make_server|simple_server\.make_server|uvicorn\.run|waitress\.serve|hypercorn\.\w+|aiohttp\.web\.run_app|bottle\.run|http\.server\.test|flask_socketio\.SocketIO|nicegui\.ui\.run|werkzeug\.serving\.run_simple)$/;
 /** Where the file itself starts to listen when it is run. */
 export function readServing(module: PythonModule): { line: number; name: string } | null {
-  for (const statement of module.statements)
+  for (const statement of module.statements) {
+    // A function of a library that could serve is not a file that serves.
+    if (module.guard === null && !runsOnImport(statement) && !isCalledOnImport(module, statement)) continue;
     for (const call of readCalls(module, statement)) {
       if (SERVES.test(call.name) || starred(module, call.name)) return { line: call.line, name: call.name };
       if (module.imported.some((each) => each.module.startsWith('tornado')) && call.written.endsWith('.listen'))
         return { line: call.line, name: call.name };
     }
+  }
   return null;
 }
+const isCalledOnImport = (module: PythonModule, { inside }: Scoped): boolean =>
+  inside[0]?.kind === 'def' &&
+  module.statements.some(
+    (each) => runsOnImport(each) && readCalls(module, each).some(({ written }) => written === inside[0]!.name),
+  );
 const starred = (module: PythonModule, name: string): boolean =>
   module.stars.some((star) => SERVES.test(`${star.module}.${name}`));
 

@@ -46,6 +46,8 @@ export interface PythonModule {
   imported: readonly Import[];
   /** Line of `if __name__ == '__main__':`, or null. */
   guard: number | null;
+  /** The calls already read of a statement: many questions are asked of each. */
+  readonly calls: WeakMap<Statement, readonly Call[]>;
 }
 
 export function readModule(file: string, text: string): PythonModule {
@@ -62,7 +64,7 @@ export function readModule(file: string, text: string): PythonModule {
       else if (!imports.has(local)) imports.set(local, found);
     }
   }
-  return { file, text, statements, imports, stars, imported, guard };
+  return { file, text, statements, imports, stars, imported, guard, calls: new WeakMap() };
 }
 
 function scope(statements: readonly Statement[]): Scoped[] {
@@ -162,7 +164,9 @@ export function qualify(module: PythonModule, written: string): string {
  * All calls of a statement, outer before inner. The name in `def f(` and `class A(` is no call. Only the first 4 000
  * tokens are looked at: a longer statement is data, and brackets nested that deep would cost the square of their number.
  */
-export function readCalls(module: PythonModule, statement: Statement): Call[] {
+export function readCalls(module: PythonModule, statement: Statement): readonly Call[] {
+  const known = module.calls.get(statement);
+  if (known !== undefined) return known;
   const tokens = statement.tokens.slice(0, 4_000);
   const calls: Call[] = [];
   for (let index = 0; index < tokens.length; index++) {
@@ -172,6 +176,7 @@ export function readCalls(module: PythonModule, statement: Statement): Call[] {
     const call = readCall(module, tokens, index);
     if (call !== null) calls.push(call);
   }
+  module.calls.set(statement, calls);
   return calls;
 }
 

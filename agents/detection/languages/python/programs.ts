@@ -138,7 +138,7 @@ export function detectLibrary(project: Project): Service | null {
     by === 'pytest'
       ? `${declared.python} -m pytest -q`
       : by === 'unittest'
-        ? `${declared.python} -m unittest discover${tests.every((file) => file.startsWith('tests/')) ? ' -s tests -t .' : ''}`
+        ? `${declared.python} -m unittest discover${tests.every((file) => file.startsWith('tests/')) ? ` -s tests${place.has('tests/__init__.py') ? ' -t .' : ''}` : ''}`
         : module === undefined
           ? null
           : `${declared.python} -c 'import ${module}'`;

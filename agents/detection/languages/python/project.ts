@@ -1,6 +1,7 @@
 /** The Python files that belong to a place, read once and within limits, and what is declared for them. */
 import { posix } from 'node:path';
 import { openPlaces, type Place } from '../../place.js';
+import { foldersOf } from '../source.js';
 import { WORTH_READING } from './apps.js';
 import { type Declared, isManifest, readDeclared } from './manifest.js';
 import { type PythonModule, readModule } from './module.js';
@@ -25,15 +26,15 @@ const ASIDE =
   /(^|\/)(tests?|testing|examples?|samples?|docs?|docs_src|benchmarks?|migrations|alembic|versions|site-packages|node_modules|vendor|fixtures|templates|stubs|typings)\//i;
 const IS_TEST = /(^|\/)(tests?\/.*|test_[^/]*|[^/]*_test|conftest)\.py$/;
 /** Reading and scanning stops here: an app's entry lies near the top. */
-const MOST_FILES = 400;
-const MOST_BYTES = 4 * 1024 * 1024;
+const MOST_FILES = 250;
+const MOST_BYTES = 1.5 * 1024 * 1024;
 
 export function readProject(place: Place): Project | null {
   const all = place.files();
   const own = all.some(isManifest);
   const shared = own && sharesRequirements(place, '');
   const nested = nestedProjects(all, own, shared);
-  const belongs = (file: string): boolean => !nested.some((folder) => file.startsWith(folder));
+  const belongs = (file: string): boolean => !foldersOf(file).some((folder) => nested.has(folder));
   const python = all.filter((file) => file.endsWith('.py') && belongs(file));
   const notebooks = all.filter(
     (file) => file.endsWith('.ipynb') && belongs(file) && !file.includes('.ipynb_checkpoints/'),
@@ -68,20 +69,20 @@ const holdsApp = ({ imported, file }: PythonModule): boolean =>
   );
 
 /** Folders below with a manifest of their own are places of their own; so is a Django site, if it can install alone. */
-function nestedProjects(all: readonly string[], own: boolean, shared: boolean): string[] {
+function nestedProjects(all: readonly string[], own: boolean, shared: boolean): Set<string> {
   const folders = new Set<string>();
   for (const file of all) {
     const slash = file.lastIndexOf('/');
     if (slash < 0) continue;
     const folder = file.slice(0, slash);
     const base = file.slice(slash + 1);
-    if (base === 'manage.py' && (shared || !own)) folders.add(`${folder}/`);
+    if (base === 'manage.py' && (shared || !own)) folders.add(folder);
     if (!isManifest(base)) continue;
     // `docs/requirements.txt` says what the documents need, not that they are a project.
     if (own && /(^|\/)(requirements|docs?|tests?|ci|dev|scripts|\.\w+)$/.test(folder)) continue;
-    folders.add(`${folder}/`);
+    folders.add(folder);
   }
-  return [...folders];
+  return folders;
 }
 
 /** Whether a folder's list of requirements serves folders below too: no tool with a project of its own is in charge. */
