@@ -46,7 +46,8 @@ export interface Options {
 
 const BOOT_MS = 30_000;
 
-export const version = (): string => (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
+export const version = (): string =>
+  (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 
 /** @throws STATE_UNWRITABLE, HOST_TAKEN, BROKER_ABSENT, BROKER_FAILED, BROKER_UNREACHABLE, CHECKPOINT_BROKEN. */
 export async function startRuntime({ config, log, say }: Options): Promise<Runtime> {
@@ -88,7 +89,10 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     system.post(main('admin'), { type: 'booted', host: config.host, at: Date.now() } as Message);
     const until = Date.now() + BOOT_MS;
     while (!system.cell(main('orchestrator'))) {
-      if (Date.now() > until) throw fail('INTERNAL', { reason: `the actors did not start within ${BOOT_MS / 1000} s; see ${join(hostDir, 'host.log')}` });
+      if (Date.now() > until)
+        throw fail('INTERNAL', {
+          reason: `the actors did not start within ${BOOT_MS / 1000} s; see ${join(hostDir, 'host.log')}`,
+        });
       await sleep(5);
     }
     const openRuns = (): string[] => {
@@ -123,7 +127,10 @@ async function connectTo(broker: Broker, config: Config, log: Log): Promise<Nats
     for await (const { type } of nats.status()) {
       log.info({ status: type }, 'broker');
       // A broker that lost its store has lost the stream too.
-      if (type === 'reconnect') await ensureStreams(nats, broker.url).catch((error: unknown) => log.error({ error: toRecord(error) }, 'stream'));
+      if (type === 'reconnect')
+        await ensureStreams(nats, broker.url).catch((error: unknown) =>
+          log.error({ error: toRecord(error) }, 'stream'),
+        );
     }
   })();
   return nats;

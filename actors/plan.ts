@@ -1,6 +1,7 @@
 /** `rr plan`: what would be done with a repository, without running anything and without a broker. */
-import { detect } from '../agents/detection/detect.js';
+
 import type { Plan } from '../agents/detection/contract.js';
+import { detect } from '../agents/detection/detect.js';
 import { plan } from '../agents/requirements/require.js';
 import { openTree } from '../providers/tree.js';
 

@@ -37,4 +37,6 @@ const all = [
   health,
   fixer,
 ];
-export const definitions: Readonly<Record<string, ActorDefinition>> = Object.freeze(Object.fromEntries(all.map((def) => [def.kind, def])));
+export const definitions: Readonly<Record<string, ActorDefinition>> = Object.freeze(
+  Object.fromEntries(all.map((def) => [def.kind, def])),
+);

@@ -12,7 +12,11 @@ import { fail } from '../runtime/errors.js';
  * @param keep a second name under which this version stays.
  * @throws STATE_UNWRITABLE with the system's reason (disk full, read-only…); the old text is still there then.
  */
-export async function writeDurably(path: string, text: string, { durable = true, keep }: { durable?: boolean; keep?: string } = {}): Promise<void> {
+export async function writeDurably(
+  path: string,
+  text: string,
+  { durable = true, keep }: { durable?: boolean; keep?: string } = {},
+): Promise<void> {
   const beside = `${path}.${process.pid}.tmp`;
   try {
     const file = await openMakingFolder(beside);
@@ -27,7 +31,11 @@ export async function writeDurably(path: string, text: string, { durable = true,
     if (durable) await syncFolder(dirname(path));
   } catch (error) {
     await rm(beside, { force: true }).catch(() => undefined); // the first error is the one to tell
-    throw fail('STATE_UNWRITABLE', { path, reason: (error as NodeJS.ErrnoException).code ?? (error as Error).message }, error);
+    throw fail(
+      'STATE_UNWRITABLE',
+      { path, reason: (error as NodeJS.ErrnoException).code ?? (error as Error).message },
+      error,
+    );
   }
 }
 

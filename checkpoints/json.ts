@@ -54,7 +54,9 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
     return broken((error as Error).message, error);
   }
   const parsed = CheckpointFrame.safeParse(raw);
-  return parsed.success ? (parsed.data as unknown as Checkpoint) : broken(z.prettifyError(parsed.error).replace(/\s*\n\s*/g, ' '));
+  return parsed.success
+    ? (parsed.data as unknown as Checkpoint)
+    : broken(z.prettifyError(parsed.error).replace(/\s*\n\s*/g, ' '));
 }
 
 class CheckpointFile implements Adapter<Checkpoint> {
@@ -67,10 +69,14 @@ class CheckpointFile implements Adapter<Checkpoint> {
   async write(checkpoint: Checkpoint): Promise<void> {
     const version = `${checkpoint.epoch}.${checkpoint.turn}.json`;
     const history = historyFolder(this.path);
-    await writeDurably(this.path, `${JSON.stringify(checkpoint, null, 2)}\n`, { durable: this.durable, keep: join(history, version) });
+    await writeDurably(this.path, `${JSON.stringify(checkpoint, null, 2)}\n`, {
+      durable: this.durable,
+      keep: join(history, version),
+    });
     this.#versions ??= await versionsIn(history);
     if (this.#versions.at(-1) !== version) this.#versions.push(version);
-    for (const old of this.#versions.splice(0, Math.max(0, this.#versions.length - KEPT_VERSIONS))) await rm(join(history, old), { force: true });
+    for (const old of this.#versions.splice(0, Math.max(0, this.#versions.length - KEPT_VERSIONS)))
+      await rm(join(history, old), { force: true });
   }
 }
 
@@ -91,7 +97,11 @@ export function jsonStore(state: string): CheckpointStore {
     let entry = open.get(path);
     if (!entry) {
       const file = new CheckpointFile(path);
-      entry = { file, db: new Low<Checkpoint | null>(file as Adapter<Checkpoint | null>, null), last: Promise.resolve() };
+      entry = {
+        file,
+        db: new Low<Checkpoint | null>(file as Adapter<Checkpoint | null>, null),
+        last: Promise.resolve(),
+      };
       open.set(path, entry);
     }
     return entry;
@@ -128,6 +138,10 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (error) {
-    throw fail('STATE_UNWRITABLE', { path, reason: (error as NodeJS.ErrnoException).code ?? (error as Error).message }, error);
+    throw fail(
+      'STATE_UNWRITABLE',
+      { path, reason: (error as NodeJS.ErrnoException).code ?? (error as Error).message },
+      error,
+    );
   }
 }

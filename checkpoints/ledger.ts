@@ -28,7 +28,10 @@ export interface AuditLine extends Line {
   hash: string;
 }
 const FIRST = '0'.repeat(64);
-const hashOf = (prev: string, rest: object): string => createHash('sha256').update(prev + canonical(rest)).digest('hex');
+const hashOf = (prev: string, rest: object): string =>
+  createHash('sha256')
+    .update(prev + canonical(rest))
+    .digest('hex');
 
 /** Checks a chain. @returns the number of the first line that does not follow, or null. */
 export function brokenAt(lines: AuditLine[]): number | null {
@@ -45,7 +48,11 @@ export function brokenAt(lines: AuditLine[]): number | null {
 export function readLines<T>(path: string): T[] {
   return existsSync(path) ? whole(readFileSync(path, 'utf8')).map((line) => JSON.parse(line) as T) : [];
 }
-const whole = (text: string): string[] => text.slice(0, text.lastIndexOf('\n') + 1).split('\n').filter((line) => line !== '');
+const whole = (text: string): string[] =>
+  text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter((line) => line !== '');
 
 interface Appender {
   append(line: Line): void;
@@ -102,7 +109,10 @@ export function openLedger(state: string): Ledger {
       entry =
         run === 'sys'
           ? { facts: null, audit: openAppender(join(state, 'checkpoints', 'admin_audit.log'), true) }
-          : { facts: openAppender(join(state, 'runs', run, 'facts.ndjson'), false), audit: openAppender(join(state, 'runs', run, 'audit.log'), true) };
+          : {
+              facts: openAppender(join(state, 'runs', run, 'facts.ndjson'), false),
+              audit: openAppender(join(state, 'runs', run, 'audit.log'), true),
+            };
       open.set(run, entry);
     }
     return entry;

@@ -108,7 +108,8 @@ export function defineActor(definition: ActorDefinition): ActorDefinition {
     const type = typeof action === 'string' ? action : (action as { type: string }).type;
     if (named.has(type)) return;
     const implementation = implementations[type];
-    if (implementation === undefined) refuse(`the action ${type} in ${where}, which nobody performs`, 'name an effect of the definition');
+    if (implementation === undefined)
+      refuse(`the action ${type} in ${where}, which nobody performs`, 'name an effect of the definition');
     checkBuiltIn(implementation as { type?: string; delay?: unknown }, where);
   };
   const checkBuiltIn = (action: { type?: string; delay?: unknown }, where: string): void => {
@@ -128,11 +129,13 @@ export function defineActor(definition: ActorDefinition): ActorDefinition {
     for (const transitions of node.transitions.values())
       for (const { actions } of transitions) for (const action of actions) check(action, where);
     for (const { actions } of node.always ?? []) for (const action of actions) check(action, where);
-    for (const { actions } of node.initial?.target ? [node.initial] : []) for (const action of actions) check(action, where);
+    for (const { actions } of node.initial?.target ? [node.initial] : [])
+      for (const action of actions) check(action, where);
     for (const child of Object.values(node.states)) walk(child);
   };
   walk(machine.root as unknown as AnyStateNode);
   for (const name of Object.keys(effects))
-    if ((builtIn as readonly string[]).includes(name)) refuse(`an effect called ${name}`, 'choose another name: that one is built in');
+    if ((builtIn as readonly string[]).includes(name))
+      refuse(`an effect called ${name}`, 'choose another name: that one is built in');
   return Object.freeze(definition);
 }

@@ -8,10 +8,10 @@
  */
 import type { Message } from './actor.js';
 import type { Clock } from './clock.js';
-import { fail, RunnerError, toRecord } from './errors.js';
+import { fail, type RunnerError, toRecord } from './errors.js';
 import { type Answer, type Envelope, envelop, readEnvelope } from './message.js';
-import { addressOfInbox, factOf, inboxesOf, inboxOf, placeOf, viewOf } from './subjects.js';
 import type { Line } from './store.js';
+import { addressOfInbox, factOf, inboxesOf, inboxOf, placeOf, viewOf } from './subjects.js';
 import type { Wire } from './wire.js';
 
 /** Takes a command; answers once or, after `accepted`, a second time. */
@@ -52,7 +52,9 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = 'l
   const endReplies = wire.subscribe(`${wire.inbox}.*`, ({ subject, data, noResponders }) =>
     pending.get(subject.slice(wire.inbox.length + 1))?.({ data, noResponders }),
   );
-  const question = (take: (message: { data: Uint8Array; noResponders: boolean }) => void): { reply: string; forget: () => void } => {
+  const question = (
+    take: (message: { data: Uint8Array; noResponders: boolean }) => void,
+  ): { reply: string; forget: () => void } => {
     counter += 1;
     const key = counter.toString(36);
     pending.set(key, take);
@@ -123,7 +125,12 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = 'l
     },
     ask: (to, command, { deadlineAt, from = 'client', id }) =>
       new Promise((resolve, reject) => {
-        const envelope = envelop(command, { run: placeOf(to).run, from, deadline: deadlineAt, ...(id === undefined ? {} : { id }) });
+        const envelope = envelop(command, {
+          run: placeOf(to).run,
+          from,
+          deadline: deadlineAt,
+          ...(id === undefined ? {} : { id }),
+        });
         persist({ send, clock }, to, envelope, (answer) => {
           if ('fact' in answer) resolve(answer.fact);
           else if ('error' in answer) reject(revive(answer.error));
@@ -133,8 +140,11 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = 'l
       new Promise((resolve, reject) => {
         const { reply, forget } = question(({ data, noResponders }) => {
           settle();
-          const ack = noResponders ? { error: { description: 'no stream' } } : JSON.parse(new TextDecoder().decode(data));
-          if (ack.error) reject(fail('BROKER_FAILED', { reason: String(ack.error.description), log: 'the log of the broker' }));
+          const ack = noResponders
+            ? { error: { description: 'no stream' } }
+            : JSON.parse(new TextDecoder().decode(data));
+          if (ack.error)
+            reject(fail('BROKER_FAILED', { reason: String(ack.error.description), log: 'the log of the broker' }));
           else resolve();
         });
         const callOff = clock.after(STREAM_MS, () => {

@@ -15,7 +15,10 @@ export const systemClock: Clock = {
   after(ms, call) {
     let timer: NodeJS.Timeout;
     const arm = (left: number): void => {
-      timer = setTimeout(() => (left > LONGEST_MS ? arm(left - LONGEST_MS) : call()), Math.min(Math.max(0, left), LONGEST_MS));
+      timer = setTimeout(
+        () => (left > LONGEST_MS ? arm(left - LONGEST_MS) : call()),
+        Math.min(Math.max(0, left), LONGEST_MS),
+      );
     };
     arm(ms);
     return () => clearTimeout(timer);

@@ -68,7 +68,11 @@ export function readConfig(
     cache: join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'repo-runner'),
     natsUrl: null,
     natsServer: null,
-    host: hostname().toLowerCase().replace(/[^a-z0-9-]/g, '-').replace(/^-+|-+$/g, '') || 'host',
+    host:
+      hostname()
+        .toLowerCase()
+        .replace(/[^a-z0-9-]/g, '-')
+        .replace(/^-+|-+$/g, '') || 'host',
     logLevel: 'info',
     forceWire: 'false',
     portFrom: 20_000,
@@ -94,5 +98,8 @@ export function readConfig(
     const origin = origins[key] === 'environment' ? `the environment (${names[key]})` : `the ${origins[key]}`;
     throw fail('CONFIG_INVALID', { name: key, met: JSON.stringify(raw[key]), wanted: issue.message, origin });
   }
-  return { config: Object.freeze({ ...parsed.data, state: resolve(parsed.data.state), cache: resolve(parsed.data.cache) }), origins };
+  return {
+    config: Object.freeze({ ...parsed.data, state: resolve(parsed.data.state), cache: resolve(parsed.data.cache) }),
+    origins,
+  };
 }

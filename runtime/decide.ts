@@ -27,13 +27,22 @@ export const decide = (def: ActorDefinition, snapshot: AnyMachineSnapshot, event
 
 export const takes = (snapshot: AnyMachineSnapshot, event: Message): boolean => snapshot.can(event as never);
 
-function collect(def: ActorDefinition, snapshot: AnyMachineSnapshot, actions: readonly { type: string; params?: unknown }[]): Asked[] {
-  if (Object.keys(snapshot.children).length > 0) throw fail('MACHINE_REFUSED', { kind: def.kind, met: 'a child actor', fix: 'use the spawn effect' });
+function collect(
+  def: ActorDefinition,
+  snapshot: AnyMachineSnapshot,
+  actions: readonly { type: string; params?: unknown }[],
+): Asked[] {
+  if (Object.keys(snapshot.children).length > 0)
+    throw fail('MACHINE_REFUSED', { kind: def.kind, met: 'a child actor', fix: 'use the spawn effect' });
   if (snapshot.status === 'error') throw snapshot.error;
   return actions.flatMap(({ type, params }) => {
     if (type === 'xstate.raise') return []; // already applied by the transition
     if (type in def.effects || (builtIn as readonly string[]).includes(type))
       return (Array.isArray(params) ? params : [params]).map((one) => ({ type, params: one as unknown }));
-    throw fail('MACHINE_REFUSED', { kind: def.kind, met: `the action ${type}`, fix: 'name an effect of the definition' });
+    throw fail('MACHINE_REFUSED', {
+      kind: def.kind,
+      met: `the action ${type}`,
+      fix: 'name an effect of the definition',
+    });
   });
 }

@@ -7,54 +7,175 @@
 export const errors = {
   // Wrong use: exit code 2.
   USAGE: { message: '{met}', fix: '{fix}', retry: 'never' },
-  CONFIG_INVALID: { message: 'the setting {name} is {met}, wanted {wanted}', fix: 'change it in {origin}', retry: 'never' },
-  PATH_MISSING: { message: 'there is nothing at {path}, wanted a folder with a repository', fix: 'check the spelling, or give a git URL', retry: 'never' },
-  PATH_NOT_DIRECTORY: { message: '{path} is a {met}, wanted a folder', fix: 'give the folder that holds the repository, or a .zip/.tar.gz archive', retry: 'never' },
-  PATH_UNREADABLE: { message: '{path} cannot be read ({met})', fix: 'make it readable for this user: chmod -R u+rX {path}', retry: 'never' },
-  RUN_UNKNOWN: { message: 'no run is called {run}', fix: 'rr ps --all lists the runs of this state folder', retry: 'never' },
-  SERVICE_UNKNOWN: { message: 'the repository has no service {met}, it has {wanted}', fix: 'choose one with --service NAME', retry: 'never' },
+  CONFIG_INVALID: {
+    message: 'the setting {name} is {met}, wanted {wanted}',
+    fix: 'change it in {origin}',
+    retry: 'never',
+  },
+  PATH_MISSING: {
+    message: 'there is nothing at {path}, wanted a folder with a repository',
+    fix: 'check the spelling, or give a git URL',
+    retry: 'never',
+  },
+  PATH_NOT_DIRECTORY: {
+    message: '{path} is a {met}, wanted a folder',
+    fix: 'give the folder that holds the repository, or a .zip/.tar.gz archive',
+    retry: 'never',
+  },
+  PATH_UNREADABLE: {
+    message: '{path} cannot be read ({met})',
+    fix: 'make it readable for this user: chmod -R u+rX {path}',
+    retry: 'never',
+  },
+  RUN_UNKNOWN: {
+    message: 'no run is called {run}',
+    fix: 'rr ps --all lists the runs of this state folder',
+    retry: 'never',
+  },
+  SERVICE_UNKNOWN: {
+    message: 'the repository has no service {met}, it has {wanted}',
+    fix: 'choose one with --service NAME',
+    retry: 'never',
+  },
 
   // The repository, or what it needs.
-  REPOSITORY_EMPTY: { message: '{path} holds no file', fix: 'check that the clone or the download is whole', retry: 'never' },
+  REPOSITORY_EMPTY: {
+    message: '{path} holds no file',
+    fix: 'check that the clone or the download is whole',
+    retry: 'never',
+  },
   GIT_FAILED: { message: 'git could not fetch {url}: {reason}', fix: '{fix}', retry: 'later' },
-  ARCHIVE_UNSAFE: { message: 'the archive {path} has an entry outside itself: {entry}', fix: 'do not trust this archive; unpack it by hand if you must', retry: 'never' },
-  ARCHIVE_BROKEN: { message: 'the archive {path} cannot be unpacked: {reason}', fix: 'download it again, or unpack it by hand and give the folder', retry: 'never' },
-  ARCHIVE_LARGE: { message: 'the archive {path} holds {met}, wanted at most {wanted}', fix: 'unpack it by hand, if you trust it, and give the folder', retry: 'never' },
+  ARCHIVE_UNSAFE: {
+    message: 'the archive {path} has an entry outside itself: {entry}',
+    fix: 'do not trust this archive; unpack it by hand if you must',
+    retry: 'never',
+  },
+  ARCHIVE_BROKEN: {
+    message: 'the archive {path} cannot be unpacked: {reason}',
+    fix: 'download it again, or unpack it by hand and give the folder',
+    retry: 'never',
+  },
+  ARCHIVE_LARGE: {
+    message: 'the archive {path} holds {met}, wanted at most {wanted}',
+    fix: 'unpack it by hand, if you trust it, and give the folder',
+    retry: 'never',
+  },
   NOT_RUNNABLE: { message: 'nothing here can be run: {reason}', fix: '{fix}', retry: 'never' },
-  TOOL_MISSING: { message: '{tool} {wanted} is needed ({from}) and this machine has {met}', fix: '{fix}', retry: 'never' },
-  SERVICE_MISSING: { message: 'the application needs {need} ({from}) and none was given', fix: '{fix}', retry: 'never' },
+  TOOL_MISSING: {
+    message: '{tool} {wanted} is needed ({from}) and this machine has {met}',
+    fix: '{fix}',
+    retry: 'never',
+  },
+  SERVICE_MISSING: {
+    message: 'the application needs {need} ({from}) and none was given',
+    fix: '{fix}',
+    retry: 'never',
+  },
+  HOST_UNREACHABLE: { message: '{host} cannot be reached from here ({reason}), wanted to fetch packages from it', fix: '{fix}', retry: 'never' },
   COMMAND_FAILED: { message: '`{command}` ended with {met}: {last}', fix: '{fix}', retry: 'never' },
   COMMAND_LIMIT: { message: '`{command}` was stopped at its {limit} limit ({wanted})', fix: '{fix}', retry: 'never' },
-  PORT_HELD: { message: 'port {port} is held by {holder}, wanted free', fix: 'stop {holder}, then run again', retry: 'never' },
+  PORT_HELD: {
+    message: 'port {port} is held by {holder}, wanted free',
+    fix: 'stop {holder}, then run again',
+    retry: 'never',
+  },
   NOT_PROVEN: { message: '{met}, wanted {wanted}', fix: '{fix}', retry: 'never' },
-  INTERRUPTED: { message: 'interrupted before the run was proven', fix: 'run again; what was set up is kept', retry: 'later' },
+  INTERRUPTED: {
+    message: 'interrupted before the run was proven',
+    fix: 'run again; what was set up is kept',
+    retry: 'later',
+  },
 
   // The bus and the actors.
-  MESSAGE_INVALID: { message: 'the message does not parse: {reason}', fix: 'compare it with the schema in docs/bus.md', retry: 'never' },
-  NOT_NOW: { message: '{address} does not take {type} in state {state}', fix: 'wait for its next fact, or look at it: rr checkpoints show {address}', retry: 'later' },
-  BUSY: { message: '{address} remembers {met} open commands, the most it keeps', fix: 'send again later', retry: 'later' },
+  MESSAGE_INVALID: {
+    message: 'the message does not parse: {reason}',
+    fix: 'compare it with the schema in docs/bus.md',
+    retry: 'never',
+  },
+  NOT_NOW: {
+    message: '{address} does not take {type} in state {state}',
+    fix: 'wait for its next fact, or look at it: rr checkpoints show {address}',
+    retry: 'later',
+  },
+  BUSY: {
+    message: '{address} remembers {met} open commands, the most it keeps',
+    fix: 'send again later',
+    retry: 'later',
+  },
   NO_ACTOR: { message: 'nobody answers at {address}', fix: 'rr ps shows what is alive', retry: 'later' },
-  ASK_TIMEOUT: { message: '{address} did not end {type} before its deadline', fix: 'rr logs shows what it was doing', retry: 'later' },
+  ASK_TIMEOUT: {
+    message: '{address} did not end {type} before its deadline',
+    fix: 'rr logs shows what it was doing',
+    retry: 'later',
+  },
   EFFECT_FAILED: { message: 'the effect {effect} of {address} failed: {reason}', fix: '{fix}', retry: 'later' },
-  DECIDE_THREW: { message: '{address} could not decide on {type}: {reason}', fix: 'report it with the dead letter of that actor', retry: 'never' },
-  QUARANTINED: { message: 'the message {id} ended its process {times} times and is kept aside', fix: 'look at dead-letters.ndjson in the host folder', retry: 'never' },
+  DECIDE_THREW: {
+    message: '{address} could not decide on {type}: {reason}',
+    fix: 'report it with the dead letter of that actor',
+    retry: 'never',
+  },
+  QUARANTINED: {
+    message: 'the message {id} ended its process {times} times and is kept aside',
+    fix: 'look at dead-letters.ndjson in the host folder',
+    retry: 'never',
+  },
   MACHINE_REFUSED: { message: 'the machine {kind} uses {met}', fix: '{fix}', retry: 'never' },
-  HOP_LIMIT: { message: 'the message {id} was forwarded {met} times, at most {wanted}', fix: 'look for two actors that hand it to each other', retry: 'never' },
+  HOP_LIMIT: {
+    message: 'the message {id} was forwarded {met} times, at most {wanted}',
+    fix: 'look for two actors that hand it to each other',
+    retry: 'never',
+  },
   ACTOR_DIED: { message: '{address} died {met} times within {within}: {reason}', fix: '{fix}', retry: 'later' },
 
   // State on disk.
-  CHECKPOINT_BROKEN: { message: 'the checkpoint {path} does not parse: {reason}', fix: 'restore the newest good version from {history}', retry: 'never' },
-  CHECKPOINT_VERSION: { message: 'the checkpoint of {address} has version {met}, this program knows {wanted}', fix: 'use the version of rr that wrote it, or remove the run', retry: 'never' },
-  STATE_UNWRITABLE: { message: 'the state folder {path} cannot be written ({reason})', fix: 'make it writable, free some space, or choose another: --state DIR', retry: 'later' },
-  HOST_TAKEN: { message: 'host {id} is already alive (pid {pid})', fix: 'use that one, or give this one another name: --host ID', retry: 'never' },
+  CHECKPOINT_BROKEN: {
+    message: 'the checkpoint {path} does not parse: {reason}',
+    fix: 'restore the newest good version from {history}',
+    retry: 'never',
+  },
+  CHECKPOINT_VERSION: {
+    message: 'the checkpoint of {address} has version {met}, this program knows {wanted}',
+    fix: 'use the version of rr that wrote it, or remove the run',
+    retry: 'never',
+  },
+  STATE_UNWRITABLE: {
+    message: 'the state folder {path} cannot be written ({reason})',
+    fix: 'make it writable, free some space, or choose another: --state DIR',
+    retry: 'later',
+  },
+  HOST_TAKEN: {
+    message: 'host {id} is already alive (pid {pid})',
+    fix: 'use that one, or give this one another name: --host ID',
+    retry: 'never',
+  },
   KEEPER_LOST: { message: 'the keeper of {run} died; its applications were swept', fix: 'run again', retry: 'later' },
-  KEEPER_UNREACHABLE: { message: 'the keeper of {run} (pid {pid}) does not answer: {reason}', fix: 'end that process, then run again', retry: 'later' },
-  KEEPER_REFUSED: { message: 'the keeper of {run} refused: {reason}', fix: 'look at keeper.log in the folder of the run', retry: 'never' },
-  COMMAND_UNKNOWN: { message: 'the keeper of {run}: {reason}', fix: 'start it first; rr logs shows what the run did', retry: 'never' },
+  KEEPER_UNREACHABLE: {
+    message: 'the keeper of {run} (pid {pid}) does not answer: {reason}',
+    fix: 'end that process, then run again',
+    retry: 'later',
+  },
+  KEEPER_REFUSED: {
+    message: 'the keeper of {run} refused: {reason}',
+    fix: 'look at keeper.log in the folder of the run',
+    retry: 'never',
+  },
+  COMMAND_UNKNOWN: {
+    message: 'the keeper of {run}: {reason}',
+    fix: 'start it first; rr logs shows what the run did',
+    retry: 'never',
+  },
 
   // The broker.
-  BROKER_ABSENT: { message: 'no nats-server was found ({looked}) and none could be fetched ({reason})', fix: 'install it (Debian: apt-get install nats-server; macOS: brew install nats-server), or set NATS_URL', retry: 'never' },
-  BROKER_UNREACHABLE: { message: 'no broker answers at {url}: {reason}', fix: 'start it, or unset NATS_URL to get a private one', retry: 'later' },
+  BROKER_ABSENT: {
+    message: 'no nats-server was found ({looked}) and none could be fetched ({reason})',
+    fix: 'install it (Debian: apt-get install nats-server; macOS: brew install nats-server), or set NATS_URL',
+    retry: 'never',
+  },
+  BROKER_UNREACHABLE: {
+    message: 'no broker answers at {url}: {reason}',
+    fix: 'start it, or unset NATS_URL to get a private one',
+    retry: 'later',
+  },
   BROKER_FAILED: { message: 'nats-server did not come up: {reason}', fix: 'read {log}', retry: 'later' },
   RUNTIME_UNREACHABLE: { message: 'no runtime answers on {url}', fix: 'start one: rr up --foreground', retry: 'later' },
 

@@ -30,7 +30,15 @@ export type Answer = { accepted: true } | { fact: Message } | { error: ErrorReco
 /** Wraps a command. `id` defaults to a new one. */
 export function envelop(
   command: Message,
-  about: { run: string; from: string; id?: string; causation?: string | null; deadline?: number | null; hop?: number; traceparent?: string | null },
+  about: {
+    run: string;
+    from: string;
+    id?: string;
+    causation?: string | null;
+    deadline?: number | null;
+    hop?: number;
+    traceparent?: string | null;
+  },
 ): Envelope {
   const { type, ...payload } = command;
   return {

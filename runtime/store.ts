@@ -44,8 +44,14 @@ export const CheckpointFrame = z.looseObject({
   version: z.int(),
   epoch: z.int(),
   turn: z.int(),
-  state: z.looseObject({ value: z.union([z.string(), z.record(z.string(), z.unknown())]), context: z.unknown(), status: z.string() }),
-  owed: z.array(z.strictObject({ id: z.string(), type: z.string(), params: z.unknown(), causation: z.string().nullable() })),
+  state: z.looseObject({
+    value: z.union([z.string(), z.record(z.string(), z.unknown())]),
+    context: z.unknown(),
+    status: z.string(),
+  }),
+  owed: z.array(
+    z.strictObject({ id: z.string(), type: z.string(), params: z.unknown(), causation: z.string().nullable() }),
+  ),
   answers: z.record(z.string(), z.strictObject({ fact: z.looseObject({ type: z.string() }), until: z.number() })),
   open: z.record(z.string(), z.strictObject({ type: z.string(), until: z.number() })),
   dueCausation: z.string().nullable(),

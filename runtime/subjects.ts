@@ -24,7 +24,8 @@ export const inboxOf = (address: string): string => `rr.${dotted(address)}.in`;
 export const inboxesOf = (run: string): string => `rr.${run}.*.*.in`;
 /** `<fact>` is the type after its first dot. */
 export const factOf = (address: string, type: string): string => `rr.${dotted(address)}.out.${nameOf(type)}`;
-export const viewOf = (user: string, address: string, type: string): string => `rr.view.${user}.${dotted(address)}.${nameOf(type)}`;
+export const viewOf = (user: string, address: string, type: string): string =>
+  `rr.view.${user}.${dotted(address)}.${nameOf(type)}`;
 export const viewsOf = (user: string, run: string): string => `rr.view.${user}.${run}.>`;
 export const apiOf = (user: string, service: string, verb: string): string => `rr.api.${user}.${service}.${verb}`;
 export const allFacts = 'rr.*.*.*.out.*';

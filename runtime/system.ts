@@ -24,7 +24,16 @@ export interface System {
   /** Hands an actor a private event of the runtime, e.g. `booted`. */
   post(address: string, event: Message): void;
   /** What lives here. */
-  living(): { address: string; kind: string; version: number; turn: number; state: unknown; owed: number; parent: string | null; restarts: number }[];
+  living(): {
+    address: string;
+    kind: string;
+    version: number;
+    turn: number;
+    state: unknown;
+    owed: number;
+    parent: string | null;
+    restarts: number;
+  }[];
   cell(address: string): Cell | null;
   close(): Promise<void>;
 }
@@ -110,7 +119,13 @@ export function openSystem(options: SystemOptions): System {
   const escalate = (address: string, entry: Kept, error: unknown): void => {
     kept.delete(address);
     const record = toRecord(error);
-    const death = fail('ACTOR_DIED', { address, met: entry.deaths.length, within: `${WITHIN_MS / 1000} s`, reason: record.message, fix: record.fix });
+    const death = fail('ACTOR_DIED', {
+      address,
+      met: entry.deaths.length,
+      within: `${WITHIN_MS / 1000} s`,
+      reason: record.message,
+      fix: record.fix,
+    });
     log.error({ error: death.toRecord() }, 'given up');
     const parent = entry.parent && kept.get(entry.parent);
     if (!parent) return fallen(death);
@@ -147,9 +162,16 @@ export function openSystem(options: SystemOptions): System {
         if (since === null || now - since < HUNG_MS) continue;
         const hung = entry.cell!;
         void hung.stop();
-        restart(address, entry, fail('STATE_UNWRITABLE', { path: config.state, reason: `a turn of ${address} has taken ${now - since} ms` }));
+        restart(
+          address,
+          entry,
+          fail('STATE_UNWRITABLE', { path: config.state, reason: `a turn of ${address} has taken ${now - since} ms` }),
+        );
       }
-      bus.wire.publish(`rr.sys.host.${config.host}.out.beat`, JSON.stringify({ host: config.host, at: now, actors: kept.size, pid: process.pid }));
+      bus.wire.publish(
+        `rr.sys.host.${config.host}.out.beat`,
+        JSON.stringify({ host: config.host, at: now, actors: kept.size, pid: process.pid }),
+      );
       callOff = clock.after(BEAT_MS, tick);
     };
     callOff = clock.after(BEAT_MS, tick);

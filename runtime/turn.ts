@@ -72,19 +72,26 @@ interface Item {
 }
 
 /** Starts an actor, or resumes it where its checkpoint stands. @throws CHECKPOINT_BROKEN, CHECKPOINT_VERSION, STATE_UNWRITABLE. */
-export async function openCell(def: ActorDefinition, place: Place, around: Surroundings, input?: unknown): Promise<Cell> {
+export async function openCell(
+  def: ActorDefinition,
+  place: Place,
+  around: Surroundings,
+  input?: unknown,
+): Promise<Cell> {
   const { bus, store, ledger, clock, log } = around;
   const address = addressOf(place);
   const abort = new AbortController();
   const saved = await store.load(place);
   const restored = saved && migrate(def, saved, address);
   const first = restored ? null : begin(def, input);
-  let snapshot: AnyMachineSnapshot = first ? first.snapshot : (def.machine.resolveState(restored!.state as never) as AnyMachineSnapshot);
+  let snapshot: AnyMachineSnapshot = first
+    ? first.snapshot
+    : (def.machine.resolveState(restored!.state as never) as AnyMachineSnapshot);
   let turn = restored?.turn ?? 0;
   const epoch = restored?.epoch ?? 0;
   const owed = new Map<string, Effect>((restored?.owed ?? []).map((e) => [e.id, e]));
-  let answers = new Map(Object.entries(restored?.answers ?? {}));
-  let open = new Map(Object.entries(restored?.open ?? {}));
+  const answers = new Map(Object.entries(restored?.answers ?? {}));
+  const open = new Map(Object.entries(restored?.open ?? {}));
   let dueCausation = restored?.dueCausation ?? null;
 
   const waiters = new Map<string, (answer: Answer) => void>();
@@ -149,14 +156,19 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
     const { event, command, settles } = item;
     if (command && !admit(command, event)) return;
     if (!command && !takes(snapshot, event)) return settleOnly(item);
-    if (command && !around.taking(address, command.id)) return refuse(command.id, fail('QUARANTINED', { id: command.id, times: 3 }).toRecord());
+    if (command && !around.taking(address, command.id))
+      return refuse(command.id, fail('QUARANTINED', { id: command.id, times: 3 }).toRecord());
 
     const before = contextDue(snapshot);
     let decision: Decision;
     try {
       decision = decide(def, snapshot, event);
     } catch (error) {
-      const record = fail('DECIDE_THREW', { address, type: event.type, reason: (error as Error)?.message ?? error }, error).toRecord();
+      const record = fail(
+        'DECIDE_THREW',
+        { address, type: event.type, reason: (error as Error)?.message ?? error },
+        error,
+      ).toRecord();
       log.error({ error: record, stack: (error as Error)?.stack }, 'decide threw');
       around.deadLetter(address, command ?? item, record);
       if (command) {
@@ -181,7 +193,14 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
 
   /** Saves the state with the effects it asks for, then starts them. */
   const commit = async ({ asked }: Decision, causation: string | null, command: Envelope | null): Promise<void> => {
-    const effects = asked.map(({ type, params }, n): Effect => ({ id: `${address}/${epoch}.${turn}.${n}`, type, params: params ?? null, causation }));
+    const effects = asked.map(
+      ({ type, params }, n): Effect => ({
+        id: `${address}/${epoch}.${turn}.${n}`,
+        type,
+        params: params ?? null,
+        causation,
+      }),
+    );
     const facts: Line[] = [];
     const ended: string[] = [];
     for (const e of effects) {
@@ -203,14 +222,22 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
     await store.save(checkpoint(), true);
     if (dead) return;
     const audit = facts.filter(isAudited);
-    if (command) audit.unshift({ ...lineOf(command.id, { type: command.type, ...command.payload }, command.causation), from: command.from });
+    if (command)
+      audit.unshift({
+        ...lineOf(command.id, { type: command.type, ...command.payload }, command.causation),
+        from: command.from,
+      });
     ledger.append(place.run, facts, audit);
     for (const id of ended) tell(id, { fact: answers.get(id)!.fact });
     rearm();
     for (const e of effects) perform(e);
   };
 
-  const lineOf = (id: string, { type, ...payload }: Message & Record<string, unknown>, causation: string | null): Line => ({
+  const lineOf = (
+    id: string,
+    { type, ...payload }: Message & Record<string, unknown>,
+    causation: string | null,
+  ): Line => ({
     id,
     at: new Date(clock.now()).toISOString(),
     from: address,
@@ -231,7 +258,17 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
       return false;
     }
     if (command.deadline !== null && command.deadline < clock.now()) {
-      ledger.append(place.run, [lineOf(`${command.id}/expired`, { type: 'runtime.expired', command: command.type, id: command.id } as Message, command.id)], []);
+      ledger.append(
+        place.run,
+        [
+          lineOf(
+            `${command.id}/expired`,
+            { type: 'runtime.expired', command: command.type, id: command.id } as Message,
+            command.id,
+          ),
+        ],
+        [],
+      );
       refuse(command.id, fail('ASK_TIMEOUT', { address, type: command.type }).toRecord());
       return false;
     }
@@ -243,7 +280,10 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
       }
     }
     if (!takes(snapshot, event)) {
-      refuse(command.id, fail('NOT_NOW', { address, type: command.type, state: JSON.stringify(snapshot.value) }).toRecord());
+      refuse(
+        command.id,
+        fail('NOT_NOW', { address, type: command.type, state: JSON.stringify(snapshot.value) }).toRecord(),
+      );
       return false;
     }
     return true;
@@ -266,7 +306,8 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
   /** What an effect reported changes nothing in the machine. */
   const settleOnly = async ({ settles, event, causation }: Item): Promise<void> => {
     if (!settles) return;
-    if (event.type.endsWith('Failed')) return end({ event, causation, settles, command: null }, (event as Message & { error: ErrorRecord }).error);
+    if (event.type.endsWith('Failed'))
+      return end({ event, causation, settles, command: null }, (event as Message & { error: ErrorRecord }).error);
     owed.delete(settles);
     saveSoon();
   };
@@ -286,7 +327,9 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
     callOffSave();
     callOffSave = clock.after(LAZY_SAVE_MS, () => {
       if (dead || pumping) return dead ? undefined : saveSoon();
-      store.save(checkpoint(), false).catch((error: unknown) => log.warn({ error: toRecord(error) }, 'settled effects not saved'));
+      store
+        .save(checkpoint(), false)
+        .catch((error: unknown) => log.warn({ error: toRecord(error) }, 'settled effects not saved'));
     });
   };
 
@@ -296,7 +339,12 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
     const due = contextDue(snapshot);
     if (due === null) return;
     callOffDue = clock.after(Math.max(0, due - clock.now()), () => {
-      post({ event: { type: 'due', at: clock.now() } as Message, causation: dueCausation, settles: null, command: null });
+      post({
+        event: { type: 'due', at: clock.now() } as Message,
+        causation: dueCausation,
+        settles: null,
+        command: null,
+      });
     });
   };
 
@@ -321,13 +369,20 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
             (error: unknown) => spawned(e.params as Spawn, toRecord(error), clock.now()),
           )
         : e.type === 'stop'
-          ? around.stop((e.params as Stop).address).then(() => ({ type: 'stopped', address: (e.params as Stop).address, at: clock.now() }) as Message)
+          ? around
+              .stop((e.params as Stop).address)
+              .then(() => ({ type: 'stopped', address: (e.params as Stop).address, at: clock.now() }) as Message)
           : (async () => (def.effects[e.type] as Perform<unknown>)(e.params, contextOf(e)))();
     work.then(report, (error: unknown) => {
       const record =
         (error as { fix?: string }).fix !== undefined
           ? toRecord(error)
-          : fail('EFFECT_FAILED', { effect: e.type, address, reason: (error as Error)?.message ?? error, fix: 'the log of the run has the details' }).toRecord();
+          : fail('EFFECT_FAILED', {
+              effect: e.type,
+              address,
+              reason: (error as Error)?.message ?? error,
+              fix: 'the log of the run has the details',
+            }).toRecord();
       if (!dead) log.warn({ effect: e.id, error: record, stack: (error as Error)?.stack }, 'effect failed');
       report({ type: `${e.type}Failed`, error: record } as Message);
     });
@@ -356,20 +411,36 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
   };
   const ask = (e: Effect, report: (event: Message) => void): void => {
     const { to, command, deadlineAt, tag } = e.params as Ask;
-    const envelope = envelop(command, { run: placeOf(to).run, from: address, id: e.id, causation: e.causation, deadline: deadlineAt ?? null });
+    const envelope = envelop(command, {
+      run: placeOf(to).run,
+      from: address,
+      id: e.id,
+      causation: e.causation,
+      deadline: deadlineAt ?? null,
+    });
     asking.set(
       e.id,
       persist({ send: bus.send, clock }, to, envelope, (answer) => {
         asking.delete(e.id);
-        const ended = 'fact' in answer && answer.fact.type === failed ? { error: (answer.fact as Message & { error: ErrorRecord }).error } : answer;
-        report({ type: 'answered', tag, fact: 'fact' in ended ? ended.fact : null, error: 'error' in ended ? ended.error : null, at: clock.now() } as Answered);
+        const ended =
+          'fact' in answer && answer.fact.type === failed
+            ? { error: (answer.fact as Message & { error: ErrorRecord }).error }
+            : answer;
+        report({
+          type: 'answered',
+          tag,
+          fact: 'fact' in ended ? ended.fact : null,
+          error: 'error' in ended ? ended.error : null,
+          at: clock.now(),
+        } as Answered);
       }),
     );
   };
   const listen = (): (() => void) =>
     bus.listen(address, (envelope, answer) => {
       if (dead) return answer({ error: fail('NO_ACTOR', { address }).toRecord() });
-      if (queue.length >= MOST_WAITING) return answer({ error: fail('BUSY', { address, met: queue.length }).toRecord() });
+      if (queue.length >= MOST_WAITING)
+        return answer({ error: fail('BUSY', { address, met: queue.length }).toRecord() });
       let event: Message;
       try {
         event = parse(def.accepts, { type: envelope.type, ...envelope.payload });
@@ -406,16 +477,22 @@ export async function openCell(def: ActorDefinition, place: Place, around: Surro
   };
 }
 
-const contextDue = (snapshot: AnyMachineSnapshot): number | null => (snapshot.context as { dueAt?: number | null }).dueAt ?? null;
+const contextDue = (snapshot: AnyMachineSnapshot): number | null =>
+  (snapshot.context as { dueAt?: number | null }).dueAt ?? null;
 const spawned = ({ run, kind, id }: Spawn, error: ErrorRecord | null, at: number): Message =>
   ({ type: 'spawned', address: addressOf({ run, kind, id }), error, at }) as Message;
 /** An ask's deadline as a time, so that a restart does not move it. */
-const dated = ({ withinMs, ...ask }: Ask, now: number): Ask => (withinMs === undefined ? ask : { ...ask, deadlineAt: now + withinMs });
+const dated = ({ withinMs, ...ask }: Ask, now: number): Ask =>
+  withinMs === undefined ? ask : { ...ask, deadlineAt: now + withinMs };
 /** Decisions, fixes and approvals are audited beside the commands. */
 const isAudited = ({ type, payload }: Line): boolean => 'decision' in payload || /^(fixer|approval)\./.test(type);
 
 function migrate(def: ActorDefinition, saved: Checkpoint, address: string): Checkpoint {
   if (saved.version === def.version) return saved;
   if (!def.migrate) throw fail('CHECKPOINT_VERSION', { address, met: saved.version, wanted: def.version });
-  return { ...saved, version: def.version, state: { ...saved.state, ...(def.migrate(saved.state, saved.version) as object) } };
+  return {
+    ...saved,
+    version: def.version,
+    state: { ...saved.state, ...(def.migrate(saved.state, saved.version) as object) },
+  };
 }

@@ -30,7 +30,8 @@ const encoder = new TextEncoder();
 export function natsWire(nats: NatsConnection, inbox: string): Wire {
   return {
     inbox,
-    publish: (subject, data, reply) => nats.publish(subject, encoder.encode(data), reply === undefined ? {} : { reply }),
+    publish: (subject, data, reply) =>
+      nats.publish(subject, encoder.encode(data), reply === undefined ? {} : { reply }),
     publishFact(subject, data, id, reply) {
       const head = headers();
       head.set('Nats-Msg-Id', id);
@@ -46,7 +47,12 @@ export function natsWire(nats: NatsConnection, inbox: string): Wire {
       const subscription = nats.subscribe(subject, {
         callback: (error, message: Msg) => {
           if (error) return; // a closed or denied subscription: the connection's own status tells it
-          take({ subject: message.subject, data: message.data, reply: message.reply ?? null, noResponders: message.headers?.code === 503 });
+          take({
+            subject: message.subject,
+            data: message.data,
+            reply: message.reply ?? null,
+            noResponders: message.headers?.code === 503,
+          });
         },
       });
       return () => subscription.unsubscribe();
@@ -75,7 +81,14 @@ export async function ensureStreams(nats: NatsConnection, url: string): Promise<
   } catch (first) {
     // It is there with other limits: those of its owner stand. Anything else is a broker without JetStream.
     await manager.streams.info(wanted.name).catch(() => {
-      throw fail('BROKER_FAILED', { reason: `${url} has no JetStream: ${(first as Error).message}`, log: 'its configuration: jetstream must be on' }, first);
+      throw fail(
+        'BROKER_FAILED',
+        {
+          reason: `${url} has no JetStream: ${(first as Error).message}`,
+          log: 'its configuration: jetstream must be on',
+        },
+        first,
+      );
     });
   }
 }

@@ -55,7 +55,13 @@ export interface Workflow {
 
 /** The value at a path like `fetch.root`; undefined when it is not there. */
 export const at = (scope: unknown, path: string): unknown =>
-  path.split('.').reduce<unknown>((value, key) => (value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[key] : undefined), scope);
+  path
+    .split('.')
+    .reduce<unknown>(
+      (value, key) =>
+        value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[key] : undefined,
+      scope,
+    );
 
 /** Fills a template's `$paths` from the scope; undefined fields are left out. */
 export function bind(template: unknown, scope: Scope): unknown {
@@ -69,7 +75,12 @@ export function bind(template: unknown, scope: Scope): unknown {
   );
 }
 
-export const isThere = (value: unknown): boolean => value !== undefined && value !== null && value !== false && value !== '' && !(Array.isArray(value) && value.length === 0);
+export const isThere = (value: unknown): boolean =>
+  value !== undefined &&
+  value !== null &&
+  value !== false &&
+  value !== '' &&
+  !(Array.isArray(value) && value.length === 0);
 
 /**
  * Checks a workflow when it is registered. @returns what is wrong, in words; empty when nothing is.
@@ -78,7 +89,8 @@ export const isThere = (value: unknown): boolean => value !== undefined && value
 export function faults({ steps }: Pick<Workflow, 'steps'>): string[] {
   const ids = steps.map(({ id }) => id);
   const found = ids.filter((id, n) => ids.indexOf(id) !== n).map((id) => `two steps are called ${id}`);
-  for (const { id, needs } of steps) for (const need of needs) if (!ids.includes(need)) found.push(`${id} needs ${need}, which is no step`);
+  for (const { id, needs } of steps)
+    for (const need of needs) if (!ids.includes(need)) found.push(`${id} needs ${need}, which is no step`);
   const done = new Set<string>();
   for (let progress = true; progress; ) {
     progress = false;

@@ -66,14 +66,23 @@ export function scriptOf(recipe: Recipe): string {
   return `${[
     '#!/bin/sh',
     `# Brings ${recipe.service.replaceAll(/[^\w./@-]/g, '-')} up as it was proven${recipe.commit ? ` at ${recipe.commit.slice(0, 12)}` : ''}.`,
-    `# Used then: ${Object.entries(recipe.tools).map(([tool, version]) => `${tool} ${version}`).join(', ') || 'no tools'}.`,
+    `# Used then: ${
+      Object.entries(recipe.tools)
+        .map(([tool, version]) => `${tool} ${version}`)
+        .join(', ') || 'no tools'
+    }.`,
     '# Usage: sh recipe.sh [FOLDER]   (PORT=N to choose the port)',
     'set -eu',
     `cd "\${1:-.}"${recipe.path === '.' ? '' : `/${quote(recipe.path)}`}`,
     ...(recipe.port === null ? [] : [`export PORT="\${PORT:-${recipe.port}}" HOST="\${HOST:-127.0.0.1}"`]),
     ...(Object.values(recipe.env).includes(null) ? ["secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \\n'; }"] : []),
-    ...Object.entries(recipe.env).map(([name, value]) => (value === null ? `export ${name}="\${${name}:-$(secret)}"` : `export ${name}=${quote(value)}`)),
-    ...recipe.files.map(({ path, text }) => `printf '%s' ${quote(text)} > ${quote(recipe.path === '.' ? path : path.slice(recipe.path.length + 1))}`),
+    ...Object.entries(recipe.env).map(([name, value]) =>
+      value === null ? `export ${name}="\${${name}:-$(secret)}"` : `export ${name}=${quote(value)}`,
+    ),
+    ...recipe.files.map(
+      ({ path, text }) =>
+        `printf '%s' ${quote(text)} > ${quote(recipe.path === '.' ? path : path.slice(recipe.path.length + 1))}`,
+    ),
     ...(serves ? ['rr_static() { exec python3 -m http.server "$PORT" --bind "$HOST" --directory "$1"; }'] : []),
     ...steps,
     plain ? `exec ${recipe.start}` : recipe.start.replace(/(^|\s)rr-static\s/, '$1rr_static '),

@@ -23,7 +23,11 @@ export const Spawned = z.strictObject({
   addresses: z.array(z.string()),
   failed: z.array(z.strictObject({ address: z.string(), error: failure })),
 });
-export const Dismissed = z.strictObject({ type: z.literal('admin.dismissed'), run: z.string(), addresses: z.array(z.string()) });
+export const Dismissed = z.strictObject({
+  type: z.literal('admin.dismissed'),
+  run: z.string(),
+  addresses: z.array(z.string()),
+});
 export const Noted = z.strictObject({ type: z.literal('admin.noted'), run: z.string() });
 export const Decision = z.strictObject({
   question: z.string(),

@@ -36,16 +36,26 @@ const DEATHS = 2;
 
 const spawnOn = (host: string, batch: string, actors: Actor[], tag: string): Ask => ({
   to: `sys/host/${host}`,
-  command: { type: 'host.spawn', batch, actors: actors.map(({ run, kind, id, input }) => ({ run, kind, id, ...(input === undefined ? {} : { input }) })) } as never,
+  command: {
+    type: 'host.spawn',
+    batch,
+    actors: actors.map(({ run, kind, id, input }) => ({ run, kind, id, ...(input === undefined ? {} : { input }) })),
+  } as never,
   withinMs: 60_000,
   tag,
 });
-const stopOn = (host: string, addresses: string[]): Ask => ({ to: `sys/host/${host}`, command: { type: 'host.stop', addresses } as never, withinMs: 60_000, tag: 'stop' });
+const stopOn = (host: string, addresses: string[]): Ask => ({
+  to: `sys/host/${host}`,
+  command: { type: 'host.stop', addresses } as never,
+  withinMs: 60_000,
+  tag: 'stop',
+});
 const register = (registry: Record<string, Registered>, host: string, actors: Actor[]): Record<string, Registered> => ({
   ...registry,
   ...Object.fromEntries(actors.map((a) => [addressOf(a), { ...a, host, deaths: registry[addressOf(a)]?.deaths ?? 0 }])),
 });
-const ofRun = (registry: Record<string, Registered>, run: string): string[] => Object.keys(registry).filter((address) => address.startsWith(`${run}/`));
+const ofRun = (registry: Record<string, Registered>, run: string): string[] =>
+  Object.keys(registry).filter((address) => address.startsWith(`${run}/`));
 
 /** What becomes of an actor its host gave up: once more from its checkpoint, then a person is asked. */
 export const decideOnDeath = (address: string, deaths: number, error: { code: string; message: string }): Decision => ({
@@ -69,14 +79,23 @@ const machine = setup({
       on: {
         booted: {
           actions: [
-            assign(({ context, event }) => ({ host: event.host, registry: register(register({}, event.host, founders), event.host, Object.values(context.registry)) })),
-            { type: 'ask', params: ({ context }) => spawnOn(context.host!, 'boot', Object.values(context.registry), 'boot') },
+            assign(({ context, event }) => ({
+              host: event.host,
+              registry: register(register({}, event.host, founders), event.host, Object.values(context.registry)),
+            })),
+            {
+              type: 'ask',
+              params: ({ context }) => spawnOn(context.host!, 'boot', Object.values(context.registry), 'boot'),
+            },
           ],
         },
         'admin.spawn': {
           actions: [
             assign(({ context, event }) => ({ registry: register(context.registry, context.host!, event.actors) })),
-            { type: 'ask', params: ({ context, event }) => spawnOn(context.host!, event.batch, event.actors, `spawn ${event.batch}`) },
+            {
+              type: 'ask',
+              params: ({ context, event }) => spawnOn(context.host!, event.batch, event.actors, `spawn ${event.batch}`),
+            },
           ],
         },
         answered: {
@@ -94,15 +113,23 @@ const machine = setup({
         'admin.dismiss': {
           actions: [
             { type: 'ask', params: ({ context, event }) => stopOn(context.host!, ofRun(context.registry, event.run)) },
-            { type: 'emit', params: ({ context, event }) => ({ type: 'admin.dismissed', run: event.run, addresses: ofRun(context.registry, event.run) }) as Fact },
+            {
+              type: 'emit',
+              params: ({ context, event }) =>
+                ({ type: 'admin.dismissed', run: event.run, addresses: ofRun(context.registry, event.run) }) as Fact,
+            },
             assign(({ context, event }) => ({
-              registry: Object.fromEntries(Object.entries(context.registry).filter(([address]) => !address.startsWith(`${event.run}/`))),
+              registry: Object.fromEntries(
+                Object.entries(context.registry).filter(([address]) => !address.startsWith(`${event.run}/`)),
+              ),
             })),
           ],
         },
         'admin.report': {
           actions: [
-            assign(({ context, event: { run, outcome, error } }) => ({ outcomes: [...context.outcomes, { run, outcome, error }].slice(-KEPT) })),
+            assign(({ context, event: { run, outcome, error } }) => ({
+              outcomes: [...context.outcomes, { run, outcome, error }].slice(-KEPT),
+            })),
             { type: 'emit', params: ({ event }) => ({ type: 'admin.noted', run: event.run }) as Fact },
           ],
         },
@@ -112,16 +139,28 @@ const machine = setup({
               const known = context.registry[address];
               const decision = decideOnDeath(address, known?.deaths ?? 0, error);
               return {
-                registry: known ? { ...context.registry, [address]: { ...known, deaths: known.deaths + 1 } } : context.registry,
+                registry: known
+                  ? { ...context.registry, [address]: { ...known, deaths: known.deaths + 1 } }
+                  : context.registry,
                 decisions: [...context.decisions, { ...decision, address }].slice(-KEPT),
               };
             }),
-            { type: 'emit', params: ({ context, event }) => ({ type: 'admin.decided', address: event.address, decision: withoutAddress(context.decisions.at(-1)!) }) as Fact },
+            {
+              type: 'emit',
+              params: ({ context, event }) =>
+                ({
+                  type: 'admin.decided',
+                  address: event.address,
+                  decision: withoutAddress(context.decisions.at(-1)!),
+                }) as Fact,
+            },
             {
               type: 'ask',
               params: ({ context, event }) => {
                 const known = context.registry[event.address];
-                return known && context.decisions.at(-1)!.option === 'restart' ? spawnOn(known.host, 'restart', [known], 'restart') : [];
+                return known && context.decisions.at(-1)!.option === 'restart'
+                  ? spawnOn(known.host, 'restart', [known], 'restart')
+                  : [];
               },
             },
           ],
@@ -132,4 +171,12 @@ const machine = setup({
 });
 const withoutAddress = ({ address: _, ...decision }: Decision & { address: string }): Decision => decision;
 
-export const admin = defineActor({ kind: 'admin', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: {} });
+export const admin = defineActor({
+  kind: 'admin',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: {},
+});

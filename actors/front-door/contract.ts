@@ -12,7 +12,13 @@ export const RunLine = z.strictObject({
   /** ISO time of submission. */
   at: z.string(),
 });
-const StepLine = z.strictObject({ step: z.string(), state: z.string(), attempt: z.int(), ms: z.number(), error: z.record(z.string(), z.unknown()).nullable() });
+const StepLine = z.strictObject({
+  step: z.string(),
+  state: z.string(),
+  attempt: z.int(),
+  ms: z.number(),
+  error: z.record(z.string(), z.unknown()).nullable(),
+});
 
 /** Every verb: its request and its response, checked both ways. */
 export const verbs = {
@@ -23,7 +29,10 @@ export const verbs = {
       ref: Job.shape.ref,
       service: Job.shape.service,
       copy: Job.shape.copy,
-      env: z.record(z.string(), z.string()).default({}).describe('variables for the application; kept in the folder of the run, never told'),
+      env: z
+        .record(z.string(), z.string())
+        .default({})
+        .describe('variables for the application; kept in the folder of the run, never told'),
       run: run.optional().describe('an id of your own making, so that a repeat is the same job'),
     }),
     response: z.strictObject({ run }),
@@ -36,7 +45,12 @@ export const verbs = {
   'runs.get': {
     about: 'One run: its state, its steps, its result when it is known.',
     request: z.strictObject({ run }),
-    response: RunLine.extend({ ended: z.boolean(), steps: z.array(StepLine), result: Result.nullable(), bundle: z.string() }),
+    response: RunLine.extend({
+      ended: z.boolean(),
+      steps: z.array(StepLine),
+      result: Result.nullable(),
+      bundle: z.string(),
+    }),
   },
   'runs.cancel': {
     about: 'Gives a run up that is not proven yet.',

@@ -29,12 +29,28 @@ export function newRunId(now: number): string {
   return `${time}-${suffix}`;
 }
 /** Whether a source is fetched rather than found on this machine. */
-export const isUrl = (source: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
+export const isUrl = (source: string): boolean =>
+  /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
 
-export function openFrontDoor({ bus, system, config, clock, version }: { bus: Bus; system: System; config: Config; clock: Clock; version: string }) {
+export function openFrontDoor({
+  bus,
+  system,
+  config,
+  clock,
+  version,
+}: {
+  bus: Bus;
+  system: System;
+  config: Config;
+  clock: Clock;
+  version: string;
+}) {
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
-  const ask = (to: string, command: Message, id?: string) => bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const runs = (): Record<string, Known> => ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ?? {}) as Record<string, Known>;
+  const ask = (to: string, command: Message, id?: string) =>
+    bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
+  const runs = (): Record<string, Known> =>
+    ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ??
+      {}) as Record<string, Known>;
   const known = (run: string): Known => {
     const one = runs()[run] ?? fromDisk(config.state, run);
     if (!one) throw fail('RUN_UNKNOWN', { run });
@@ -50,7 +66,9 @@ export function openFrontDoor({ bus, system, config, clock, version }: { bus: Bu
   });
   const stop = async (run: string, reason: 'stop' | 'cancel') => {
     if (known(run).ended) return { run, state: known(run).state };
-    const fact = (await ask(main('orchestrator'), { type: 'orchestrator.stop', run, reason } as Message)) as Message & { state?: Known['state'] };
+    const fact = (await ask(main('orchestrator'), { type: 'orchestrator.stop', run, reason } as Message)) as Message & {
+      state?: Known['state'];
+    };
     if (!fact.state) throw fail('RUN_UNKNOWN', { run });
     return { run, state: fact.state };
   };
@@ -62,11 +80,16 @@ export function openFrontDoor({ bus, system, config, clock, version }: { bus: Bu
       const run = wanted ?? newRunId(at);
       const bundle = bundleOf(config.state, run);
       if (!runs()[run]) {
-        if (existsSync(bundle)) throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
+        if (existsSync(bundle))
+          throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
         await writeBundle(bundle, [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }]);
       }
       const job = { workflow: 'repo-run', ...request, user };
-      await ask(main('orchestrator'), { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message, `submit/${run}`);
+      await ask(
+        main('orchestrator'),
+        { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,
+        `submit/${run}`,
+      );
       return { run };
     },
     'runs.list': async ({ all }) => ({
@@ -78,11 +101,20 @@ export function openFrontDoor({ bus, system, config, clock, version }: { bus: Bu
     async 'runs.get'({ run }) {
       const one = known(run);
       const context = system.cell(`${run}/run/run-1`)?.state().state.context as RunContext | undefined;
-      const steps = context?.steps ?? (readJson(join(one.bundle, 'run.json')) as { steps?: RunContext['steps'] } | null)?.steps ?? {};
+      const steps =
+        context?.steps ??
+        (readJson(join(one.bundle, 'run.json')) as { steps?: RunContext['steps'] } | null)?.steps ??
+        {};
       return {
         ...line(run, one),
         ended: one.ended,
-        steps: Object.entries(steps).map(([step, { state, attempt, ms, error }]) => ({ step, state, attempt, ms, error: error && { ...error } })),
+        steps: Object.entries(steps).map(([step, { state, attempt, ms, error }]) => ({
+          step,
+          state,
+          attempt,
+          ms,
+          error: error && { ...error },
+        })),
         result: one.result,
         bundle: one.bundle,
       };
@@ -92,8 +124,15 @@ export function openFrontDoor({ bus, system, config, clock, version }: { bus: Bu
     async 'runs.logs'({ run, lines }) {
       const folder = join(known(run).bundle, 'logs');
       const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : [];
-      const byTime = names.sort((a, b) => statSync(join(folder, a)).birthtimeMs - statSync(join(folder, b)).birthtimeMs);
-      return { logs: byTime.map((name) => ({ name: name.replace(/\.log$/, ''), lines: tail(join(folder, name), lines, 512 * 1024) })) };
+      const byTime = names.sort(
+        (a, b) => statSync(join(folder, a)).birthtimeMs - statSync(join(folder, b)).birthtimeMs,
+      );
+      return {
+        logs: byTime.map((name) => ({
+          name: name.replace(/\.log$/, ''),
+          lines: tail(join(folder, name), lines, 512 * 1024),
+        })),
+      };
     },
     'admin.tree': async () => ({ host: config.host, actors: system.living() }),
   };
@@ -113,10 +152,14 @@ export function openFrontDoor({ bus, system, config, clock, version }: { bus: Bu
       respond({ error }, error);
     };
     try {
-      if (!call || !(verb in handlers)) throw fail('USAGE', { met: `nobody serves ${subject}`, fix: `ask one of ${Object.keys(verbs).join(', ')}` });
+      if (!call || !(verb in handlers))
+        throw fail('USAGE', { met: `nobody serves ${subject}`, fix: `ask one of ${Object.keys(verbs).join(', ')}` });
       const text = new TextDecoder().decode(data);
       const request = parse(verbs[verb].request as never, text === '' ? {} : readRequest(text));
-      (handlers[verb] as (request: never, user: string) => Promise<object>)(request as never, call.user).then((answer) => respond(answer, null), refuse);
+      (handlers[verb] as (request: never, user: string) => Promise<object>)(request as never, call.user).then(
+        (answer) => respond(answer, null),
+        refuse,
+      );
     } catch (error) {
       refuse(error);
     }
@@ -140,7 +183,8 @@ const readRequest = (text: string): unknown => {
 /** @throws PATH_MISSING, USAGE */
 function checkSource(source: string): void {
   if (isUrl(source)) return;
-  if (!isAbsolute(source)) throw fail('USAGE', { met: `the source ${source} is relative`, fix: 'give an absolute path or a URL' });
+  if (!isAbsolute(source))
+    throw fail('USAGE', { met: `the source ${source} is relative`, fix: 'give an absolute path or a URL' });
   if (!existsSync(source)) throw fail('PATH_MISSING', { path: source });
 }
 
@@ -155,6 +199,21 @@ const readJson = (path: string): unknown => {
 /** A run that the orchestrator has forgotten, from its folder. */
 function fromDisk(state: string, run: string): Known | null {
   const bundle = bundleOf(state, run);
-  const file = readJson(join(bundle, 'run.json')) as { job: Known['job']; state: Known['state']; startedAt: string; result: Known['result'] } | null;
-  return file && { job: file.job, bundle, slots: 1, state: file.state, at: Date.parse(file.startedAt), result: file.result, ended: true };
+  const file = readJson(join(bundle, 'run.json')) as {
+    job: Known['job'];
+    state: Known['state'];
+    startedAt: string;
+    result: Known['result'];
+  } | null;
+  return (
+    file && {
+      job: file.job,
+      bundle,
+      slots: 1,
+      state: file.state,
+      at: Date.parse(file.startedAt),
+      result: file.result,
+      ended: true,
+    }
+  );
 }

@@ -21,7 +21,9 @@ export interface Micro {
 /** @param id unique for this instance. */
 export function openMicro(wire: Wire, id: string, version: string): Micro {
   const started = new Date().toISOString();
-  const counts = new Map<Verb, Counted>((Object.keys(verbs) as Verb[]).map((verb) => [verb, { requests: 0, errors: 0, lastError: '', time: 0 }]));
+  const counts = new Map<Verb, Counted>(
+    (Object.keys(verbs) as Verb[]).map((verb) => [verb, { requests: 0, errors: 0, lastError: '', time: 0 }]),
+  );
   const identity = { name: serviceName, id, version, metadata: {} };
   const endpoint = (verb: Verb) => ({ name: verb.replace('.', '-'), subject: `rr.api.*.${verb}`, queue_group: '' });
   const answers: Record<string, () => object> = {

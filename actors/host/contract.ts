@@ -1,7 +1,12 @@
 /** What a host hears and says. A host keeps actors alive in one process. */
 import { z } from 'zod';
 
-export const Spawn = z.strictObject({ run: z.string(), kind: z.string(), id: z.string(), input: z.unknown().optional() });
+export const Spawn = z.strictObject({
+  run: z.string(),
+  kind: z.string(),
+  id: z.string(),
+  input: z.unknown().optional(),
+});
 export const Start = z.strictObject({
   type: z.literal('host.spawn'),
   /** Names this order among others that are open. */

@@ -3,7 +3,15 @@
  * admin when one of them died too often to be restarted. It decides nothing else.
  */
 import { assign, setup } from 'xstate';
-import { type Ask, type ChildDied, defineActor, effect, type Spawned as SpawnEnded, type Stop, type Stopped } from '../../runtime/actor.js';
+import {
+  type Ask,
+  type ChildDied,
+  defineActor,
+  effect,
+  type Spawned as SpawnEnded,
+  type Stop,
+  type Stopped,
+} from '../../runtime/actor.js';
 import { addressOf, main } from '../../runtime/subjects.js';
 import { Command, type Command as Commands, Ends, Fact, type Spawn } from './contract.js';
 
@@ -20,7 +28,11 @@ interface Context {
 const after = (batches: Batch[], { address, error }: SpawnEnded): Batch[] =>
   batches.map((b) =>
     b.waiting.includes(address)
-      ? { ...b, waiting: b.waiting.filter((other) => other !== address), failed: error ? [...b.failed, { address, error }] : b.failed }
+      ? {
+          ...b,
+          waiting: b.waiting.filter((other) => other !== address),
+          failed: error ? [...b.failed, { address, error }] : b.failed,
+        }
       : b,
   );
 const whole = (batches: Batch[]): Batch[] => batches.filter(({ waiting }) => waiting.length === 0);
@@ -39,13 +51,18 @@ const machine = setup({
         'host.spawn': [
           {
             guard: ({ event }) => event.actors.length === 0,
-            actions: { type: 'emit', params: ({ event }) => told({ batch: event.batch, addresses: [], waiting: [], failed: [] }) },
+            actions: {
+              type: 'emit',
+              params: ({ event }) => told({ batch: event.batch, addresses: [], waiting: [], failed: [] }),
+            },
           },
           {
             actions: [
               assign(({ context, event }) => {
                 const addresses = event.actors.map(addressOf);
-                return { batches: [...context.batches, { batch: event.batch, addresses, waiting: addresses, failed: [] }] };
+                return {
+                  batches: [...context.batches, { batch: event.batch, addresses, waiting: addresses, failed: [] }],
+                };
               }),
               { type: 'spawn', params: ({ event }) => event.actors },
             ],
@@ -54,7 +71,9 @@ const machine = setup({
         spawned: {
           actions: [
             { type: 'emit', params: ({ context, event }) => whole(after(context.batches, event)).map(told) },
-            assign(({ context, event }) => ({ batches: after(context.batches, event).filter(({ waiting }) => waiting.length > 0) })),
+            assign(({ context, event }) => ({
+              batches: after(context.batches, event).filter(({ waiting }) => waiting.length > 0),
+            })),
           ],
         },
         'host.stop': {
@@ -66,7 +85,12 @@ const machine = setup({
         childDied: {
           actions: {
             type: 'ask',
-            params: ({ event: { address, error } }) => ({ to: main('admin'), command: { type: 'admin.died', address, error } as never, withinMs: 60_000, tag: address }),
+            params: ({ event: { address, error } }) => ({
+              to: main('admin'),
+              command: { type: 'admin.died', address, error } as never,
+              withinMs: 60_000,
+              tag: address,
+            }),
           },
         },
       },
@@ -74,4 +98,12 @@ const machine = setup({
   },
 });
 
-export const host = defineActor({ kind: 'host', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: {} });
+export const host = defineActor({
+  kind: 'host',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: {},
+});

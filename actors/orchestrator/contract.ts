@@ -13,7 +13,11 @@ export const Submit = z.strictObject({
   slots: z.int().positive(),
   at: z.number(),
 });
-export const Stop = z.strictObject({ type: z.literal('orchestrator.stop'), run: z.string(), reason: z.enum(['stop', 'cancel']) });
+export const Stop = z.strictObject({
+  type: z.literal('orchestrator.stop'),
+  run: z.string(),
+  reason: z.enum(['stop', 'cancel']),
+});
 export const Accepted = z.strictObject({ type: z.literal('orchestrator.accepted'), run: z.string() });
 export const Stopping = z.strictObject({ type: z.literal('orchestrator.stopping'), run: z.string(), state: State });
 export const Unknown = z.strictObject({ type: z.literal('orchestrator.unknown'), run: z.string() });

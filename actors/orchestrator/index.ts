@@ -35,7 +35,10 @@ const FOREVER_MS = 10 * 365 * 24 * 60 * MINUTE;
 
 /** The actors of a run: itself, and every agent its workflow names. */
 const actorsOf = (run: string): { run: string; kind: string; id: string }[] => {
-  const kinds = new Set([...repoRun.steps.map(({ to }) => to).filter((to) => !to.endsWith('-manager')), ...repoRun.agents]);
+  const kinds = new Set([
+    ...repoRun.steps.map(({ to }) => to).filter((to) => !to.endsWith('-manager')),
+    ...repoRun.agents,
+  ]);
   return ['run', ...kinds].map((kind) => ({ run, kind, id: `${kind}-1` }));
 };
 const acquire = (run: string, slots: number): Ask => ({
@@ -69,8 +72,15 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
     }
     facts.push({ type: 'orchestrator.stopping', run: event.run, state: known.state });
     if (known.ended) return c;
-    if (known.state === 'queued') finish(c, event.run, failedResult(event.run, known, 'cancelled', fail('INTERRUPTED').toRecord()), true);
-    else asks.push({ to: `${event.run}/run/run-1`, command: { type: 'run.stop', reason: event.reason } as Message, withinMs: MINUTE, tag: `stop ${event.run}` });
+    if (known.state === 'queued')
+      finish(c, event.run, failedResult(event.run, known, 'cancelled', fail('INTERRUPTED').toRecord()), true);
+    else
+      asks.push({
+        to: `${event.run}/run/run-1`,
+        command: { type: 'run.stop', reason: event.reason } as Message,
+        withinMs: MINUTE,
+        tag: `stop ${event.run}`,
+      });
     return c;
   }
   const [what, run] = event.tag.split(' ') as [string, string];
@@ -81,7 +91,12 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
     case 'acquire':
       if (fact.type !== 'slots.granted' || known.ended) break; // full: it waits for a release
       change(run, { state: 'running', job: busy(c, run, known) ? { ...known.job, copy: true } : known.job });
-      asks.push({ to: main('admin'), command: { type: 'admin.spawn', batch: run, actors: actorsOf(run) } as Message, withinMs: 2 * MINUTE, tag: `spawn ${run}` });
+      asks.push({
+        to: main('admin'),
+        command: { type: 'admin.spawn', batch: run, actors: actorsOf(run) } as Message,
+        withinMs: 2 * MINUTE,
+        tag: `spawn ${run}`,
+      });
       break;
     case 'spawn': {
       const failed = event.error ?? (fact.failed as { error: ErrorRecord }[] | undefined)?.[0]?.error;
@@ -89,19 +104,46 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
       else {
         const { job, bundle, at } = known;
         asks.push(
-          { to: `${run}/run/run-1`, command: { type: 'run.start', run, job, bundle, at } as Message, withinMs: FOREVER_MS, tag: `start ${run}` },
-          { to: `${run}/run/run-1`, command: { type: 'run.watch' } as Message, withinMs: FOREVER_MS, tag: `watch ${run}` },
+          {
+            to: `${run}/run/run-1`,
+            command: { type: 'run.start', run, job, bundle, at } as Message,
+            withinMs: FOREVER_MS,
+            tag: `start ${run}`,
+          },
+          {
+            to: `${run}/run/run-1`,
+            command: { type: 'run.watch' } as Message,
+            withinMs: FOREVER_MS,
+            tag: `watch ${run}`,
+          },
         );
       }
       break;
     }
     case 'start':
-      finish(c, run, fact.type === 'run.settled' ? (fact.result as Result) : failedResult(run, known, 'failed', event.error ?? fail('INTERNAL', { reason: 'the run gave no result' }).toRecord()), false);
+      finish(
+        c,
+        run,
+        fact.type === 'run.settled'
+          ? (fact.result as Result)
+          : failedResult(
+              run,
+              known,
+              'failed',
+              event.error ?? fail('INTERNAL', { reason: 'the run gave no result' }).toRecord(),
+            ),
+        false,
+      );
       break;
     case 'watch':
       change(run, { ended: true, state: (fact.state as State | undefined) ?? 'failed' });
       facts.push({ type: 'orchestrator.ended', run, state: c.runs[run]!.state });
-      asks.push({ to: main('admin'), command: { type: 'admin.dismiss', run } as Message, withinMs: MINUTE, tag: `dismiss ${run}` });
+      asks.push({
+        to: main('admin'),
+        command: { type: 'admin.dismiss', run } as Message,
+        withinMs: MINUTE,
+        tag: `dismiss ${run}`,
+      });
       break;
     case 'release': {
       const next = Object.entries(c.runs).find(([, { state }]) => state === 'queued');
@@ -114,7 +156,9 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
 
 /** Another open run works in the same folder. */
 const busy = (c: OrchestratorContext, run: string, { job }: Known): boolean =>
-  Object.entries(c.runs).some(([id, other]) => id !== run && !other.ended && other.state !== 'queued' && other.job.source === job.source);
+  Object.entries(c.runs).some(
+    ([id, other]) => id !== run && !other.ended && other.state !== 'queued' && other.job.source === job.source,
+  );
 
 function finish(c: OrchestratorContext, run: string, result: Result, ended: boolean): void {
   const state: State = result.outcome === 'healthy' ? 'up' : result.outcome;
@@ -122,8 +166,18 @@ function finish(c: OrchestratorContext, run: string, result: Result, ended: bool
   c.out.facts.push({ type: 'orchestrator.finished', run, result });
   if (ended) c.out.facts.push({ type: 'orchestrator.ended', run, state });
   c.out.asks.push(
-    { to: main('orchestrator-manager'), command: { type: 'slots.release', run } as Message, withinMs: MINUTE, tag: `release ${run}` },
-    { to: main('admin'), command: { type: 'admin.report', run, outcome: result.outcome, error: result.error } as Message, withinMs: MINUTE, tag: `report ${run}` },
+    {
+      to: main('orchestrator-manager'),
+      command: { type: 'slots.release', run } as Message,
+      withinMs: MINUTE,
+      tag: `release ${run}`,
+    },
+    {
+      to: main('admin'),
+      command: { type: 'admin.report', run, outcome: result.outcome, error: result.error } as Message,
+      withinMs: MINUTE,
+      tag: `report ${run}`,
+    },
   );
 }
 
@@ -166,8 +220,22 @@ const machine = setup({
   context: { runs: {}, out: { asks: [], facts: [] } },
   initial: 'up',
   states: {
-    up: { on: { 'orchestrator.submit': { actions: step as never }, 'orchestrator.stop': { actions: step as never }, answered: { actions: step as never } } },
+    up: {
+      on: {
+        'orchestrator.submit': { actions: step as never },
+        'orchestrator.stop': { actions: step as never },
+        answered: { actions: step as never },
+      },
+    },
   },
 });
 
-export const orchestrator = defineActor({ kind: 'orchestrator', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: {} });
+export const orchestrator = defineActor({
+  kind: 'orchestrator',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: {},
+});

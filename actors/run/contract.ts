@@ -3,7 +3,17 @@ import { z } from 'zod';
 
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 export const Outcome = z.enum(['healthy', 'failed', 'needs-input', 'not-runnable', 'cancelled']);
-export const State = z.enum(['queued', 'running', 'waiting', 'up', 'done', 'failed', 'needs-input', 'not-runnable', 'cancelled']);
+export const State = z.enum([
+  'queued',
+  'running',
+  'waiting',
+  'up',
+  'done',
+  'failed',
+  'needs-input',
+  'not-runnable',
+  'cancelled',
+]);
 
 export const Job = z.strictObject({
   workflow: z.literal('repo-run').default('repo-run'),
@@ -44,18 +54,36 @@ export const Result = z.strictObject({
   run: z.string(),
   /** Absolute path of the run's folder. */
   bundle: z.string(),
-  ms: z.strictObject({ detect: z.number(), setup: z.number(), run: z.number(), prove: z.number(), heal: z.number(), total: z.number() }),
+  ms: z.strictObject({
+    detect: z.number(),
+    setup: z.number(),
+    run: z.number(),
+    prove: z.number(),
+    heal: z.number(),
+    total: z.number(),
+  }),
   tokens: z.literal(0),
   error: failure.nullable(),
 });
 
-export const Start = z.strictObject({ type: z.literal('run.start'), run: z.string(), job: Job, bundle: z.string(), at: z.number() });
+export const Start = z.strictObject({
+  type: z.literal('run.start'),
+  run: z.string(),
+  job: Job,
+  bundle: z.string(),
+  at: z.number(),
+});
 /** Ends an `up` run, or gives up one that is not proven yet. */
 export const Stop = z.strictObject({ type: z.literal('run.stop'), reason: z.enum(['stop', 'cancel']) });
 export const Watch = z.strictObject({ type: z.literal('run.watch') });
 
 export const Started = z.strictObject({ type: z.literal('run.started'), source: z.string() });
-export const StepBegan = z.strictObject({ type: z.literal('run.step-began'), step: z.string(), phase: z.string(), attempt: z.int() });
+export const StepBegan = z.strictObject({
+  type: z.literal('run.step-began'),
+  step: z.string(),
+  phase: z.string(),
+  attempt: z.int(),
+});
 export const StepEnded = z.strictObject({
   type: z.literal('run.step-ended'),
   step: z.string(),
@@ -70,7 +98,12 @@ export const StepEnded = z.strictObject({
 export const FixTried = z.strictObject({ type: z.literal('run.fix-tried'), fix: Fix });
 export const FixJudged = z.strictObject({ type: z.literal('run.fix-judged'), fix: Fix });
 export const Settled = z.strictObject({ type: z.literal('run.settled'), result: Result });
-export const AppExited = z.strictObject({ type: z.literal('run.app-exited'), exitCode: z.int().nullable(), signal: z.string().nullable(), lines: z.array(z.string()) });
+export const AppExited = z.strictObject({
+  type: z.literal('run.app-exited'),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  lines: z.array(z.string()),
+});
 export const Stopping = z.strictObject({ type: z.literal('run.stopping') });
 export const Ended = z.strictObject({
   type: z.literal('run.ended'),

@@ -19,7 +19,11 @@ export type Failure = OpenFix['failure'];
  * Judges the fix that is being tried, when its step has ended. One that changed nothing, or broke an earlier step, is
  * undone. @returns the failure it was for, when that stands again.
  */
-export function closeFix(c: RunContext, step: Step, failure: Failure | null): { step: string; failure: Failure } | null {
+export function closeFix(
+  c: RunContext,
+  step: Step,
+  failure: Failure | null,
+): { step: string; failure: Failure } | null {
   const fix = c.fixes.at(-1);
   if (!fix || fix.helped !== null) return null;
   if (!failure && fix.step !== step.id) return null; // an earlier step, done again on the way
@@ -30,12 +34,19 @@ export function closeFix(c: RunContext, step: Step, failure: Failure | null): { 
   return !fix.helped && fix.step !== step.id ? { step: fix.step, failure: fix.failure } : null;
 }
 
-export function seekFix(workflow: Workflow, c: RunContext, id: string, { error, evidence }: Failure, now: number): void {
+export function seekFix(
+  workflow: Workflow,
+  c: RunContext,
+  id: string,
+  { error, evidence }: Failure,
+  now: number,
+): void {
   const step = workflow.steps.find((s) => s.id === id)!;
   c.failing = { step: id, error, evidence, askedAt: now };
   c.steps[id]!.state = 'healing';
   const scope = scopeOf(workflow, c);
-  const spent = c.fixes.length >= FIXES_A_RUN || c.fixes.filter(({ phase }) => phase === step.phase).length >= FIXES_A_PHASE;
+  const spent =
+    c.fixes.length >= FIXES_A_RUN || c.fixes.filter(({ phase }) => phase === step.phase).length >= FIXES_A_PHASE;
   if (!step.heals || spent || !scope.service) return askJudge(c, error);
   const command = {
     type: 'fixer.heal',
@@ -49,7 +60,12 @@ export function seekFix(workflow: Workflow, c: RunContext, id: string, { error, 
     port: at(scope, 'port.port') ?? null,
     tried: c.fixes.map(({ rule, phase, signature }) => ({ rule, phase, signature })),
   };
-  c.out.asks.push({ to: `${c.run}/fixer/fixer-1`, command: command as Message, withinMs: 2 * MINUTE, tag: `heal ${id}` });
+  c.out.asks.push({
+    to: `${c.run}/fixer/fixer-1`,
+    command: command as Message,
+    withinMs: 2 * MINUTE,
+    tag: `heal ${id}`,
+  });
 }
 
 /** @returns whether the run can go on. */
@@ -62,7 +78,18 @@ export function healed(workflow: Workflow, c: RunContext, { fact, error, at: now
     return false;
   }
   const { rule, cause, actions, signature, overlay, from } = fact as Fixed;
-  const fix: OpenFix = { rule, phase: step.phase, step: id, cause, actions: actions.map((action) => ({ ...action })), signature, helped: null, ms: now - askedAt, before: c.overlay, failure };
+  const fix: OpenFix = {
+    rule,
+    phase: step.phase,
+    step: id,
+    cause,
+    actions: actions.map((action) => ({ ...action })),
+    signature,
+    helped: null,
+    ms: now - askedAt,
+    before: c.overlay,
+    failure,
+  };
   c.fixes.push(fix);
   c.overlay = overlay as Overlay;
   c.failing = null;

@@ -15,7 +15,11 @@ type Recorded = { type: 'recorded' };
 
 const step = [
   'walk',
-  { type: 'record', params: ({ context }: { context: RunContext }) => (context.out.writes.length > 0 ? { files: context.out.writes } : []) },
+  {
+    type: 'record',
+    params: ({ context }: { context: RunContext }) =>
+      context.out.writes.length > 0 ? { files: context.out.writes } : [],
+  },
   { type: 'emit', params: ({ context }: { context: RunContext }) => context.out.facts },
   { type: 'ask', params: ({ context }: { context: RunContext }) => context.out.asks },
   'forget',
@@ -51,7 +55,11 @@ const machine = setup({
     ending: { always: { guard: 'ended', target: 'ended' } },
     ended: {},
   },
-  on: { answered: { actions: step as never }, 'run.stop': { actions: step as never }, 'run.watch': { actions: step as never } },
+  on: {
+    answered: { actions: step as never },
+    'run.stop': { actions: step as never },
+    'run.watch': { actions: step as never },
+  },
 });
 
 const record: Perform<Record> = async ({ files }, { bundle }) => {
@@ -59,4 +67,13 @@ const record: Perform<Record> = async ({ files }, { bundle }) => {
   return { type: 'recorded' } as Recorded;
 };
 
-export const run = defineActor({ kind: 'run', version: 1, accepts: Command, emits: Fact, ends: Ends, endsAll: EndsAll, machine, effects: { record } });
+export const run = defineActor({
+  kind: 'run',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  endsAll: EndsAll,
+  machine,
+  effects: { record },
+});

@@ -85,7 +85,12 @@ export const outcomeOf = ({ code }: { code: string }): Outcome => {
 };
 
 export const scopeOf = (workflow: Workflow, { run, job, results, overlay }: RunContext): Scope =>
-  workflow.scope({ run, job: job as unknown as Record<string, unknown>, results, overlay: overlay as unknown as Record<string, unknown> });
+  workflow.scope({
+    run,
+    job: job as unknown as Record<string, unknown>,
+    results,
+    overlay: overlay as unknown as Record<string, unknown>,
+  });
 
 /** Every step has ended well: tells the result, then holds what is up. */
 export function prove(workflow: Workflow, c: RunContext, now: number): void {
@@ -107,8 +112,18 @@ export function prove(workflow: Workflow, c: RunContext, now: number): void {
     since: now,
   };
   c.out.asks.push(
-    { to: `${c.run}/runner/runner-1`, command: { type: 'runner.watch', app } as Message, withinMs: FOREVER_MS, tag: `watch ${app}` },
-    { to: main('service-manager'), command: { type: 'service.record', service } as Message, withinMs: MINUTE, tag: 'note' },
+    {
+      to: `${c.run}/runner/runner-1`,
+      command: { type: 'runner.watch', app } as Message,
+      withinMs: FOREVER_MS,
+      tag: `watch ${app}`,
+    },
+    {
+      to: main('service-manager'),
+      command: { type: 'service.record', service } as Message,
+      withinMs: MINUTE,
+      tag: 'note',
+    },
   );
 }
 
@@ -143,14 +158,20 @@ export function giveUp(c: RunContext): void {
 function end(c: RunContext): void {
   c.mode = 'ending';
   const root = (c.results.workspace?.root as string | undefined) ?? null;
-  c.out.asks.push({ to: `${c.run}/runner/runner-1`, command: { type: 'runner.sweep', root } as Message, withinMs: MINUTE, tag: 'sweep' });
+  c.out.asks.push({
+    to: `${c.run}/runner/runner-1`,
+    command: { type: 'runner.sweep', root } as Message,
+    withinMs: MINUTE,
+    tag: 'sweep',
+  });
   c.out.writes.push(runFile(c));
 }
 export const ended = ({ state, left }: RunContext): Fact => ({ type: 'run.ended', state, left });
 
 function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: ErrorRecord | null, now: number): void {
   const scope = scopeOf(workflow, c);
-  const spent = (phase: string): number => workflow.steps.filter((s) => s.phase === phase && !s.optional).reduce((sum, { id }) => sum + c.steps[id]!.ms, 0);
+  const spent = (phase: string): number =>
+    workflow.steps.filter((s) => s.phase === phase && !s.optional).reduce((sum, { id }) => sum + c.steps[id]!.ms, 0);
   const healthy = outcome === 'healthy';
   const proof = at(scope, 'prove.proof') as Record<string, unknown> | undefined;
   const name = at(scope, 'service.name') as string | undefined;
@@ -160,12 +181,28 @@ function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: Erro
     type: 'result',
     outcome,
     kind: (at(scope, 'service.kind') as string | undefined) ?? null,
-    services: name === undefined ? [] : [{ name, url: healthy ? ((proof?.url as string | null) ?? null) : null, proof: healthy ? (proof ?? null) : null }],
+    services:
+      name === undefined
+        ? []
+        : [
+            {
+              name,
+              url: healthy ? ((proof?.url as string | null) ?? null) : null,
+              proof: healthy ? (proof ?? null) : null,
+            },
+          ],
     fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
     degraded: tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
     run: c.run,
     bundle: c.bundle,
-    ms: { detect: spent('detect'), setup: spent('setup'), run: spent('run'), prove: spent('prove'), heal: c.healMs, total: now - c.startedAt },
+    ms: {
+      detect: spent('detect'),
+      setup: spent('setup'),
+      run: spent('run'),
+      prove: spent('prove'),
+      heal: c.healMs,
+      total: now - c.startedAt,
+    },
     tokens: 0,
     error,
   };

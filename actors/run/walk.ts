@@ -31,9 +31,14 @@ export function walk(workflow: Workflow, before: RunContext, event: Walked): Run
   return c;
 }
 
-function begin(workflow: Workflow, c: RunContext, { run, job, bundle, at: now }: Extract<Walked, { type: 'run.start' }>): void {
+function begin(
+  workflow: Workflow,
+  c: RunContext,
+  { run, job, bundle, at: now }: Extract<Walked, { type: 'run.start' }>,
+): void {
   Object.assign(c, { mode: 'walking', state: 'running', run, job, bundle, startedAt: now });
-  for (const { id } of workflow.steps) c.steps[id] = { state: 'pending', attempt: 0, startedAt: null, ms: 0, error: null, again: 0 };
+  for (const { id } of workflow.steps)
+    c.steps[id] = { state: 'pending', attempt: 0, startedAt: null, ms: 0, error: null, again: 0 };
   c.out.facts.push({ type: 'run.started', source: job.source });
   c.out.writes.push(runFile(c));
   advance(workflow, c, now);
@@ -64,7 +69,8 @@ export function advance(workflow: Workflow, c: RunContext, now: number): void {
       c.out.writes.push(json(`steps/${step.id}/${state.attempt}/input.json`, command));
     }
   }
-  if (workflow.steps.every(({ id, optional }) => over(id) || (optional && c.steps[id]!.state === 'failed'))) prove(workflow, c, now);
+  if (workflow.steps.every(({ id, optional }) => over(id) || (optional && c.steps[id]!.state === 'failed')))
+    prove(workflow, c, now);
 }
 
 function hear(workflow: Workflow, c: RunContext, answer: Answered): void {
@@ -74,7 +80,8 @@ function hear(workflow: Workflow, c: RunContext, answer: Answered): void {
   if (c.mode !== 'walking') return;
   if (what === 'step') {
     const step = workflow.steps.find((s) => s.id === id)!;
-    if (c.steps[id]!.state === 'running' && c.steps[id]!.attempt === Number(attempt)) stepEnded(workflow, c, step, answer);
+    if (c.steps[id]!.state === 'running' && c.steps[id]!.attempt === Number(attempt))
+      stepEnded(workflow, c, step, answer);
     return;
   }
   if (c.failing?.step !== id) return;
@@ -88,7 +95,11 @@ function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error:
   const ms = now - state.startedAt!;
   state.ms += ms;
   const { type, ...result } = (fact ?? { type: '' }) as Message & Record<string, unknown>;
-  let error = lost ?? (step.good.includes(type) ? null : ((result as Failure).error ?? fail('INTERNAL', { reason: `${step.id} ended with ${type}` }).toRecord()));
+  let error =
+    lost ??
+    (step.good.includes(type)
+      ? null
+      : ((result as Failure).error ?? fail('INTERNAL', { reason: `${step.id} ended with ${type}` }).toRecord()));
   if (!error) {
     c.results[step.id] = result;
     error = workflow.judge(step.id, scopeOf(workflow, c));
@@ -98,7 +109,16 @@ function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error:
   const folder = `steps/${step.id}/${state.attempt}`;
   const scope = scopeOf(workflow, c);
   const note = error ? error.message : workflow.describe(step.id, scope);
-  c.out.facts.push({ type: 'run.step-ended', step: step.id, phase: step.phase, attempt: state.attempt, ok: !error, ms, note, error });
+  c.out.facts.push({
+    type: 'run.step-ended',
+    step: step.id,
+    phase: step.phase,
+    attempt: state.attempt,
+    ok: !error,
+    ms,
+    note,
+    error,
+  });
   const evidence = (result as Failure).evidence ?? null;
   c.out.writes.push(error ? json(`${folder}/error.json`, { error, evidence }) : json(`${folder}/output.json`, result));
   if (!error) {
@@ -115,7 +135,11 @@ function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error:
 /** The application ended though nobody asked it to. */
 function appEnded(c: RunContext, { fact }: Answered): void {
   if (c.mode !== 'up') return;
-  const { exitCode = null, signal = null, lines = [] } = (fact ?? {}) as { exitCode?: number | null; signal?: string | null; lines?: string[] };
+  const {
+    exitCode = null,
+    signal = null,
+    lines = [],
+  } = (fact ?? {}) as { exitCode?: number | null; signal?: string | null; lines?: string[] };
   c.out.facts.push({ type: 'run.app-exited', exitCode, signal, lines });
   giveUp(c);
 }
@@ -124,8 +148,18 @@ function swept(c: RunContext, { fact }: Answered): void {
   c.left = (fact as { left?: number[] } | null)?.left ?? [];
   c.mode = 'ended';
   c.out.asks.push(
-    { to: main('port-manager'), command: { type: 'port.release', run: c.run } as Message, withinMs: 60_000, tag: 'note' },
-    { to: main('service-manager'), command: { type: 'service.forget', run: c.run } as Message, withinMs: 60_000, tag: 'note' },
+    {
+      to: main('port-manager'),
+      command: { type: 'port.release', run: c.run } as Message,
+      withinMs: 60_000,
+      tag: 'note',
+    },
+    {
+      to: main('service-manager'),
+      command: { type: 'service.forget', run: c.run } as Message,
+      withinMs: 60_000,
+      tag: 'note',
+    },
   );
   c.out.facts.push(ended(c));
   c.out.writes.push(runFile(c));

@@ -42,7 +42,11 @@ export const Installed = z.strictObject({
   type: z.literal('dependency.installed'),
   commands: z.array(z.strictObject({ command: z.string(), ms: z.number() })),
 });
-export const Failed = z.strictObject({ type: z.literal('dependency.failed'), error: failure, evidence: Evidence.nullable() });
+export const Failed = z.strictObject({
+  type: z.literal('dependency.failed'),
+  error: failure,
+  evidence: Evidence.nullable(),
+});
 export const Command = z.discriminatedUnion('type', [Equip, Install]);
 export const Fact = z.union([Equipped, Installed, Failed]);
 export const Ends = ['dependency.equipped', 'dependency.installed', 'dependency.failed'] as const;

@@ -7,7 +7,7 @@
 import { setup } from 'xstate';
 import { execute, failureOf, foreseen } from '../../providers/process/execute.js';
 import { findTool, type ToolName } from '../../providers/toolchain/index.js';
-import { defineActor, effect, type EffectFailed, type Message, type Perform } from '../../runtime/actor.js';
+import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
 import { Command, type Command as Commands, Ends, Fact, type Tool } from './contract.js';
 
@@ -41,7 +41,15 @@ const equip: Perform<Equip> = async ({ wants, relaxed }, { config, signal, log }
   try {
     for (const { tool, want, from } of wants)
       tools.push(
-        await findTool({ tool: tool as ToolName, want, from, cache: config.cache, signal, say: (line) => log.info(line), allowDegraded: relaxed.includes(tool) }),
+        await findTool({
+          tool: tool as ToolName,
+          want,
+          from,
+          cache: config.cache,
+          signal,
+          say: (line) => log.info(line),
+          allowDegraded: relaxed.includes(tool),
+        }),
       );
   } catch (error) {
     return { type: 'told', fact: failed(foreseen(error)) } as Told;
@@ -53,12 +61,35 @@ const install: Perform<Install> = async ({ service, cwd, commands, tools, env },
   const { installWallMs: wallMs, idleMs } = context.config;
   const done: { command: string; ms: number }[] = [];
   for (const [n, shell] of commands.entries()) {
-    const order = { n, shell, cwd, tools, env: { CI: '1', ...env }, envFile: null, install: true, wallMs, idleMs, log: `${service}.install.log`.replaceAll('/', '-') };
+    const order = {
+      n,
+      shell,
+      cwd,
+      tools,
+      env: { CI: '1', ...env },
+      envFile: null,
+      install: true,
+      wallMs,
+      idleMs,
+      log: `${service}.install.log`.replaceAll('/', '-'),
+    };
     const { exit, ms, evidence } = await execute(context, order);
-    if (exit.code !== 0) return { type: 'told', fact: { type: 'dependency.failed', error: failureOf(evidence, { wallMs, idleMs }), evidence } } as Told;
+    if (exit.code !== 0)
+      return {
+        type: 'told',
+        fact: { type: 'dependency.failed', error: failureOf(evidence, { wallMs, idleMs }), evidence },
+      } as Told;
     done.push({ command: shell, ms });
   }
   return { type: 'told', fact: { type: 'dependency.installed', commands: done } } as Told;
 };
 
-export const dependency = defineActor({ kind: 'dependency', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: { equip, install } });
+export const dependency = defineActor({
+  kind: 'dependency',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: { equip, install },
+});

@@ -3,7 +3,7 @@
  * version; nor are those on the JVM, whose jars do. The rest are asked together, each within a limit, from `/`, where no
  * repository's settings change their answer. Nothing is downloaded: shims that would are told not to.
  */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { readText } from './surroundings.js';
@@ -100,7 +100,24 @@ function readVersion(place: string, name: string): string | null {
   return null;
 }
 
-/** What it prints on either stream; `absent`: a shim with nothing behind it. */
+/** Nothing is downloaded, asked or reported. */
+const QUIET = {
+  LC_ALL: 'C',
+  NO_COLOR: '1',
+  COREPACK_ENABLE_NETWORK: '0',
+  COREPACK_ENABLE_DOWNLOAD_PROMPT: '0',
+  COMPOSER_ALLOW_SUPERUSER: '1',
+  COMPOSER_NO_INTERACTION: '1',
+  DOTNET_CLI_TELEMETRY_OPTOUT: '1',
+  DOTNET_NOLOGO: '1',
+  DOTNET_SKIP_FIRST_TIME_EXPERIENCE: '1',
+  GOTOOLCHAIN: 'local',
+  RUSTUP_AUTO_INSTALL: '0',
+  UV_PYTHON_DOWNLOADS: 'never',
+};
+const SAID_LIMIT = 64_000;
+
+/** What it prints on either stream; `absent`: a shim with nothing behind it. Ended with all it started at its limit. */
 function ask(
   place: string,
   args: readonly string[],
@@ -109,32 +126,36 @@ function ask(
   signal?: AbortSignal,
 ): Promise<{ said: string; absent: boolean }> {
   return new Promise((resolve) => {
-    const child = {
-      ...env,
-      LC_ALL: 'C',
-      NO_COLOR: '1',
-      COREPACK_ENABLE_NETWORK: '0',
-      COREPACK_ENABLE_DOWNLOAD_PROMPT: '0',
-      COMPOSER_ALLOW_SUPERUSER: '1',
-      COMPOSER_NO_INTERACTION: '1',
-      DOTNET_CLI_TELEMETRY_OPTOUT: '1',
-      DOTNET_NOLOGO: '1',
-      DOTNET_SKIP_FIRST_TIME_EXPERIENCE: '1',
-      GOTOOLCHAIN: 'local',
-      RUSTUP_AUTO_INSTALL: '0',
-      UV_PYTHON_DOWNLOADS: 'never',
-    };
-    const options = { cwd: '/', env: child, timeout: limitMs, killSignal: 'SIGKILL', maxBuffer: 64_000 } as const;
-    const process = execFile(place, [...args], signal ? { ...options, signal } : options, (error, stdout, stderr) => {
-      // Any failure is an answer here: what it printed before still counts, if there was anything.
-      const code = (error as { code?: unknown } | null)?.code;
-      const late = error !== null && error.killed === true;
-      resolve({
-        said: error === null || late ? `${stdout}\n${stderr}` : '',
-        absent: typeof code === 'number' || code === 'ENOENT',
-      });
+    const child = spawn(place, args, {
+      cwd: '/',
+      env: { ...env, ...QUIET },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
-    process.stdin?.end();
+    let said = '';
+    const done = (absent: boolean): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve({ said: absent ? '' : said, absent });
+    };
+    const end = (): void => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It ended in this very moment: nothing is left to be ended.
+      }
+      child.stdout.destroy();
+      child.stderr.destroy();
+      done(false);
+    };
+    const timer = setTimeout(end, limitMs);
+    signal?.addEventListener('abort', end, { once: true });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        if (said.length < SAID_LIMIT) said += chunk.toString('utf8');
+      });
+    child.on('error', () => done(true)); // not a program after all
+    child.on('close', (code) => done(code !== 0));
   });
 }
 

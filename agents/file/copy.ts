@@ -50,8 +50,10 @@ export async function copyTree({ from, to, names, except, signal }: CopyOptions)
   const kept = new Set(except.map((path) => Buffer.from(path).toString('latin1')));
   const out = new Map<string, { count: number; example: string }>();
   const leaveOut = (why: string, path: Buffer): void => {
-    const known = out.get(why) ?? { count: 0, example: JSON.stringify(path.toString('utf8')) };
+    const shown = JSON.stringify(path.toString('utf8'));
+    const known = out.get(why) ?? { count: 0, example: shown };
     known.count++;
+    if (shown < known.example) known.example = shown; // the same whatever the order of the work
     out.set(why, known);
   };
   let files = 0;
@@ -108,9 +110,9 @@ export async function copyTree({ from, to, names, except, signal }: CopyOptions)
   };
   // Whoever runs out of work ends; folders found after that are for the next round.
   while (at < queue.length) await Promise.all(Array.from({ length: AT_ONCE }, work));
-  const notes = [...out].map(
-    ([why, { count, example }]) => `left out ${why}: ${example}${count > 1 ? ` and ${count - 1} more` : ''}`,
-  );
+  const notes = [...out]
+    .sort()
+    .map(([why, { count, example }]) => `left out ${why}: ${example}${count > 1 ? ` and ${count - 1} more` : ''}`);
   return { files, notes };
 }
 

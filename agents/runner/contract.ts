@@ -35,7 +35,11 @@ export const Started = z.strictObject({
   lines: z.array(z.string()),
   command: z.string(),
 });
-export const Failed = z.strictObject({ type: z.literal('runner.failed'), error: failure, evidence: Evidence.nullable() });
+export const Failed = z.strictObject({
+  type: z.literal('runner.failed'),
+  error: failure,
+  evidence: Evidence.nullable(),
+});
 export const Exited = z.strictObject({
   type: z.literal('runner.exited'),
   app: z.string(),

@@ -31,20 +31,48 @@ const LOG_BYTES = 64 * 1024;
 /** The port in every way an application may take it. */
 export const portEnv = (port: number): Record<string, string> => ({
   ...Object.fromEntries(
-    ['PORT', 'HTTP_PORT', 'SERVER_PORT', 'APP_PORT', 'WEB_PORT', 'LISTEN_PORT', 'NITRO_PORT', 'NUXT_PORT', 'FLASK_RUN_PORT', 'UVICORN_PORT', 'GRADIO_SERVER_PORT', 'STREAMLIT_SERVER_PORT', 'ROCKET_PORT', 'MICRONAUT_SERVER_PORT', 'QUARKUS_HTTP_PORT'].map(
-      (name) => [name, String(port)],
-    ),
+    [
+      'PORT',
+      'HTTP_PORT',
+      'SERVER_PORT',
+      'APP_PORT',
+      'WEB_PORT',
+      'LISTEN_PORT',
+      'NITRO_PORT',
+      'NUXT_PORT',
+      'FLASK_RUN_PORT',
+      'UVICORN_PORT',
+      'GRADIO_SERVER_PORT',
+      'STREAMLIT_SERVER_PORT',
+      'ROCKET_PORT',
+      'MICRONAUT_SERVER_PORT',
+      'QUARKUS_HTTP_PORT',
+    ].map((name) => [name, String(port)]),
   ),
   HOST: '127.0.0.1',
   ASPNETCORE_URLS: `http://127.0.0.1:${port}`,
   STREAMLIT_SERVER_HEADLESS: 'true',
 });
 
-export const start: Perform<Begin> = async ({ service, cwd, command, until, tools, envFile, env, port }, context): Promise<Message> => {
+export const start: Perform<Begin> = async (
+  { service, cwd, command, until, tools, envFile, env, port },
+  context,
+): Promise<Message> => {
   const { startMs, buildWallMs } = context.config;
   const wallMs = until === 'exit' ? buildWallMs : null;
   const bins = /(^|\s)rr-static\s/.test(command) ? [{ bin: staticServer(context.bundle), env: {} }] : [];
-  const order = { n: 0, shell: command, cwd, tools: [...tools, ...bins], env: { ...portEnv(port), ...env }, envFile, install: false, wallMs, idleMs: null, log: `${service}.log`.replaceAll('/', '-') };
+  const order = {
+    n: 0,
+    shell: command,
+    cwd,
+    tools: [...tools, ...bins],
+    env: { ...portEnv(port), ...env },
+    envFile,
+    install: false,
+    wallMs,
+    idleMs: null,
+    log: `${service}.log`.replaceAll('/', '-'),
+  };
   const under = commandOf(context, order);
   const { keeper } = await openKeeper({ bundle: context.bundle, run: context.run });
   try {
@@ -65,17 +93,35 @@ export const start: Perform<Begin> = async ({ service, cwd, command, until, tool
       });
     const fell = async (error: ReturnType<typeof fail> | null): Promise<Message> => {
       const exit = error ? await keeper.stop(kept.id, 2_000) : await keeper.exited(kept.id, context.signal);
-      if (exit.lost) return told({ type: 'runner.failed', error: fail('KEEPER_LOST', { run: context.run }).toRecord(), evidence: null });
+      if (exit.lost)
+        return told({
+          type: 'runner.failed',
+          error: fail('KEEPER_LOST', { run: context.run }).toRecord(),
+          evidence: null,
+        });
       const evidence = evidenceOf(command, error ? { code: null, signal: null, limit: null } : exit, under.log);
       if (until === 'http' && !error && exit.code === 0)
-        error = fail('COMMAND_FAILED', { command, met: 'exit code 0', last: `it ended before it listened: ${lines().at(-1) ?? 'it printed nothing'}`, fix: 'it is no server, or it leaves the foreground: start it in the foreground' });
-      return told({ type: 'runner.failed', error: error?.toRecord() ?? failureOf(evidence, { wallMs, idleMs: null }), evidence });
+        error = fail('COMMAND_FAILED', {
+          command,
+          met: 'exit code 0',
+          last: `it ended before it listened: ${lines().at(-1) ?? 'it printed nothing'}`,
+          fix: 'it is no server, or it leaves the foreground: start it in the foreground',
+        });
+      return told({
+        type: 'runner.failed',
+        error: error?.toRecord() ?? failureOf(evidence, { wallMs, idleMs: null }),
+        evidence,
+      });
     };
     if (until === 'exit') {
       const exit = await keeper.exited(kept.id, context.signal);
       return exit.code === 0 ? started([], 0) : await fell(null);
     }
-    for (let first: number | null = null, began = context.clock.now(); ; await sleep(LOOK_MS, undefined, { signal: context.signal })) {
+    for (
+      let first: number | null = null, began = context.clock.now();
+      ;
+      await sleep(LOOK_MS, undefined, { signal: context.signal })
+    ) {
       const now = context.clock.now();
       const sockets = prefer(await listenersOfApp(app), port);
       if (sockets.length > 0) {
@@ -86,7 +132,13 @@ export const start: Perform<Begin> = async ({ service, cwd, command, until, tool
       if (!alive) return await fell(null);
       if (until === 'log' && now - began > MOMENT_MS) return started(sockets, null);
       if (now - began > startMs)
-        return await fell(fail('NOT_PROVEN', { met: `${command} has been running for ${startMs / 1000} s and listens nowhere`, wanted: 'a listening socket', fix: 'read its log with rr logs; if it is slow to start, raise RR_START_MS' }));
+        return await fell(
+          fail('NOT_PROVEN', {
+            met: `${command} has been running for ${startMs / 1000} s and listens nowhere`,
+            wanted: 'a listening socket',
+            fix: 'read its log with rr logs; if it is slow to start, raise RR_START_MS',
+          }),
+        );
     }
   } finally {
     keeper.close();
@@ -95,7 +147,12 @@ export const start: Perform<Begin> = async ({ service, cwd, command, until, tool
 
 /** The leased port first, then those below the ephemeral range, lowest first. */
 const prefer = (found: Listener[], port: number): Listener[] =>
-  [...found].sort((a, b) => Number(b.port === port) - Number(a.port === port) || Number(a.port >= 32_768) - Number(b.port >= 32_768) || a.port - b.port);
+  [...found].sort(
+    (a, b) =>
+      Number(b.port === port) - Number(a.port === port) ||
+      Number(a.port >= 32_768) - Number(b.port >= 32_768) ||
+      a.port - b.port,
+  );
 
 /** Also alive: what left the foreground and goes on behind it. */
 async function isAlive(keeper: Keeper, kept: Kept, app: Parameters<typeof treeOf>[0]): Promise<boolean> {
@@ -107,7 +164,8 @@ export const watch: Perform<Watching> = async ({ app, since }, context): Promise
   const { keeper } = await openKeeper({ bundle: context.bundle, run: context.run });
   try {
     const kept = (await keeper.list()).find(({ id }) => id === app);
-    if (since !== me && kept?.alive) return { type: 'seen', app, pid: kept.pid, since: me, adopted: since !== null } as Seen;
+    if (since !== me && kept?.alive)
+      return { type: 'seen', app, pid: kept.pid, since: me, adopted: since !== null } as Seen;
     let exit = await keeper.exited(app, context.signal);
     // One that left the foreground lives on in its tree.
     if (kept && exit.code === 0) {
@@ -125,7 +183,10 @@ export const watch: Perform<Watching> = async ({ app, since }, context): Promise
   }
 };
 
-export const end: Perform<{ root: string | null; ports: number[] }> = async ({ root, ports }, { bundle, run }): Promise<Message> => {
+export const end: Perform<{ root: string | null; ports: number[] }> = async (
+  { root, ports },
+  { bundle, run },
+): Promise<Message> => {
   closeRun(bundle);
   const keeper = await findKeeper({ bundle, run });
   const { left: kept } = keeper ? await keeper.end() : { left: [] };

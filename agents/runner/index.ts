@@ -6,7 +6,7 @@
  * application again, says `runner.adopted`, and goes on watching; the application notices nothing.
  */
 import { assign, setup } from 'xstate';
-import { defineActor, effect, type EffectFailed } from '../../runtime/actor.js';
+import { defineActor, type EffectFailed, effect } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
 import { Command, type Command as Commands, Ends, Fact } from './contract.js';
 import { type Begin, end, type Seen, start, type Told, type Watching, watch } from './effects.js';
@@ -15,7 +15,10 @@ type End = { root: string | null; ports: number[] };
 const failed = (error: ErrorRecord): Fact => ({ type: 'runner.failed', error, evidence: null });
 
 const machine = setup({
-  types: { context: {} as { ports: number[] }, events: {} as Commands | Told | Seen | EffectFailed<'start' | 'watch' | 'end'> },
+  types: {
+    context: {} as { ports: number[] },
+    events: {} as Commands | Told | Seen | EffectFailed<'start' | 'watch' | 'end'>,
+  },
   actions: { start: effect<Begin>(), watch: effect<Watching>(), end: effect<End>(), emit: effect<Fact>() },
 }).createMachine({
   id: 'runner',
@@ -26,17 +29,27 @@ const machine = setup({
       on: {
         'runner.start': { actions: { type: 'start', params: ({ event }) => event } },
         'runner.watch': { actions: { type: 'watch', params: ({ event }) => ({ app: event.app, since: null }) } },
-        'runner.sweep': { actions: { type: 'end', params: ({ context, event }) => ({ root: event.root, ports: context.ports }) } },
+        'runner.sweep': {
+          actions: { type: 'end', params: ({ context, event }) => ({ root: event.root, ports: context.ports }) },
+        },
         told: {
           actions: [
             // Ports an application of ours was seen to hold: whoever holds them at the end is ours too.
-            assign(({ context, event: { fact } }) => (fact.type === 'runner.started' ? { ports: [...context.ports, ...fact.sockets.map(({ port }) => port)] } : {})),
+            assign(({ context, event: { fact } }) =>
+              fact.type === 'runner.started'
+                ? { ports: [...context.ports, ...fact.sockets.map(({ port }) => port)] }
+                : {},
+            ),
             { type: 'emit', params: ({ event }) => event.fact },
           ],
         },
         seen: {
           actions: [
-            { type: 'emit', params: ({ event: { adopted, app, pid } }) => (adopted ? ({ type: 'runner.adopted', app, pid } as Fact) : []) },
+            {
+              type: 'emit',
+              params: ({ event: { adopted, app, pid } }) =>
+                adopted ? ({ type: 'runner.adopted', app, pid } as Fact) : [],
+            },
             { type: 'watch', params: ({ event: { app, since } }) => ({ app, since }) },
           ],
         },
@@ -48,4 +61,12 @@ const machine = setup({
   },
 });
 
-export const runner = defineActor({ kind: 'runner', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: { start, watch, end } });
+export const runner = defineActor({
+  kind: 'runner',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: { start, watch, end },
+});

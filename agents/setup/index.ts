@@ -1,7 +1,7 @@
 /** Setup agent: builds a service, command by command, with its environment. Says `setup.built`, or what failed with its output. */
 import { setup as machineSetup } from 'xstate';
 import { execute, failureOf } from '../../providers/process/execute.js';
-import { defineActor, effect, type EffectFailed, type Message, type Perform } from '../../runtime/actor.js';
+import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
 import { type Build, Command, Ends, Fact } from './contract.js';
 
 type Told = { type: 'told'; fact: Fact };
@@ -18,7 +18,12 @@ const machine = machineSetup({
       on: {
         'setup.build': { actions: { type: 'build', params: ({ event }) => event } },
         told: { actions: { type: 'emit', params: ({ event }) => event.fact } },
-        buildFailed: { actions: { type: 'emit', params: ({ event }) => ({ type: 'setup.failed', error: event.error, evidence: null }) as Fact } },
+        buildFailed: {
+          actions: {
+            type: 'emit',
+            params: ({ event }) => ({ type: 'setup.failed', error: event.error, evidence: null }) as Fact,
+          },
+        },
       },
     },
   },
@@ -28,12 +33,35 @@ const build: Perform<Build> = async ({ service, cwd, commands, tools, envFile, e
   const { buildWallMs: wallMs, idleMs } = context.config;
   const done: { command: string; ms: number }[] = [];
   for (const [n, shell] of commands.entries()) {
-    const order = { n, shell, cwd, tools, env, envFile, install: false, wallMs, idleMs, log: `${service}.build.log`.replaceAll('/', '-') };
+    const order = {
+      n,
+      shell,
+      cwd,
+      tools,
+      env,
+      envFile,
+      install: false,
+      wallMs,
+      idleMs,
+      log: `${service}.build.log`.replaceAll('/', '-'),
+    };
     const { exit, ms, evidence } = await execute(context, order);
-    if (exit.code !== 0) return { type: 'told', fact: { type: 'setup.failed', error: failureOf(evidence, { wallMs, idleMs }), evidence } } as Told;
+    if (exit.code !== 0)
+      return {
+        type: 'told',
+        fact: { type: 'setup.failed', error: failureOf(evidence, { wallMs, idleMs }), evidence },
+      } as Told;
     done.push({ command: shell, ms });
   }
   return { type: 'told', fact: { type: 'setup.built', commands: done } } as Told;
 };
 
-export const setup = defineActor({ kind: 'setup', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: { build } });
+export const setup = defineActor({
+  kind: 'setup',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: { build },
+});

@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 
 const [first] = process.argv.slice(2);
 if (first === '--version' || first === '-V') {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   process.stdout.write(`${version}\n`);
 } else {
   const { runCli } = await import('./program.js');

@@ -2,8 +2,8 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { type Request, type Response, serviceName, type Verb } from '../../actors/front-door/contract.js';
-import { revive } from '../../runtime/bus.js';
 import { type Broker, connectOptions, findBroker } from '../../runtime/broker/start.js';
+import { revive } from '../../runtime/bus.js';
 import type { Config } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
 
@@ -26,7 +26,13 @@ const user = 'local';
 
 /** Connects to a broker. @throws BROKER_UNREACHABLE */
 export async function clientOf(broker: Broker): Promise<Client & { answers(): Promise<boolean> }> {
-  const nats: NatsConnection = await connect({ ...connectOptions(broker), name: 'rr cli', maxReconnectAttempts: -1, reconnectTimeWait: 250, timeout: 3_000 }).catch((error: Error) => {
+  const nats: NatsConnection = await connect({
+    ...connectOptions(broker),
+    name: 'rr cli',
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    timeout: 3_000,
+  }).catch((error: Error) => {
     throw fail('BROKER_UNREACHABLE', { url: broker.url, reason: error.message }, error);
   });
   return {
@@ -37,15 +43,19 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
         () => false,
       ),
     async call(verb, request) {
-      const answer = await nats.request(`rr.api.${user}.${verb}`, JSON.stringify(request), { timeout: CALL_MS }).catch((error: Error) => {
-        throw fail('RUNTIME_UNREACHABLE', { url: broker.url }, error);
-      });
+      const answer = await nats
+        .request(`rr.api.${user}.${verb}`, JSON.stringify(request), { timeout: CALL_MS })
+        .catch((error: Error) => {
+          throw fail('RUNTIME_UNREACHABLE', { url: broker.url }, error);
+        });
       const body = answer.json() as { error?: { code: string; message: string; fix: string } };
       if (body.error) throw revive(body.error);
       return body as never;
     },
     facts(hear) {
-      nats.subscribe(`rr.view.${user}.>`, { callback: (error, message) => (error ? undefined : hear(message.json() as Told)) });
+      nats.subscribe(`rr.view.${user}.>`, {
+        callback: (error, message) => (error ? undefined : hear(message.json() as Told)),
+      });
     },
     async close() {
       if (!nats.isClosed()) await nats.close();

@@ -3,7 +3,15 @@ import { type ErrorRecord, toRecord } from '../../runtime/errors.js';
 
 export const codes = { ok: 0, failed: 1, usage: 2, needsInput: 3, ours: 4, interrupted: 130 } as const;
 
-const usage = new Set(['USAGE', 'CONFIG_INVALID', 'PATH_MISSING', 'PATH_NOT_DIRECTORY', 'PATH_UNREADABLE', 'RUN_UNKNOWN', 'SERVICE_UNKNOWN']);
+const usage = new Set([
+  'USAGE',
+  'CONFIG_INVALID',
+  'PATH_MISSING',
+  'PATH_NOT_DIRECTORY',
+  'PATH_UNREADABLE',
+  'RUN_UNKNOWN',
+  'SERVICE_UNKNOWN',
+]);
 const needs = new Set(['BROKER_ABSENT', 'TOOL_MISSING', 'SERVICE_MISSING', 'PORT_HELD']);
 
 export const codeOf = ({ code }: { code: string }): number => {

@@ -1,17 +1,15 @@
 /** The commands of `rr`. Each loads its own file when it is called. */
 import { Command, CommanderError, Option } from 'commander';
-import { type Config, readConfig } from '../../runtime/config.js';
+import { readConfig } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
 import { codeOf, codes, tellError } from './exit.js';
-
-export interface Globals {
-  config: Config;
-  json: boolean;
-}
+import type { Globals } from './globals.js';
 
 export async function runCli(argv: string[]): Promise<void> {
   const rr = new Command('rr')
-    .description('Point it at any repository: it works out what that is, sets it up, runs it, proves that it answers, and repairs it when it breaks.')
+    .description(
+      'Point it at any repository: it works out what that is, sets it up, runs it, proves that it answers, and repairs it when it breaks.',
+    )
     .option('--state <dir>', 'state folder (default: $RR_HOME, else .repo-runner here)')
     .option('--host <id>', 'name of this host')
     .option('--json', 'one JSON object per line on stdout, nothing else', false)
@@ -25,10 +23,17 @@ export async function runCli(argv: string[]): Promise<void> {
     <A extends unknown[]>(command: (globals: Globals, ...args: A) => Promise<number>) =>
     async (...args: unknown[]): Promise<void> => {
       const { state, host } = rr.opts<{ state?: string; host?: string }>();
-      const { config } = readConfig({ ...(state === undefined ? {} : { state }), ...(host === undefined ? {} : { host }) });
+      const { config } = readConfig({
+        ...(state === undefined ? {} : { state }),
+        ...(host === undefined ? {} : { host }),
+      });
       process.exitCode = await command({ config, json }, ...(args.slice(0, -1) as A));
     };
-  const common = (command: Command): Command => command.addOption(new Option('--json').hideHelp()).addOption(new Option('--state <dir>').hideHelp()).addOption(new Option('--host <id>').hideHelp());
+  const common = (command: Command): Command =>
+    command
+      .addOption(new Option('--json').hideHelp())
+      .addOption(new Option('--state <dir>').hideHelp())
+      .addOption(new Option('--host <id>').hideHelp());
   const pairs = (value: string, before: Record<string, string>): Record<string, string> => {
     const cut = value.indexOf('=');
     if (cut < 1) throw fail('USAGE', { met: `--env ${value} has no =`, fix: 'write --env NAME=VALUE' });
@@ -45,24 +50,42 @@ export async function runCli(argv: string[]): Promise<void> {
   job(rr.command('run'))
     .description('bring a repository to a proven answer and hold it until Ctrl-C')
     .option('--once', 'stop everything as soon as it is proven', false)
-    .action(act<[string, never]>(async (globals, source, options) => (await import('./commands/run.js')).run(globals, source, options)));
+    .action(
+      act<[string, never]>(async (globals, source, options) =>
+        (await import('./commands/run.js')).run(globals, source, options),
+      ),
+    );
   job(rr.command('submit'))
     .description('give a job to a runtime that is up')
-    .action(act<[string, never]>(async (globals, source, options) => (await import('./commands/runs.js')).submit(globals, source, options)));
+    .action(
+      act<[string, never]>(async (globals, source, options) =>
+        (await import('./commands/runs.js')).submit(globals, source, options),
+      ),
+    );
   common(rr.command('plan'))
     .description('say what would be done, without running anything')
     .argument('<path>', 'folder of the repository')
     .option('--service <name>', 'the service to choose, by name or path')
-    .action(act<[string, { service?: string }]>(async (globals, path, options) => (await import('./commands/plan.js')).plan(globals, path, options)));
+    .action(
+      act<[string, { service?: string }]>(async (globals, path, options) =>
+        (await import('./commands/plan.js')).plan(globals, path, options),
+      ),
+    );
   common(rr.command('ps'))
     .description('the runs of this state folder')
     .option('--all', 'ended ones too', false)
-    .action(act<[{ all: boolean }]>(async (globals, options) => (await import('./commands/runs.js')).ps(globals, options)));
+    .action(
+      act<[{ all: boolean }]>(async (globals, options) => (await import('./commands/runs.js')).ps(globals, options)),
+    );
   common(rr.command('logs'))
     .description('what the commands of a run printed')
     .argument('<run>')
     .option('-n, --lines <n>', 'lines of each log', '200')
-    .action(act<[string, { lines: string }]>(async (globals, run, options) => (await import('./commands/runs.js')).logs(globals, run, options)));
+    .action(
+      act<[string, { lines: string }]>(async (globals, run, options) =>
+        (await import('./commands/runs.js')).logs(globals, run, options),
+      ),
+    );
   common(rr.command('stop'))
     .description('end a run and all it holds')
     .argument('<run>')
@@ -70,7 +93,11 @@ export async function runCli(argv: string[]): Promise<void> {
   common(rr.command('up'))
     .description('a runtime that takes jobs')
     .option('--foreground', 'in this process, until Ctrl-C', false)
-    .action(act<[{ foreground: boolean }]>(async (globals, options) => (await import('./commands/up.js')).up(globals, options)));
+    .action(
+      act<[{ foreground: boolean }]>(async (globals, options) =>
+        (await import('./commands/up.js')).up(globals, options),
+      ),
+    );
   common(rr.command('doctor'))
     .description('what is here, what is missing, and the fix')
     .action(act(async (globals) => (await import('./commands/doctor.js')).doctor(globals)));
@@ -85,7 +112,11 @@ export async function runCli(argv: string[]): Promise<void> {
       if (error.exitCode === 0) return; // help was printed
       const shown = error.code === 'commander.help' ? rr.helpInformation() : '';
       if (shown && !json) process.stderr.write(shown);
-      else tellError(fail('USAGE', { met: error.message.replace(/^error: /, ''), fix: 'rr --help shows how it is used' }), json);
+      else
+        tellError(
+          fail('USAGE', { met: error.message.replace(/^error: /, ''), fix: 'rr --help shows how it is used' }),
+          json,
+        );
       process.exitCode = codes.usage;
       return;
     }

@@ -21,8 +21,14 @@ const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 export function openVoice(json: boolean): Voice {
   const colours = !json && process.stdout.isTTY === true && !process.env.NO_COLOR;
-  const [bold, dim, green, red, yellow] = [1, 2, 32, 31, 33].map((code) => (colours ? paint(code) : (text: string) => text)) as [
-    (t: string) => string, (t: string) => string, (t: string) => string, (t: string) => string, (t: string) => string,
+  const [bold, dim, green, red, yellow] = [1, 2, 32, 31, 33].map((code) =>
+    colours ? paint(code) : (text: string) => text,
+  ) as [
+    (t: string) => string,
+    (t: string) => string,
+    (t: string) => string,
+    (t: string) => string,
+    (t: string) => string,
   ];
   const out = (line: string): void => void process.stdout.write(`${line}\n`);
   const object = (value: object): void => out(JSON.stringify(value));
@@ -44,7 +50,10 @@ export function openVoice(json: boolean): Voice {
     say: (line) => void process.stderr.write(`${json ? line : dim(`· ${line}`)}\n`),
     begin(run, source, elsewhere) {
       if (json) object({ type: 'run', run, source });
-      else out(`${bold('repo-runner')} ${source}\n${dim(`  run ${run}${elsewhere ? ', on the runtime that is up' : ''}`)}`);
+      else
+        out(
+          `${bold('repo-runner')} ${source}\n${dim(`  run ${run}${elsewhere ? ', on the runtime that is up' : ''}`)}`,
+        );
     },
     fact({ id, type, at, payload }) {
       if (heard.has(id)) return;
@@ -62,10 +71,20 @@ export function openVoice(json: boolean): Voice {
           else row(red('✗'), fact.step, fact.ms, fact.note);
           break;
         case 'run.fix-tried':
-          row(yellow('↻'), 'heal', fact.fix.ms, `${fact.fix.cause} ${dim(`(${fact.fix.rule})`)}: ${fact.fix.actions.map(action).join(', ')}`);
+          row(
+            yellow('↻'),
+            'heal',
+            fact.fix.ms,
+            `${fact.fix.cause} ${dim(`(${fact.fix.rule})`)}: ${fact.fix.actions.map(action).join(', ')}`,
+          );
           break;
         case 'run.fix-judged':
-          row(fact.fix.helped ? green('✓') : yellow('↺'), 'heal', null, fact.fix.helped ? `${fact.fix.rule} helped` : `${fact.fix.rule} did not help: undone`);
+          row(
+            fact.fix.helped ? green('✓') : yellow('↺'),
+            'heal',
+            null,
+            fact.fix.helped ? `${fact.fix.rule} helped` : `${fact.fix.rule} did not help: undone`,
+          );
           break;
         case 'run.app-exited':
           row(red('✗'), 'exited', null, fact.signal ? `ended by ${fact.signal}` : `ended with ${fact.exitCode}`);
@@ -79,7 +98,9 @@ export function openVoice(json: boolean): Voice {
       for (const line of degraded) out(yellow(`! ${line}`));
       if (outcome === 'healthy') {
         const url = services[0]?.url;
-        out(`${green(bold('healthy'))} in ${seconds(ms.total)}${url ? `  ${bold(url)}` : `  ${(services[0]?.proof as { excerpt?: string } | null)?.excerpt?.slice(0, 100) ?? ''}`}`);
+        out(
+          `${green(bold('healthy'))} in ${seconds(ms.total)}${url ? `  ${bold(url)}` : `  ${(services[0]?.proof as { excerpt?: string } | null)?.excerpt?.slice(0, 100) ?? ''}`}`,
+        );
       } else {
         out(`${red(bold(outcome))} after ${seconds(ms.total)}`);
         if (error) out(`  ${error.message}\n  ${bold('next:')} ${error.fix}  ${dim(`[${error.code}]`)}`);

@@ -18,7 +18,11 @@ export const judge = (step: string, attempt: number, error: { code: string; mess
     question: `${step} failed and nothing healed it: once more, or report?`,
     facts: { step, attempt, code: error.code, message: error.message },
     option: again ? 'again' : 'report',
-    reason: again ? 'the cause may pass by itself' : passing ? 'it was tried again already' : 'the same call would fail again',
+    reason: again
+      ? 'the cause may pass by itself'
+      : passing
+        ? 'it was tried again already'
+        : 'the same call would fail again',
     confidence: again ? 0.6 : 0.95,
     by: 'rule',
   };
@@ -27,7 +31,10 @@ export const judge = (step: string, attempt: number, error: { code: string; mess
 const machine = setup({
   types: { context: {} as Context, events: {} as Commands },
   actions: { emit: effect<Fact>() },
-  guards: { free: ({ context, event }) => event.type === 'slots.acquire' && (context.held.includes(event.run) || context.held.length < event.slots) },
+  guards: {
+    free: ({ context, event }) =>
+      event.type === 'slots.acquire' && (context.held.includes(event.run) || context.held.length < event.slots),
+  },
 }).createMachine({
   id: 'orchestrator-manager',
   context: { held: [] },
@@ -39,11 +46,18 @@ const machine = setup({
           {
             guard: 'free',
             actions: [
-              assign(({ context, event }) => ({ held: [...context.held.filter((run) => run !== event.run), event.run] })),
+              assign(({ context, event }) => ({
+                held: [...context.held.filter((run) => run !== event.run), event.run],
+              })),
               { type: 'emit', params: ({ event }) => ({ type: 'slots.granted', run: event.run }) as Fact },
             ],
           },
-          { actions: { type: 'emit', params: ({ context, event }) => ({ type: 'slots.full', run: event.run, held: context.held }) as Fact } },
+          {
+            actions: {
+              type: 'emit',
+              params: ({ context, event }) => ({ type: 'slots.full', run: event.run, held: context.held }) as Fact,
+            },
+          },
         ],
         'slots.release': {
           actions: [
@@ -54,7 +68,8 @@ const machine = setup({
         'slots.judge': {
           actions: {
             type: 'emit',
-            params: ({ event: { run, step, attempt, error } }) => ({ type: 'slots.judged', run, decision: judge(step, attempt, error) }) as Fact,
+            params: ({ event: { run, step, attempt, error } }) =>
+              ({ type: 'slots.judged', run, decision: judge(step, attempt, error) }) as Fact,
           },
         },
       },
@@ -62,4 +77,12 @@ const machine = setup({
   },
 });
 
-export const orchestratorManager = defineActor({ kind: 'orchestrator-manager', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: {} });
+export const orchestratorManager = defineActor({
+  kind: 'orchestrator-manager',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: {},
+});

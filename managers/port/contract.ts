@@ -9,7 +9,12 @@ export const Lease = z.strictObject({
   wanted: z.array(z.int().min(1).max(65535)),
 });
 export const Release = z.strictObject({ type: z.literal('port.release'), run: z.string() });
-export const Leased = z.strictObject({ type: z.literal('port.leased'), run: z.string(), service: z.string(), port: z.int() });
+export const Leased = z.strictObject({
+  type: z.literal('port.leased'),
+  run: z.string(),
+  service: z.string(),
+  port: z.int(),
+});
 export const Refused = z.strictObject({
   type: z.literal('port.refused'),
   run: z.string(),

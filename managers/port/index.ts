@@ -7,7 +7,7 @@
  */
 import { createServer } from 'node:net';
 import { assign, setup } from 'xstate';
-import { defineActor, effect, type EffectFailed, type Perform } from '../../runtime/actor.js';
+import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { Command, type Command as Commands, Ends, Fact } from './contract.js';
 
@@ -21,7 +21,8 @@ type Found = { type: 'found'; run: string; service: string; port: number | null;
 interface Context {
   leases: Held[];
 }
-const holding = (leases: Held[], run: string, service: string): Held | undefined => leases.find((l) => l.run === run && l.service === service);
+const holding = (leases: Held[], run: string, service: string): Held | undefined =>
+  leases.find((l) => l.run === run && l.service === service);
 const leased = ({ run, service, port }: Held): Fact => ({ type: 'port.leased', run, service, port });
 const ports = (leases: Held[]): number[] => leases.map(({ port }) => port);
 
@@ -38,12 +39,20 @@ const machine = setup({
         'port.lease': [
           {
             guard: ({ context, event }) => holding(context.leases, event.run, event.service) !== undefined,
-            actions: { type: 'emit', params: ({ context, event }) => leased(holding(context.leases, event.run, event.service)!) },
+            actions: {
+              type: 'emit',
+              params: ({ context, event }) => leased(holding(context.leases, event.run, event.service)!),
+            },
           },
           {
             actions: {
               type: 'find',
-              params: ({ context, event }) => ({ run: event.run, service: event.service, wanted: event.wanted, held: ports(context.leases) }),
+              params: ({ context, event }) => ({
+                run: event.run,
+                service: event.service,
+                wanted: event.wanted,
+                held: ports(context.leases),
+              }),
             },
           },
         ],
@@ -51,20 +60,43 @@ const machine = setup({
           // Two searches may have found the same port: the second looks again.
           {
             guard: ({ context, event }) => event.port !== null && ports(context.leases).includes(event.port),
-            actions: { type: 'find', params: ({ context, event }) => ({ run: event.run, service: event.service, wanted: [], held: ports(context.leases) }) },
+            actions: {
+              type: 'find',
+              params: ({ context, event }) => ({
+                run: event.run,
+                service: event.service,
+                wanted: [],
+                held: ports(context.leases),
+              }),
+            },
           },
           {
             guard: ({ event }) => event.port !== null,
             actions: [
-              assign(({ context, event: { run, service, port } }) => ({ leases: [...context.leases, { run, service, port: port! }] })),
+              assign(({ context, event: { run, service, port } }) => ({
+                leases: [...context.leases, { run, service, port: port! }],
+              })),
               { type: 'emit', params: ({ event: { run, service, port } }) => leased({ run, service, port: port! }) },
             ],
           },
-          { actions: { type: 'emit', params: ({ event }) => ({ type: 'port.refused', run: event.run, error: event.error! }) as Fact } },
+          {
+            actions: {
+              type: 'emit',
+              params: ({ event }) => ({ type: 'port.refused', run: event.run, error: event.error! }) as Fact,
+            },
+          },
         ],
         'port.release': {
           actions: [
-            { type: 'emit', params: ({ context, event }) => ({ type: 'port.released', run: event.run, ports: ports(context.leases.filter(({ run }) => run === event.run)) }) as Fact },
+            {
+              type: 'emit',
+              params: ({ context, event }) =>
+                ({
+                  type: 'port.released',
+                  run: event.run,
+                  ports: ports(context.leases.filter(({ run }) => run === event.run)),
+                }) as Fact,
+            },
             assign(({ context, event }) => ({ leases: context.leases.filter(({ run }) => run !== event.run) })),
           ],
         },
@@ -85,14 +117,17 @@ const binds = (port: number, host: string): Promise<boolean> =>
   new Promise((resolve) => {
     const server = createServer();
     // A machine without IPv6 has nobody there to hold the port.
-    server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'));
+    server.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'),
+    );
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
 
 const find: Perform<Find> = async ({ run, service, wanted, held }, { config }): Promise<Found> => {
   const taken = new Set(held);
   for (const port of wanted)
-    if (port >= 1024 && !taken.has(port) && (await isFree(port))) return { type: 'found', run, service, port, error: null };
+    if (port >= 1024 && !taken.has(port) && (await isFree(port)))
+      return { type: 'found', run, service, port, error: null };
   const size = config.portTo - config.portFrom + 1;
   const start = Math.floor(Math.random() * size);
   for (let n = 0; n < size; n += 1) {
@@ -103,4 +138,12 @@ const find: Perform<Find> = async ({ run, service, wanted, held }, { config }): 
   return { type: 'found', run, service, port: null, error };
 };
 
-export const portManager = defineActor({ kind: 'port-manager', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: { find } });
+export const portManager = defineActor({
+  kind: 'port-manager',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: { find },
+});

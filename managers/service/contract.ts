@@ -13,7 +13,11 @@ export const Service = z.strictObject({
 export const Record = z.strictObject({ type: z.literal('service.record'), service: Service });
 export const Forget = z.strictObject({ type: z.literal('service.forget'), run: z.string() });
 export const Recorded = z.strictObject({ type: z.literal('service.recorded'), service: Service });
-export const Forgotten = z.strictObject({ type: z.literal('service.forgotten'), run: z.string(), names: z.array(z.string()) });
+export const Forgotten = z.strictObject({
+  type: z.literal('service.forgotten'),
+  run: z.string(),
+  names: z.array(z.string()),
+});
 export const Command = z.discriminatedUnion('type', [Record, Forget]);
 export const Fact = z.union([Recorded, Forgotten]);
 export const Ends = ['service.recorded', 'service.forgotten'] as const;

@@ -9,7 +9,10 @@ import { Command, type Command as Commands, Ends, Fact, type Service } from './c
 interface Context {
   services: Service[];
 }
-const machine = setup({ types: { context: {} as Context, events: {} as Commands }, actions: { emit: effect<Fact>() } }).createMachine({
+const machine = setup({
+  types: { context: {} as Context, events: {} as Commands },
+  actions: { emit: effect<Fact>() },
+}).createMachine({
   id: 'service-manager',
   context: { services: [] },
   initial: 'up',
@@ -19,7 +22,10 @@ const machine = setup({ types: { context: {} as Context, events: {} as Commands 
         'service.record': {
           actions: [
             assign(({ context, event: { service } }) => ({
-              services: [...context.services.filter(({ run, name }) => run !== service.run || name !== service.name), service],
+              services: [
+                ...context.services.filter(({ run, name }) => run !== service.run || name !== service.name),
+                service,
+              ],
             })),
             { type: 'emit', params: ({ event }) => ({ type: 'service.recorded', service: event.service }) as Fact },
           ],
@@ -29,7 +35,11 @@ const machine = setup({ types: { context: {} as Context, events: {} as Commands 
             {
               type: 'emit',
               params: ({ context, event }) =>
-                ({ type: 'service.forgotten', run: event.run, names: context.services.filter(({ run }) => run === event.run).map(({ name }) => name) }) as Fact,
+                ({
+                  type: 'service.forgotten',
+                  run: event.run,
+                  names: context.services.filter(({ run }) => run === event.run).map(({ name }) => name),
+                }) as Fact,
             },
             assign(({ context, event }) => ({ services: context.services.filter(({ run }) => run !== event.run) })),
           ],
@@ -39,4 +49,12 @@ const machine = setup({ types: { context: {} as Context, events: {} as Commands 
   },
 });
 
-export const serviceManager = defineActor({ kind: 'service-manager', version: 1, accepts: Command, emits: Fact, ends: Ends, machine, effects: {} });
+export const serviceManager = defineActor({
+  kind: 'service-manager',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: {},
+});

@@ -81,7 +81,10 @@ export function commandOf({ id, run, bundle }: Context, order: Order): Command {
   if (existsSync(closedMark(bundle))) throw fail('INTERRUPTED');
   const own = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
   mkdirSync(join(bundle, 'logs'), { recursive: true });
-  const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), own, order.env) as Record<string, string>;
+  const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), own, order.env) as Record<
+    string,
+    string
+  >;
   return {
     id: order.n === 0 ? id : `${id}/${order.n}`,
     shell: order.shell,
@@ -119,20 +122,42 @@ export const evidenceOf = (command: string, exit: Pick<Exit, 'code' | 'signal' |
 });
 
 /** What a command that failed is told as. */
-export function failureOf({ command, exitCode, signal, limit, tail: text }: Evidence, limits: { wallMs: number | null; idleMs: number | null }): ErrorRecord {
+export function failureOf(
+  { command, exitCode, signal, limit, tail: text }: Evidence,
+  limits: { wallMs: number | null; idleMs: number | null },
+): ErrorRecord {
   if (limit) {
-    const wanted = { wall: `at most ${(limits.wallMs ?? 0) / 1000} s`, idle: `some output every ${(limits.idleMs ?? 0) / 1000} s`, output: `at most ${OUTPUT_BYTES / 2 ** 20} MB of output` }[limit];
-    return fail('COMMAND_LIMIT', { command, limit, wanted: wanted ?? limit, fix: 'run it by hand to see what it waits for; the limits are settings (rr config)' }).toRecord();
+    const wanted = {
+      wall: `at most ${(limits.wallMs ?? 0) / 1000} s`,
+      idle: `some output every ${(limits.idleMs ?? 0) / 1000} s`,
+      output: `at most ${OUTPUT_BYTES / 2 ** 20} MB of output`,
+    }[limit];
+    return fail('COMMAND_LIMIT', {
+      command,
+      limit,
+      wanted: wanted ?? limit,
+      fix: 'run it by hand to see what it waits for; the limits are settings (rr config)',
+    }).toRecord();
   }
   const met = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
-  return fail('COMMAND_FAILED', { command, met, last: telling(text) || 'it printed nothing', fix: 'read its whole output with rr logs, mend the cause, run again' }).toRecord();
+  return fail('COMMAND_FAILED', {
+    command,
+    met,
+    last: telling(text) || 'it printed nothing',
+    fix: 'read its whole output with rr logs, mend the cause, run again',
+  }).toRecord();
 }
 
-const noise = /complete log of this run|_logs[/\\]|^npm (error|ERR!)\s*$|^\s*at\s|^Node\.js v|^\s*\^+\s*$|^\s*[{}\]]\s*,?$|^\s*(errno|syscall|requireStack|code):/i;
-const speaks = /error|exception|cannot|can't|could not|unable|fail|denied|missing|not found|refused|in use|invalid|unsupported|required|unexpected/i;
+const noise =
+  /complete log of this run|_logs[/\\]|^npm (error|ERR!)\s*$|^\s*at\s|^Node\.js v|^\s*\^+\s*$|^\s*[{}\]]\s*,?$|^\s*(errno|syscall|requireStack|code):/i;
+const speaks =
+  /error|exception|cannot|can't|could not|unable|fail|denied|missing|not found|refused|in use|invalid|unsupported|required|unexpected/i;
 /** The line of an output that says most about a failure; the same failure gives the same line. */
 export function telling(text: string): string {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !noise.test(line));
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !noise.test(line));
   const line = lines.findLast((one) => speaks.test(one)) ?? lines.at(-1) ?? '';
   return line.slice(0, 300);
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { eventually, factsOf, rawClient, scratch, type Scratch } from './rr.js';
+import { eventually, factsOf, rawClient, type Scratch, scratch } from './rr.js';
 
 /** Starts a runtime on what a killed one left, and waits for the run to reach a state. */
 async function resume(s: Scratch, run: string, state: string) {
@@ -29,7 +29,10 @@ test('a runtime killed in the middle of the install finishes its run after a res
   const repo = s.repo('slow-install', { ignore });
   const first = s.rr('run', repo, '--json');
   const { run } = (await first.object(({ type }) => type === 'run')) as { run: string };
-  await eventually(() => s.processes(), (all) => all.some(({ what }) => what.includes('slowly.js')));
+  await eventually(
+    () => s.processes(),
+    (all) => all.some(({ what }) => what.includes('slowly.js')),
+  );
   first.child.kill('SIGKILL');
   await first.exited;
 
@@ -57,7 +60,10 @@ test('a runtime killed while the application is up finds it again, alive and unt
   expect((await fetch(services[0]!.url)).status).toBe(200);
 
   const resumed = await resume(s, run, 'up');
-  await eventually(() => factsOf(s.state, run).filter(({ type }) => type === 'runner.adopted'), (adopted) => adopted.length === 1);
+  await eventually(
+    () => factsOf(s.state, run).filter(({ type }) => type === 'runner.adopted'),
+    (adopted) => adopted.length === 1,
+  );
   expect(app().map(({ pid }) => pid)).toEqual(before);
   expect((await fetch(services[0]!.url)).status).toBe(200);
   await stopAndCount(s, run, resumed);

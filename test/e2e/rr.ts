@@ -26,7 +26,14 @@ export interface Scratch {
 export function scratch(extra: Record<string, string> = {}): Scratch {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'rr-e2e-')));
   const state = join(dir, 'state');
-  const env = { ...(process.env as Record<string, string>), RR_HOME: state, RR_BROKER_IDLE_MS: '1500', RR_LOG_LEVEL: 'debug', NO_COLOR: '1', ...extra };
+  const env = {
+    ...(process.env as Record<string, string>),
+    RR_HOME: state,
+    RR_BROKER_IDLE_MS: '1500',
+    RR_LOG_LEVEL: 'debug',
+    NO_COLOR: '1',
+    ...extra,
+  };
   delete (env as Record<string, string | undefined>).NATS_URL;
   const all: Rr[] = [];
   const processes = (): { pid: number; what: string }[] =>
@@ -75,14 +82,20 @@ export function scratch(extra: Record<string, string> = {}): Scratch {
 }
 
 export function commitAll(folder: string, ignore: string): void {
-  if (!existsSync(join(folder, '.gitignore'))) execFileSync('sh', ['-c', `printf '%s' "$1" > .gitignore`, 'sh', ignore], { cwd: folder });
-  const git = (...args: string[]): void => void execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.invalid', ...args], { cwd: folder, stdio: 'ignore' });
+  if (!existsSync(join(folder, '.gitignore')))
+    execFileSync('sh', ['-c', `printf '%s' "$1" > .gitignore`, 'sh', ignore], { cwd: folder });
+  const git = (...args: string[]): void =>
+    void execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.invalid', ...args], {
+      cwd: folder,
+      stdio: 'ignore',
+    });
   git('init', '-q');
   git('add', '-A');
   git('commit', '-qm', 'as it was');
 }
 
-export const gitStatus = (folder: string): string => execFileSync('git', ['status', '--porcelain'], { cwd: folder, encoding: 'utf8' });
+export const gitStatus = (folder: string): string =>
+  execFileSync('git', ['status', '--porcelain'], { cwd: folder, encoding: 'utf8' });
 
 export interface Rr {
   child: ChildProcess;
@@ -130,7 +143,9 @@ export function startRr(args: string[], cwd: string, env: Record<string, string>
 }
 
 /** Runs rr to its end. */
-export async function finish(one: Rr): Promise<{ code: number | null; objects: Record<string, unknown>[]; out: string; err: string }> {
+export async function finish(
+  one: Rr,
+): Promise<{ code: number | null; objects: Record<string, unknown>[]; out: string; err: string }> {
   const code = await one.exited;
   const isJson = one.out().trimStart().startsWith('{');
   return { code, objects: isJson ? one.objects() : [], out: one.out(), err: one.err() };
@@ -143,7 +158,10 @@ export const resultOf = (objects: Record<string, unknown>[]): any => objects.fin
 /** A raw client that knows nothing of our library: NATS, subjects, JSON. */
 export async function rawClient(state: string) {
   const server = JSON.parse(readFileSync(join(state, 'broker', 'server.json'), 'utf8')) as { url: string };
-  const { user, pass } = JSON.parse(readFileSync(join(state, 'broker', 'credentials.json'), 'utf8')) as { user: string; pass: string };
+  const { user, pass } = JSON.parse(readFileSync(join(state, 'broker', 'credentials.json'), 'utf8')) as {
+    user: string;
+    pass: string;
+  };
   const nats = await connect({ servers: server.url, user, pass });
   onTestFinished(() => nats.close());
   return {
@@ -155,7 +173,11 @@ export async function rawClient(state: string) {
   };
 }
 
-export async function eventually<T>(look: () => T | Promise<T>, fits: (value: T) => boolean, withinMs = 60_000): Promise<T> {
+export async function eventually<T>(
+  look: () => T | Promise<T>,
+  fits: (value: T) => boolean,
+  withinMs = 60_000,
+): Promise<T> {
   let value = await look();
   for (const until = Date.now() + withinMs; !fits(value); value = await look()) {
     if (Date.now() > until) throw new Error(`not within ${withinMs} ms; last seen: ${JSON.stringify(value)}`);

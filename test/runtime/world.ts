@@ -84,7 +84,8 @@ export class World {
     const life = this.#life;
     return {
       append: (_, facts) => {
-        if (life.alive) for (const fact of facts) if (!this.facts.some(({ id }) => id === fact.id)) this.facts.push(fact);
+        if (life.alive)
+          for (const fact of facts) if (!this.facts.some(({ id }) => id === fact.id)) this.facts.push(fact);
       },
       sync: async () => undefined,
       close: async () => undefined,
@@ -95,7 +96,9 @@ export class World {
     const subscriptions: { subject: RegExp; take: (message: WireMessage) => void }[] = [];
     const deliver = (subject: string, data: string, reply: string | null): void => {
       this.later(`deliver ${subject}`, () => {
-        for (const s of life.alive ? subscriptions : []) if (s.subject.test(subject)) s.take({ subject, data: new TextEncoder().encode(data), reply, noResponders: false });
+        for (const s of life.alive ? subscriptions : [])
+          if (s.subject.test(subject))
+            s.take({ subject, data: new TextEncoder().encode(data), reply, noResponders: false });
       });
     };
     return {
@@ -104,7 +107,10 @@ export class World {
       publishError: (subject, data) => deliver(subject, data, null),
       publishFact: (_subject, _data, _id, reply) => deliver(reply, '{"stream":"S","seq":1}', null),
       subscribe: (subject, take) => {
-        const one = { subject: new RegExp(`^${subject.replaceAll('.', '\\.').replaceAll('*', '[^.]+').replace('>', '.+')}$`), take };
+        const one = {
+          subject: new RegExp(`^${subject.replaceAll('.', '\\.').replaceAll('*', '[^.]+').replace('>', '.+')}$`),
+          take,
+        };
         subscriptions.push(one);
         return () => void subscriptions.splice(subscriptions.indexOf(one), 1);
       },

@@ -178,12 +178,4 @@ export const nodeInstall: readonly Rule[] = [
     key: () => 'https',
     proves: 'the install ends with 0',
   },
-  {
-    id: 'corepack-keys',
-    steps: ['deps'],
-    signature: [/Cannot find matching keyid/, /Error when performing the request to https:\/\/repo\.yarnpkg\.com/],
-    cause: () => 'corepack cannot check or fetch the package manager',
-    actions: () => [env('COREPACK_NPM_REGISTRY', 'https://registry.npmjs.org'), env('COREPACK_INTEGRITY_KEYS', '0')],
-    proves: 'the install ends with 0',
-  },
 ];

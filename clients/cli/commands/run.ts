@@ -1,12 +1,12 @@
 /** `rr run`: one repository to a proven answer, told step by step; held until Ctrl-C, or ended at once with `--once`. */
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isUrl } from '../source.js';
 import type { Result } from '../../../actors/run/contract.js';
-import { codes, outcomeCode } from '../exit.js';
 import { reachOrEmbed } from '../embed.js';
+import { codes, outcomeCode } from '../exit.js';
+import type { Globals } from '../globals.js';
+import { isUrl } from '../source.js';
 import { openVoice } from '../voice.js';
-import type { Globals } from '../program.js';
 
 export interface JobOptions {
   ref?: string;
@@ -25,7 +25,11 @@ export const request = (source: string, { ref, service, copy, env }: JobOptions)
   env,
 });
 
-export async function run({ config, json }: Globals, source: string, options: JobOptions & { once: boolean }): Promise<number> {
+export async function run(
+  { config, json }: Globals,
+  source: string,
+  options: JobOptions & { once: boolean },
+): Promise<number> {
   const voice = openVoice(json);
   const { client, runtime } = await reachOrEmbed(config, (line) => voice.say(line));
   let id: string | null = null;
@@ -73,7 +77,12 @@ export async function run({ config, json }: Globals, source: string, options: Jo
       await Promise.race([voice.ended$, sleep(LOOK_MS), ...(fallen ? [fallen] : [])]);
     }
     await stopping;
-    if (runtime) await othersEnd(runtime.openRuns, (line) => voice.say(line), () => interrupts > 0);
+    if (runtime)
+      await othersEnd(
+        runtime.openRuns,
+        (line) => voice.say(line),
+        () => interrupts > 0,
+      );
     return outcomeCode(result.outcome);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
@@ -83,8 +92,13 @@ export async function run({ config, json }: Globals, source: string, options: Jo
 }
 
 /** A process that embeds a runtime stays until every run on its host has ended. */
-async function othersEnd(openRuns: () => string[], say: (line: string) => void, interrupted: () => boolean): Promise<void> {
+async function othersEnd(
+  openRuns: () => string[],
+  say: (line: string) => void,
+  interrupted: () => boolean,
+): Promise<void> {
   const open = openRuns();
-  if (open.length > 0 && !interrupted()) say(`staying for ${open.join(', ')} (Ctrl-C leaves; the next rr resumes them)`);
+  if (open.length > 0 && !interrupted())
+    say(`staying for ${open.join(', ')} (Ctrl-C leaves; the next rr resumes them)`);
   while (openRuns().length > 0 && !interrupted()) await sleep(200);
 }

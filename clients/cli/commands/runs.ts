@@ -1,7 +1,7 @@
 /** `rr submit`, `ps`, `logs`, `stop`: everything about runs of a runtime that is up. */
 import { reachOrFail } from '../connect.js';
 import { codes } from '../exit.js';
-import type { Globals } from '../program.js';
+import type { Globals } from '../globals.js';
 import { type JobOptions, request } from './run.js';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -21,7 +21,12 @@ export async function ps({ config, json }: Globals, { all }: { all: boolean }): 
   const client = await reachOrFail(config);
   try {
     const { runs } = await client.call('runs.list', { all });
-    for (const run of runs) print(json ? JSON.stringify({ type: 'run', ...run }) : `${run.run}  ${run.state.padEnd(12)}  ${run.url ?? '-'}  ${run.source}`);
+    for (const run of runs)
+      print(
+        json
+          ? JSON.stringify({ type: 'run', ...run })
+          : `${run.run}  ${run.state.padEnd(12)}  ${run.url ?? '-'}  ${run.source}`,
+      );
     if (runs.length === 0 && !json) print(all ? 'no runs' : 'no open runs (--all shows ended ones)');
     return codes.ok;
   } finally {
@@ -34,7 +39,10 @@ export async function logs({ config, json }: Globals, run: string, { lines }: { 
   try {
     const { logs: all } = await client.call('runs.logs', { run, lines: Number(lines) });
     for (const { name, lines: some } of all)
-      for (const line of some) print(json ? JSON.stringify({ type: 'log', name, line }) : all.length > 1 ? `${name.padEnd(16)} ${line}` : line);
+      for (const line of some)
+        print(
+          json ? JSON.stringify({ type: 'log', name, line }) : all.length > 1 ? `${name.padEnd(16)} ${line}` : line,
+        );
     return codes.ok;
   } finally {
     await client.close();

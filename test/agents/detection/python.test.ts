@@ -286,6 +286,13 @@ test('a library is proven by the tests it has', async () => {
   expect((await found(detectPython, tested)).commands.install.at(-1)).toBe('.venv/bin/python -m pip install pytest');
 });
 
+test('a function that could serve makes no server of a file that never calls it', async () => {
+  const server = 'import uvicorn\ndef go():\n    uvicorn.run("x", port=8123)\n';
+  expect(await found(detectPython, scratch({ 'main.py': server }))).toMatchObject({ kind: 'job' });
+  const called = await found(detectPython, scratch({ 'main.py': `${server}go()\n` }));
+  expect(called).toMatchObject({ kind: 'web-service', ports: [{ number: 8123, from: 'main.py:3' }] });
+});
+
 test.each([
   ['>=3.8,<4', '>=3.8 <4'],
   ['~=3.11', '>=3.11 <4'],

@@ -84,7 +84,7 @@ const began = (bundle: string): string[] =>
   existsSync(join(bundle, 'marks')) ? readFileSync(join(bundle, 'marks'), 'utf8').trim().split('\n') : [];
 
 test('clients killed at random instants start nothing twice and lose no exit', async () => {
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 4; round++) {
     const run = scratchRun();
     const commands = ids.map((id) => command(run, id, `echo ${id} >> marks; sleep 0.05; exit 7`));
     const client = startClient(run, commands);
@@ -105,7 +105,7 @@ test('clients killed at random instants start nothing twice and lose no exit', a
 }, 40_000);
 
 test('keepers killed at random instants start nothing twice, and every command that began has one exit', async () => {
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 4; round++) {
     const run = scratchRun();
     const commands = ids.map((id) => command(run, id, `echo ${id} >> marks; sleep 0.02; exit 7`));
     const { keeper } = await openKeeper(run);

@@ -85,15 +85,6 @@ test('endless output without a limit stays bounded on disk and in memory, and th
   for (const path of [loud.log, `${loud.log}.1`]) expect(statSync(path).size).toBeLessThanOrEqual(200_000);
 });
 
-test('when an exit is told, all output that went before it is in the log', async () => {
-  const run = scratchRun();
-  const { keeper } = await openKeeper(run);
-  const commands = Array.from({ length: 20 }, (_, i) => command(run, `c${i}`, 'head -c 60000 /dev/zero'));
-  await Promise.all(commands.map((each) => keeper.start(each)));
-  const sizes = commands.map(async ({ id, log }) => (await keeper.exited(id), statSync(log).size));
-  expect(await Promise.all(sizes)).toEqual(commands.map(() => 60_000));
-});
-
 test('output reaches one log in order, also through /dev/stderr, and nothing can be read from stdin', async () => {
   const run = scratchRun();
   const { keeper } = await openKeeper(run);

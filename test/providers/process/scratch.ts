@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,11 +16,12 @@ let count = 0;
 
 /** A run in a scratch folder: its keeper and all it started are gone when the test is over. */
 export function scratchRun(name = 'bundle'): KeeperOptions & { folder: string } {
-  const sources = join(packageRoot(), 'providers/process');
+  const age = (path: string): number => (existsSync(path) ? statSync(path).mtimeMs : 0);
   const built = program('providers/process/keeper');
-  const newest = Math.max(...readdirSync(sources).map((name) => statSync(join(sources, name)).mtimeMs));
-  if (!existsSync(built) || statSync(built).mtimeMs < newest)
-    throw new Error(`${built} is older than its source: npm run build`);
+  for (const name of ['keeper', 'commands', 'sweep', 'processes', 'protocol', 'client']) {
+    const source = join(packageRoot(), 'providers/process', `${name}.ts`);
+    if (age(built) < age(source)) throw new Error(`${built} is older than ${source}: npm run build`);
+  }
   const folder = mkdtempSync(join(tmpdir(), 'rr-test-'));
   const options = { bundle: join(folder, name), run: `test-${process.pid}-${count++}`, runtimeDir: folder };
   mkdirSync(options.bundle);

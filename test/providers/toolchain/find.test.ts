@@ -229,7 +229,6 @@ test('a Node the machine lacks is fetched once, runs with an npm that fits it, a
   expect(said.filter((line) => line.startsWith('fetching'))).toHaveLength(1);
   expect(output(one.bin, 'node', '--version')).toBe(`v${one.version}`);
   expect(output(one.bin, 'npm', '--version')).toMatch(/^\d+\./);
-  expect(output(one.bin, 'npm', 'exec', '--offline', '-c', 'node --version')).toBe(`v${one.version}`);
   expect(existsSync(left)).toBe(false);
   expect(await find({ tool: 'node', want: '18', cache, env: bare(scratch()) })).toMatchObject({
     origin: 'cache',
@@ -267,22 +266,23 @@ test('processes that want the same version at the same time fetch it once', { ti
   expect(output(runs[0]![0]!.trim(), 'yarn', '--version')).toBe('1.22.19');
 });
 
-test.each([
-  ['pnpm', null, /^10\./],
-  ['yarn', '>=4.1 <5', /^4\./],
-  ['bun', '^1', /^1\./],
-] as const)('%s %s is fetched and runs', { timeout: 60_000 }, async (tool, want, version) => {
+test('package managers and runtimes the machine lacks are fetched and run', { timeout: 60_000 }, async () => {
   const home = scratch();
-  // An empty PATH but for npm: on a machine that has the tool it must be fetched all the same.
+  // A PATH with npm alone: on a machine that has these tools they must be fetched all the same.
   mkdirSync(join(home, 'bin'));
-  symlinkSync(
-    realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim()),
-    join(home, 'bin/npm'),
-  );
+  const npm = execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim();
+  symlinkSync(realpathSync(npm), join(home, 'bin/npm'));
   symlinkSync('/bin/sh', join(home, 'bin/sh'));
   symlinkSync(process.execPath, join(home, 'bin/node'));
-  const { npm_config_registry: _, ...env } = { ...process.env, npm_config_registry: '' };
-  const found = await find({ tool, want, env: { ...env, PATH: join(home, 'bin') } });
-  expect(found).toMatchObject({ origin: 'downloaded', version: expect.stringMatching(version) });
-  expect(output(found.bin, tool, '--version')).toBe(found.version);
+  const env = { ...process.env, PATH: join(home, 'bin') };
+  const wanted = [
+    ['pnpm', null, /^10\./],
+    ['yarn', '>=4.1 <5', /^4\./],
+    ['bun', '^1', /^1\./],
+  ] as const;
+  const found = await Promise.all(wanted.map(([tool, want]) => find({ tool, want, env })));
+  for (const [n, [tool, , version]] of wanted.entries()) {
+    expect(found[n]).toMatchObject({ tool, origin: 'downloaded', version: expect.stringMatching(version) });
+    expect(output(found[n]!.bin, tool, '--version')).toBe(found[n]!.version);
+  }
 });

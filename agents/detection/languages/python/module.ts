@@ -69,12 +69,19 @@ export function readModule(file: string, text: string): PythonModule {
 
 function scope(statements: readonly Statement[]): Scoped[] {
   const open: { block: Block; indent: number }[] = [];
+  // One list for all statements of a block.
+  let inside: readonly Block[] = [];
   return statements.map((statement) => {
+    const depth = open.length;
     while (open.length > 0 && open.at(-1)!.indent >= statement.indent) open.pop();
-    const scoped = { ...statement, inside: open.map(({ block }) => block) };
+    if (open.length !== depth) inside = open.map(({ block }) => block);
+    const scoped = { ...statement, inside };
     const block = openBlock(statement);
     // Deeper nesting than any real file has would make every statement carry a long list.
-    if (block !== null && open.length < 40) open.push({ block, indent: statement.indent });
+    if (block !== null && open.length < 40) {
+      open.push({ block, indent: statement.indent });
+      inside = [...inside, block];
+    }
     return scoped;
   });
 }

@@ -1,0 +1,64 @@
+/**
+ * Fixer: names the cause of a failed step and the repair, out of a closed vocabulary of reversible actions.
+ *
+ * Hears one `fixer.heal`, looks into the service's folder (read-only and bounded), asks the rules in their order, says
+ * exactly one of `fixer.fixed` or `fixer.helpless`, and is ready for the next. It carries out nothing: whoever asked lays
+ * the overlay it answers with over the run, and undoes it by going back to the one before.
+ */
+import { assign, setup } from 'xstate';
+import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
+import { Command, Ends, Fact, type Heal } from './contract.js';
+import { gather } from './look.js';
+import { heal } from './match.js';
+
+type Diagnosed = { type: 'diagnosed'; fact: Fact };
+type Context = { heal: Heal | null };
+
+/** A diagnosis that broke must not hide the failure it was for. */
+const undiagnosed = ({ error }: Heal): Fact => ({ type: 'fixer.helpless', error, cause: null });
+
+const machine = setup({
+  types: { context: {} as Context, events: {} as Heal | Diagnosed | EffectFailed<'diagnose'> },
+  actions: { diagnose: effect<Heal>(), emit: effect<Fact>(), forget: assign({ heal: null }) },
+}).createMachine({
+  id: 'fixer',
+  context: { heal: null },
+  initial: 'idle',
+  states: {
+    idle: {
+      on: {
+        'fixer.heal': {
+          target: 'diagnosing',
+          actions: [assign({ heal: ({ event }) => event }), { type: 'diagnose', params: ({ event }) => event }],
+        },
+      },
+    },
+    diagnosing: {
+      on: {
+        diagnosed: { target: 'idle', actions: [{ type: 'emit', params: ({ event }) => event.fact }, 'forget'] },
+        diagnoseFailed: {
+          target: 'idle',
+          actions: [{ type: 'emit', params: ({ context }) => undiagnosed(context.heal!) }, 'forget'],
+        },
+      },
+    },
+  },
+});
+
+// It only reads, so doing it again after a crash does no harm.
+const diagnose: Perform<Heal> = async (params, { log }): Promise<Diagnosed> => {
+  const look = await gather(params);
+  const fact = heal(params, look);
+  log.debug({ files: look.files.length, answer: fact.type }, 'diagnosed');
+  return { type: 'diagnosed', fact };
+};
+
+export const fixer = defineActor({
+  kind: 'fixer',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: { diagnose: diagnose as Perform },
+});

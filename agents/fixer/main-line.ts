@@ -1,0 +1,48 @@
+/** Picks out of a command's output the line that says most about why it failed. */
+import { plain } from '../../providers/process/tail.js';
+
+/** Without what a terminal would obey. */
+export const plainText = (text: string): string => plain(text);
+
+const NOISE: readonly RegExp[] = [
+  /^$/,
+  /^[\s\W_]*$/,
+  /^at\s/,
+  /^\^+$/,
+  /^Node\.js v\d/,
+  /^(?:npm (?:error|ERR!)\s*)?(?:A complete log of this run|code |errno |path |syscall |command |Lifecycle script|workspace |location |signal |network |For a full report|Run "npm help|dest |file )/,
+  /^npm (?:warn|notice|info)\b/i,
+  /^npm (?:error|ERR!)\s*$/,
+  /^> /,
+  /^(?:code|errno|syscall|address|port|path|type|requireStack|library|reason|opensslErrorStack|url|hostname|spawnargs|cause|generatedMessage): /,
+  /ELIFECYCLE/,
+  /^(?:error )?Command failed with exit code/,
+  /^info Visit /,
+  /^error: script ".*" (?:exited|was terminated)/,
+  /^make(?:\[\d+\])?: \*\*\*/,
+  /^Emitted 'error' event/,
+  /^(?:node:)?internal\//,
+  /^node:\w+(?:\/\w+)*:\d+$/,
+  /^throw\b/,
+  /^File "[^"]+", line \d+/,
+  /^Traceback \(most recent call last\)/,
+  /^note: /i,
+  /^hint: /i,
+  /^\[notice\]/,
+  /^WARNING: /,
+];
+const STRONG = /^(?:\S+\s){0,3}(?:Uncaught )?(?:[\w.]*(?:Error|Exception|Panic)\b(?:\s\[\w+\])?|error(?:\[\w+\]| TS\d+)?|fatal(?: error)?|panic|ERROR|FATAL)\s?:/i;
+const WEAK = /\b(?:error|failed|failure|cannot|can't|could not|not found|unable to|denied|refused|missing|invalid|unexpected|ERR_\w+|E[A-Z]{5,})\b/i;
+
+/** @returns at most 300 characters; null for a text with nothing to say. */
+export function mainLine(text: string): string | null {
+  const lines = plainText(text)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => !NOISE.some((noise) => noise.test(line)))
+    .map((line) => line.replace(/^npm (?:error|ERR!)\s*/, ''));
+  // Compilers say the first thing first; a program that dies says it last.
+  const compiler = lines.find((line) => /\berror TS\d+:|^error\[E\d+\]/.test(line));
+  const line = compiler ?? lines.findLast((one) => STRONG.test(one)) ?? lines.findLast((one) => WEAK.test(one)) ?? lines.at(-1);
+  return line === undefined ? null : line.slice(0, 300);
+}

@@ -1,0 +1,86 @@
+/**
+ * Finds the cause of a failure and the fix for it: pure, so the same failure always gets the same answer.
+ *
+ * No fix is given twice for the same text, none that would change nothing, and none that weakens what has to be proven.
+ * What no rule knows keeps its own error; only the line that says most is picked out of the output.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { apply } from './apply.js';
+import type { Action, Fact, Fixed, Heal } from './contract.js';
+import type { Look } from './look.js';
+import { mainLine, plainText } from './main-line.js';
+import type { Case, Repair, Rule } from './rules/rule.js';
+import { rules } from './rules/index.js';
+
+/** Longer texts are searched at their end only. */
+const TEXT_LIMIT = 64 << 10;
+
+export function heal(input: Heal, look: Look, table: readonly Rule[] = rules): Fact {
+  const tail = plainText(input.evidence?.tail ?? '').slice(-TEXT_LIMIT);
+  const log = plainText(look.log).slice(-TEXT_LIMIT);
+  // The tail is surely of this failure; a longer piece of the log may hold older ones, so it is asked second.
+  const first = `${tail}\n${input.error.message}`;
+  return search(first, input, look, table) ?? (log === '' ? null : search(log, input, look, table)) ?? unknown(input, tail || log);
+}
+
+function search(text: string, input: Heal, look: Look, table: readonly Rule[]): Fact | null {
+  for (const rule of table) {
+    const found = find(rule, text, input, look);
+    if (found === null) continue;
+    if ('error' in rule) return { type: 'fixer.helpless', error: rule.error(found), cause: rule.cause(found) };
+    const fixed = repair(rule, found);
+    if (fixed !== null) return fixed;
+  }
+  return null;
+}
+
+/** The case that a rule sees in a text; null when the text, the step or its guard speak against it. */
+export function find(rule: Rule, text: string, input: Heal, look: Look): Case | null {
+  if (!(rule.steps as readonly string[]).includes(input.step)) return null;
+  if (rule.code !== undefined && rule.code !== input.error.code) return null;
+  for (const signature of rule.signature) {
+    const match = signature.exec(text);
+    if (match === null) continue;
+    const found: Case = { match, text, heal: input, look };
+    if (rule.guard === undefined || rule.guard(found)) return found;
+  }
+  return null;
+}
+
+function repair(rule: Repair, found: Case): Fixed | null {
+  const { heal: input } = found;
+  const actions = rule.actions(found);
+  if (actions.length === 0) return null;
+  const overlay = apply(input.overlay, actions);
+  if (isDeepStrictEqual(overlay, input.overlay)) return null;
+  const key = (rule.key?.(found) ?? found.match[0]).replaceAll(input.cwd, '.').replace(/\s+/g, ' ').trim().slice(0, 200);
+  const signature = `${rule.id}: ${key}`;
+  if (input.tried.some((one) => one.rule === rule.id && one.signature === signature)) return null;
+  return { type: 'fixer.fixed', rule: rule.id, cause: rule.cause(found), actions, signature, overlay, from: goOnFrom(rule, found, actions) };
+}
+
+/** The step whose input the fix changes: the earliest of them, so that all that follows is done again with it. */
+function goOnFrom(rule: Repair, { heal: input }: Case, actions: readonly Action[]): string {
+  const failed = input.step === 'prove' ? 'start' : input.step;
+  const order = ['workspace', 'toolchain', 'deps', 'build', 'start'];
+  const first = actions.map((action): string => {
+    switch (action.do) {
+      case 'use-copy':
+        return input.overlay.copy ? failed : 'workspace';
+      case 'write-overlay-file':
+        return 'workspace';
+      case 'choose-version':
+      case 'relax-version':
+        return 'toolchain';
+      case 'add-install':
+        return 'deps';
+      case 'set-command':
+        return action.role === 'install' ? 'deps' : action.role;
+      case 'set-env':
+        return rule.from ?? failed;
+    }
+  });
+  return [...first, failed].sort((a, b) => order.indexOf(a) - order.indexOf(b))[0]!;
+}
+
+const unknown = ({ error }: Heal, text: string): Fact => ({ type: 'fixer.helpless', error, cause: mainLine(text) });

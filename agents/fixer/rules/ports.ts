@@ -1,0 +1,84 @@
+/** Ports: one that is held, one that an ordinary user may not have, one that the application takes from elsewhere. */
+import type { Action } from '../contract.js';
+import { fail } from '../../../runtime/errors.js';
+import { escapeRegExp, startBody, startOf, withBins } from './commands.js';
+import { type Case, command, env, type Rule } from './rule.js';
+
+const HELD = [
+  /EADDRINUSE[^\n]*?:(\d{2,5})\b/,
+  /[Pp]ort:? (\d{2,5})[^\n]{0,12}? (?:is |was )?(?:already |currently )?(?:in use|being used|occupied|allocated|taken|used|not available|unavailable)/,
+  /(?:\[?[\w.:]*\]?):(\d{2,5})\b[^\n]{0,40}(?:bind: )?[Aa]ddress already in use/,
+  /[Aa]ddress already in use[^\n]*?:(\d{2,5})\b/,
+  /(?:Connection in use|bind)[^\n]*?['"(][\w.:]*['"]?, ?(\d{2,5})\)/,
+  /listen EACCES: permission denied [^\n]*?:(\d{1,5})\b/,
+];
+const UNNAMED = /[Aa]ddress already in use|Errno 98/;
+
+/** The port the failure is about; without a number in the text, the one that the start command names. */
+export function portIn(found: Case): number | null {
+  const said = found.match[1];
+  if (said !== undefined && /^\d+$/.test(said)) return Number(said);
+  const named = /(?:port[= ]|-p ?|:|-b \S*:)(\d{2,5})\b/i.exec(startBody(found))?.[1] ?? found.heal.service.ports[0]?.number;
+  return named === undefined ? null : Number(named);
+}
+
+const FLAGS: readonly [RegExp, string][] = [
+  [/\bnext (?:dev|start)\b/, '-p'],
+  [/\b(?:vite|nuxt|nuxi|astro|ng serve|vue-cli-service serve|webpack(?:-dev-server| serve)|uvicorn|flask|hypercorn)\b/, '--port'],
+  [/\b(?:http-server|serve|json-server)\b/, '-p'],
+];
+/** Settings by which a source takes that port from its environment, other than PORT, which it had already. */
+function settingsFor({ look, heal }: Case, port: number): string[] {
+  const names = new Set<string>();
+  const reads = /(?:process\.env\.|process\.env\[['"]|environ(?:\.get\(|\[)\s*['"]|getenv\(\s*['"]|ENV(?:\.fetch\(|\[)\s*['"])(\w+)/g;
+  for (const text of Object.values(look.texts))
+    for (const line of text.split('\n').filter((one) => one.length < 500 && new RegExp(`\\b${port}\\b`).test(one)))
+      for (const hit of line.matchAll(reads)) names.add(hit[1]!);
+  for (const { name, default: value } of heal.service.env) if (value === String(port) && /PORT|LISTEN/.test(name)) names.add(name);
+  return [...names].filter((name) => name !== 'PORT' && !/DB|DATABASE|POSTGRES|PG|MYSQL|REDIS|MONGO|SMTP|MAIL/.test(name));
+}
+
+function move(found: Case): Action[] {
+  const { port: leased } = found.heal;
+  const held = portIn(found);
+  if (leased === null || held === null || held === leased) return [];
+  const body = startBody(found);
+  const literal = new RegExp(`(^|[^\\d.])${escapeRegExp(String(held))}(?![\\d.])`, 'g');
+  if (literal.test(body)) return [command('start', withBins(found, body.replace(literal, (_, before: string) => `${before}${leased}`)))];
+  const names = settingsFor(found, held);
+  if (names.length > 0) return names.map((name) => env(name, String(leased)));
+  const flag = FLAGS.find(([program]) => program.test(body))?.[1];
+  return flag === undefined || body.includes(` ${flag} `) ? [] : [command('start', withBins(found, `${body} ${flag} ${leased}`))];
+}
+
+const TALKS = /(?:listening|running|ready|started|serving|available)[^\n]{0,60}?:(\d{2,5})\b/i;
+
+export const ports: readonly Rule[] = [
+  {
+    id: 'port-held',
+    steps: ['start', 'prove'],
+    signature: [...HELD, UNNAMED],
+    cause: (found) => `port ${portIn(found) ?? 'of the application'} is not free for it`,
+    actions: move,
+    key: (found) => String(portIn(found)),
+    proves: 'the application listens on the port it was leased',
+  },
+  {
+    id: 'port-fixed',
+    steps: ['start', 'prove'],
+    signature: [...HELD, UNNAMED],
+    guard: (found) => portIn(found) !== null,
+    cause: (found) => `the application takes no port but ${portIn(found)}, and that is not free`,
+    error: (found) => fail('PORT_HELD', { port: portIn(found), holder: found.look.holder ?? 'another program' }).toRecord(),
+  },
+  {
+    id: 'port-elsewhere',
+    steps: ['prove'],
+    signature: [TALKS],
+    guard: (found) => found.heal.port !== null && Number(found.match[1]) !== found.heal.port && startOf(found) !== '',
+    cause: (found) => `the application says it listens on ${found.match[1]} and nothing answers well there; it has a setting for its port`,
+    actions: (found) => settingsFor(found, Number(found.match[1])).map((name) => env(name, String(found.heal.port))),
+    key: ({ match }) => match[1]!,
+    proves: 'it answers on the port it was leased',
+  },
+];
