@@ -71,7 +71,11 @@ export const errors = {
     fix: '{fix}',
     retry: 'never',
   },
-  HOST_UNREACHABLE: { message: '{host} cannot be reached from here ({reason}), wanted to fetch packages from it', fix: '{fix}', retry: 'never' },
+  HOST_UNREACHABLE: {
+    message: '{host} cannot be reached from here ({reason}), wanted to fetch packages from it',
+    fix: '{fix}',
+    retry: 'never',
+  },
   COMMAND_FAILED: { message: '`{command}` ended with {met}: {last}', fix: '{fix}', retry: 'never' },
   COMMAND_LIMIT: { message: '`{command}` was stopped at its {limit} limit ({wanted})', fix: '{fix}', retry: 'never' },
   PORT_HELD: {

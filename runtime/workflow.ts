@@ -31,6 +31,8 @@ export interface Step {
 /** What a workflow sees of its run: the job, results by step id, the overlay. */
 export interface RunView {
   run: string;
+  /** Absolute folder of the run. */
+  bundle: string;
   job: Record<string, unknown>;
   results: Record<string, Record<string, unknown>>;
   overlay: Record<string, unknown>;
@@ -47,6 +49,8 @@ export interface Workflow {
   scope(view: RunView): Scope;
   /** Whether what a step gave lets the run go on. Pure. */
   judge(step: string, scope: Scope): ErrorRecord | null;
+  /** What a failed step's own evidence is for the fixer. Pure. */
+  evidence(step: string, scope: Scope, given: unknown): unknown;
   /** What a step did, in a few words for people. Pure. */
   describe(step: string, scope: Scope): string;
   /** Files of the bundle that a step's end makes, path from the bundle. Pure. */

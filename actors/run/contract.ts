@@ -113,9 +113,9 @@ export const Ended = z.strictObject({
 });
 export const Command = z.discriminatedUnion('type', [Start, Stop, Watch]);
 export const Fact = z.union([Started, StepBegan, StepEnded, FixTried, FixJudged, Settled, AppExited, Stopping, Ended]);
-export const Ends = ['run.settled', 'run.stopping'] as const;
+export const Ends = ['run.stopping'] as const;
 /** Facts that end every open command of a type, whoever caused them. */
-export const EndsAll = { 'run.watch': 'run.ended' } as const;
+export const EndsAll = { 'run.start': 'run.settled', 'run.watch': 'run.ended' } as const;
 export type Outcome = z.infer<typeof Outcome>;
 export type State = z.infer<typeof State>;
 export type Job = z.infer<typeof Job>;

@@ -53,7 +53,7 @@ export function seekFix(
     step: id,
     phase: step.phase,
     error,
-    evidence,
+    evidence: workflow.evidence(id, scope, evidence),
     service: scope.service,
     overlay: c.overlay,
     cwd: scope.cwd ?? at(scope, 'fetch.root'),

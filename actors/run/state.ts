@@ -84,9 +84,10 @@ export const outcomeOf = ({ code }: { code: string }): Outcome => {
   return code === 'INTERRUPTED' ? 'cancelled' : 'failed';
 };
 
-export const scopeOf = (workflow: Workflow, { run, job, results, overlay }: RunContext): Scope =>
+export const scopeOf = (workflow: Workflow, { run, bundle, job, results, overlay }: RunContext): Scope =>
   workflow.scope({
     run,
+    bundle,
     job: job as unknown as Record<string, unknown>,
     results,
     overlay: overlay as unknown as Record<string, unknown>,

@@ -4,8 +4,9 @@
  * Links are made again, never followed; one that leaves the tree is left out and said so. Pipes, sockets and devices are
  * left out. A file that vanishes while we copy is none of ours. Nothing is written into the source.
  */
-import { constants, type Stats } from 'node:fs';
-import { copyFile, lstat, mkdir, readdir, readlink, realpath, symlink } from 'node:fs/promises';
+import { constants, copyFileSync, lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs';
+import { copyFile, mkdir, readlink, realpath, symlink } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { fail } from '../../runtime/errors.js';
 
 export interface CopyOptions {
@@ -35,7 +36,9 @@ const FILLED_BESIDE: Record<string, RegExp> = {
   target: /^(Cargo\.toml|pom\.xml|build\.sbt)$/,
   vendor: /^(composer\.json|Gemfile)$/,
 };
-const AT_ONCE = 16;
+/** Small files are copied at once, which is ten times as fast; the host's other actors get their turn in between. */
+const SMALL_BYTES = 1 << 20;
+const SLICE_MS = 15;
 const SLASH = Buffer.from('/');
 
 const join = (folder: Buffer, name: Buffer): Buffer =>
@@ -57,24 +60,25 @@ export async function copyTree({ from, to, names, except, signal }: CopyOptions)
     out.set(why, known);
   };
   let files = 0;
-  const made = new Map<string, Promise<unknown>>();
-  const makeFolder = (path: Buffer): Promise<unknown> => {
+  const made = new Set<string>();
+  const makeFolder = (path: Buffer): void => {
     const key = path.toString('latin1');
-    const known = made.get(key) ?? mkdir(join(target, path), { recursive: true });
-    made.set(key, known);
-    return known;
+    if (!made.has(key)) mkdirSync(join(target, path), { recursive: true });
+    made.add(key);
   };
   await mkdir(to, { recursive: true });
 
   const copyOne = async (path: Buffer, stat: Stats): Promise<void> => {
     const slash = path.lastIndexOf(0x2f);
-    if (slash > 0) await makeFolder(path.subarray(0, slash));
+    if (slash > 0) makeFolder(path.subarray(0, slash));
     if (stat.isSymbolicLink()) {
       const link = await linkInside(root, source, path);
       if (link === null) leaveOut('links that leave the repository', path);
       else await symlink(link, join(target, path));
     } else if (stat.isFile()) {
-      await copyFile(join(source, path), join(target, path), constants.COPYFILE_FICLONE);
+      const [one, two] = [join(source, path), join(target, path)];
+      if (stat.size <= SMALL_BYTES) copyFileSync(one, two, constants.COPYFILE_FICLONE);
+      else await copyFile(one, two, constants.COPYFILE_FICLONE);
       files++;
     } else leaveOut('pipes, sockets and devices', path);
   };
@@ -82,13 +86,13 @@ export async function copyTree({ from, to, names, except, signal }: CopyOptions)
   const copyPath = async (path: Buffer): Promise<Buffer[]> => {
     try {
       if (kept.has(join(source, path).toString('latin1'))) return [];
-      const stat = await lstat(join(source, path));
+      const stat = lstatSync(join(source, path));
       if (!stat.isDirectory()) {
         await copyOne(path, stat);
         return [];
       }
-      await makeFolder(path);
-      return await entriesOf(source, path);
+      makeFolder(path);
+      return entriesOf(source, path);
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS')
@@ -99,25 +103,23 @@ export async function copyTree({ from, to, names, except, signal }: CopyOptions)
       return [];
     }
   };
-  const queue = names === null ? await entriesOf(source, Buffer.alloc(0)) : [...names];
-  let at = 0;
-  const work = async (): Promise<void> => {
-    while (at < queue.length) {
-      signal?.throwIfAborted();
-      const path = queue[at++]!;
-      for (const inner of await copyPath(path)) queue.push(inner);
-    }
-  };
-  // Whoever runs out of work ends; folders found after that are for the next round.
-  while (at < queue.length) await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const queue = names === null ? entriesOf(source, Buffer.alloc(0)) : [...names];
+  let since = performance.now();
+  for (let at = 0; at < queue.length; at++) {
+    for (const inner of await copyPath(queue[at]!)) queue.push(inner);
+    if (performance.now() - since < SLICE_MS) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
+    since = performance.now();
+  }
   const notes = [...out]
     .sort()
     .map(([why, { count, example }]) => `left out ${why}: ${example}${count > 1 ? ` and ${count - 1} more` : ''}`);
   return { files, notes };
 }
 
-async function entriesOf(source: Buffer, folder: Buffer): Promise<Buffer[]> {
-  const names = await readdir(join(source, folder), { encoding: 'buffer' });
+function entriesOf(source: Buffer, folder: Buffer): Buffer[] {
+  const names = readdirSync(join(source, folder), { encoding: 'buffer' });
   const known = new Set(names.map((name) => name.toString('latin1')));
   const filled = (name: string): boolean =>
     FILLED.has(name) ||

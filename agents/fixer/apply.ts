@@ -18,7 +18,9 @@ function applyOne(overlay: Overlay, action: Action): Overlay {
     case 'choose-version':
       return { ...overlay, versions: { ...overlay.versions, [action.tool]: action.want } };
     case 'relax-version':
-      return overlay.relaxed.includes(action.tool) ? overlay : { ...overlay, relaxed: [...overlay.relaxed, action.tool] };
+      return overlay.relaxed.includes(action.tool)
+        ? overlay
+        : { ...overlay, relaxed: [...overlay.relaxed, action.tool] };
     case 'use-copy':
       return { ...overlay, copy: true };
     case 'write-overlay-file': {

@@ -39,7 +39,11 @@ export const emptyOverlay: z.infer<typeof Overlay> = {
 /** The closed vocabulary of repairs. */
 export const Action = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('set-env'), name: z.string(), value: z.string() }),
-  z.strictObject({ do: z.literal('set-command'), role: z.enum(['install', 'build', 'start']), commands: z.array(z.string()) }),
+  z.strictObject({
+    do: z.literal('set-command'),
+    role: z.enum(['install', 'build', 'start']),
+    commands: z.array(z.string()),
+  }),
   z.strictObject({ do: z.literal('add-install'), command: z.string() }),
   z.strictObject({ do: z.literal('choose-version'), tool: z.string(), want: z.string() }),
   z.strictObject({ do: z.literal('relax-version'), tool: z.string() }),
@@ -77,7 +81,11 @@ export const Fixed = z.strictObject({
   from: z.string(),
 });
 /** Nothing helps: one clear error with the single next step for a person. */
-export const Helpless = z.strictObject({ type: z.literal('fixer.helpless'), error: failure, cause: z.string().nullable() });
+export const Helpless = z.strictObject({
+  type: z.literal('fixer.helpless'),
+  error: failure,
+  cause: z.string().nullable(),
+});
 export const Command = Heal;
 export const Fact = z.union([Fixed, Helpless]);
 export const Ends = ['fixer.fixed', 'fixer.helpless'] as const;

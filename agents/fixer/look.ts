@@ -5,9 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { access, open, readdir, realpath } from 'node:fs/promises';
-import { constrainedMemory } from 'node:process';
 import { freemem, totalmem } from 'node:os';
 import { join, sep } from 'node:path';
+import { constrainedMemory } from 'node:process';
 import { holderOf } from '../../providers/process/sockets.js';
 import { tail } from '../../providers/process/tail.js';
 import type { Heal } from './contract.js';
@@ -49,7 +49,9 @@ export async function gather(heal: Heal): Promise<Look> {
     if (text !== null) texts[path] = text;
   }
   const log = endOf(heal.evidence?.log ?? '');
-  const port = /(?:EADDRINUSE|[Aa]ddress already in use|[Pp]ort)\D{0,60}?(\d{2,5})\b/.exec(heal.evidence?.tail ?? '')?.[1];
+  const port = /(?:EADDRINUSE|[Aa]ddress already in use|[Pp]ort)\D{0,60}?(\d{2,5})\b/.exec(
+    heal.evidence?.tail ?? '',
+  )?.[1];
   const holder = port === undefined ? null : await holderOf(Number(port)).catch(() => null); // Unknown is a good answer.
   return {
     files,
@@ -109,7 +111,13 @@ function endOf(log: string): string {
 const names = (folder: string): Promise<string[]> => readdir(folder).catch(() => []); // absent: nothing is installed
 
 async function packages(folder: string): Promise<string[]> {
-  if (!(await access(folder).then(() => true, () => false))) return [];
+  if (
+    !(await access(folder).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return [];
   const found: string[] = [];
   for (const name of await names(folder)) {
     if (name.startsWith('.')) continue;

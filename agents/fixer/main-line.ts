@@ -31,8 +31,10 @@ const NOISE: readonly RegExp[] = [
   /^\[notice\]/,
   /^WARNING: /,
 ];
-const STRONG = /^(?:\S+\s){0,3}(?:Uncaught )?(?:[\w.]*(?:Error|Exception|Panic)\b(?:\s\[\w+\])?|error(?:\[\w+\]| TS\d+)?|fatal(?: error)?|panic|ERROR|FATAL)\s?:/i;
-const WEAK = /\b(?:error|failed|failure|cannot|can't|could not|not found|unable to|denied|refused|missing|invalid|unexpected|ERR_\w+|E[A-Z]{5,})\b/i;
+const STRONG =
+  /^(?:\S+\s){0,3}(?:Uncaught )?(?:[\w.]*(?:Error|Exception|Panic)\b(?:\s\[\w+\])?|error(?:\[\w+\]| TS\d+)?|fatal(?: error)?|panic|ERROR|FATAL)\s?:/i;
+const WEAK =
+  /\b(?:error|failed|failure|cannot|can't|could not|not found|unable to|denied|refused|missing|invalid|unexpected|ERR_\w+|E[A-Z]{5,})\b/i;
 
 /** @returns at most 300 characters; null for a text with nothing to say. */
 export function mainLine(text: string): string | null {
@@ -43,6 +45,7 @@ export function mainLine(text: string): string | null {
     .map((line) => line.replace(/^npm (?:error|ERR!)\s*/, ''));
   // Compilers say the first thing first; a program that dies says it last.
   const compiler = lines.find((line) => /\berror TS\d+:|^error\[E\d+\]/.test(line));
-  const line = compiler ?? lines.findLast((one) => STRONG.test(one)) ?? lines.findLast((one) => WEAK.test(one)) ?? lines.at(-1);
+  const line =
+    compiler ?? lines.findLast((one) => STRONG.test(one)) ?? lines.findLast((one) => WEAK.test(one)) ?? lines.at(-1);
   return line === undefined ? null : line.slice(0, 300);
 }

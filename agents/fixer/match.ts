@@ -9,8 +9,8 @@ import { apply } from './apply.js';
 import type { Action, Fact, Fixed, Heal } from './contract.js';
 import type { Look } from './look.js';
 import { mainLine, plainText } from './main-line.js';
-import type { Case, Repair, Rule } from './rules/rule.js';
 import { rules } from './rules/index.js';
+import type { Case, Repair, Rule } from './rules/rule.js';
 
 /** Longer texts are searched at their end only. */
 const TEXT_LIMIT = 64 << 10;
@@ -20,7 +20,11 @@ export function heal(input: Heal, look: Look, table: readonly Rule[] = rules): F
   const log = plainText(look.log).slice(-TEXT_LIMIT);
   // The tail is surely of this failure; a longer piece of the log may hold older ones, so it is asked second.
   const first = `${tail}\n${input.error.message}`;
-  return search(first, input, look, table) ?? (log === '' ? null : search(log, input, look, table)) ?? unknown(input, tail || log);
+  return (
+    search(first, input, look, table) ??
+    (log === '' ? null : search(log, input, look, table)) ??
+    unknown(input, tail || log)
+  );
 }
 
 function search(text: string, input: Heal, look: Look, table: readonly Rule[]): Fact | null {
@@ -53,10 +57,22 @@ function repair(rule: Repair, found: Case): Fixed | null {
   if (actions.length === 0) return null;
   const overlay = apply(input.overlay, actions);
   if (isDeepStrictEqual(overlay, input.overlay)) return null;
-  const key = (rule.key?.(found) ?? found.match[0]).replaceAll(input.cwd, '.').replace(/\s+/g, ' ').trim().slice(0, 200);
+  const key = (rule.key?.(found) ?? found.match[0])
+    .replaceAll(input.cwd, '.')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, 200);
   const signature = `${rule.id}: ${key}`;
   if (input.tried.some((one) => one.rule === rule.id && one.signature === signature)) return null;
-  return { type: 'fixer.fixed', rule: rule.id, cause: rule.cause(found), actions, signature, overlay, from: goOnFrom(rule, found, actions) };
+  return {
+    type: 'fixer.fixed',
+    rule: rule.id,
+    cause: rule.cause(found),
+    actions,
+    signature,
+    overlay,
+    from: goOnFrom(rule, found, actions),
+  };
 }
 
 /** The step whose input the fix changes: the earliest of them, so that all that follows is done again with it. */

@@ -57,7 +57,9 @@ export const npmInstall = (line: string, flags = ''): string =>
   });
 /** Adds a flag to the npm, pnpm or yarn install in a line, once. */
 export const withFlag = (line: string, flag: string): string =>
-  line.includes(flag) ? line : line.replace(/\b(npm (?:ci|install|i)|pnpm (?:install|i)|yarn install|bun install)\b/, `$1 ${flag}`);
+  line.includes(flag)
+    ? line
+    : line.replace(/\b(npm (?:ci|install|i)|pnpm (?:install|i)|yarn install|bun install)\b/, `$1 ${flag}`);
 
 const RUN = /^(?:npm|pnpm|yarn|bun)(?: run)? ([\w:.-]+)\s*$/;
 /** What a start command comes to: the script behind `npm start`, or the command itself. */
@@ -74,18 +76,23 @@ export function startBody(found: Case): string {
 }
 /** A script's body run by us finds the programs it finds under its package manager. */
 export function withBins(found: Case, body: string): string {
-  const used = body.split(/&&|\|\||;/).some((part) => found.look.bins.includes(/^\s*(?:\w+=\S*\s+)*([\w.-]+)/.exec(part)?.[1] ?? ''));
+  const used = body
+    .split(/&&|\|\||;/)
+    .some((part) => found.look.bins.includes(/^\s*(?:\w+=\S*\s+)*([\w.-]+)/.exec(part)?.[1] ?? ''));
   return used && !body.startsWith('export PATH=') ? `export PATH="$PWD/node_modules/.bin:$PATH"; ${body}` : body;
 }
 export const runScript = (found: Case, script: string): string => `${managerOf(found)} run ${script}`;
 export const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 /** For a shell, quoted only where it must be. */
-export const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+export const quote = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** A path of the failure's text as a path from the service's folder; null when it leads out of it. */
 export function within(found: Case, path: string): string | null {
   const { cwd } = found.heal;
   const inside = path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path;
   const plain = inside.replace(/^\.\//, '');
-  return plain === '' || plain.startsWith('/') || plain.startsWith('~') || plain.split('/').includes('..') ? null : plain;
+  return plain === '' || plain.startsWith('/') || plain.startsWith('~') || plain.split('/').includes('..')
+    ? null
+    : plain;
 }

@@ -8,37 +8,74 @@ import { needed } from './verdicts.js';
 const N = '[A-Z][A-Z0-9_]{2,}';
 /** Ways in which programs say that a variable is missing; each finds one name, or a list of them. */
 const TEXTS: readonly RegExp[] = [
-  new RegExp(`[Ee]nvironment variables?(?: not found| missing| required)?:? ["'\`]?(${N}(?:, ?${N})*)["'\`]?(?=\\W|$)`, 'g'),
-  new RegExp(`(?:[Mm]issing|MISSING|[Uu]ndefined|[Uu]nset)(?: the)?(?: required| mandatory)?(?: env(?:ironment)?| config(?:uration)?)?(?: var(?:iable)?s?| keys?)?(?:\\(s\\))?:? ["'\`]?(${N}(?:, ?${N})*)`, 'g'),
-  new RegExp(`(?<!ReferenceError: )["'\`]?\\b(${N})\\b["'\`]?(?: env(?:ironment)?)?(?: var(?:iable)?)? (?:is|was) (?:a )?(?:required|missing|mandatory|needed|unset|undefined|empty|not (?:set|defined|provided|configured|specified|present|found))`, 'g'),
-  new RegExp(`["'\`]?\\b(${N})\\b["'\`]?(?: env(?:ironment)?)?(?: var(?:iable)?)? (?:must|has to|needs to|should) be (?:set|defined|provided|specified|configured|present|given)`, 'g'),
-  new RegExp(`(?:[Ss]et|[Dd]efine|[Pp]rovide|[Ss]pecify|[Ee]xport|[Cc]onfigure)(?: the| a| your)? ["'\`]?(${N})["'\`]?(?= (?:env|in |as an?|to ))`, 'g'),
+  new RegExp(
+    `[Ee]nvironment variables?(?: not found| missing| required)?:? ["'\`]?(${N}(?:, ?${N})*)["'\`]?(?=\\W|$)`,
+    'g',
+  ),
+  new RegExp(
+    `(?:[Mm]issing|MISSING|[Uu]ndefined|[Uu]nset)(?: the)?(?: required| mandatory)?(?: env(?:ironment)?| config(?:uration)?)?(?: var(?:iable)?s?| keys?)?(?:\\(s\\))?:? ["'\`]?(${N}(?:, ?${N})*)`,
+    'g',
+  ),
+  new RegExp(
+    `(?<!ReferenceError: )["'\`]?\\b(${N})\\b["'\`]?(?: env(?:ironment)?)?(?: var(?:iable)?)? (?:is|was) (?:a )?(?:required|missing|mandatory|needed|unset|undefined|empty|not (?:set|defined|provided|configured|specified|present|found))`,
+    'g',
+  ),
+  new RegExp(
+    `["'\`]?\\b(${N})\\b["'\`]?(?: env(?:ironment)?)?(?: var(?:iable)?)? (?:must|has to|needs to|should) be (?:set|defined|provided|specified|configured|present|given)`,
+    'g',
+  ),
+  new RegExp(
+    `(?:[Ss]et|[Dd]efine|[Pp]rovide|[Ss]pecify|[Ee]xport|[Cc]onfigure)(?: the| a| your)? ["'\`]?(${N})["'\`]?(?= (?:env|in |as an?|to ))`,
+    'g',
+  ),
   new RegExp(`\\b(${N}): (?:unbound variable|parameter (?:null or )?not set)`, 'g'),
   new RegExp(`KeyError: ['"](${N})['"]`, 'g'),
   new RegExp(`key not found: "(${N})"`, 'g'),
-  new RegExp(`"path": \\[\\s*"(${N})"\\s*\\],\\s*"message": "[^"\\n]*(?:Required|received undefined|received NaN)`, 'g'),
+  new RegExp(
+    `"path": \\[\\s*"(${N})"\\s*\\],\\s*"message": "[^"\\n]*(?:Required|received undefined|received NaN)`,
+    'g',
+  ),
   new RegExp(`^\\s*(${N}): \\[\\s*['"\`][^\\n]*(?:Required|required|received undefined|received NaN)`, 'gm'),
   new RegExp(`not present in the environment:\\s+(${N}(?:, ?${N})*)`, 'g'),
   new RegExp(`\\b(${N}) not (?:set|found)(?=\\. Declare it| in (?:the )?env|$|\\.\\s)`, 'gm'),
 ];
 const ENVALID = /Missing environment variables:\s*\n((?:\s+[A-Z][A-Z0-9_]*: [^\n]*\n?)+)/;
 const PYDANTIC = /validation errors? for \w*(?:Settings|Config|Env)\w*\n((?:.*\n?)*)/;
-const WORDS = /^(ERROR|WARN|WARNING|INFO|NODE|JSON|HTTP|HTTPS|GET|POST|PUT|NULL|URL|API|ENOENT|EACCES|FATAL|DEBUG|NOT|ENV|MISSING|REQUIRED|THE|FILE|SQL|HTML|CSS|ID|P\d+|[A-Z]+_ERROR|ERR_\w+)$/;
+const WORDS =
+  /^(ERROR|WARN|WARNING|INFO|NODE|JSON|HTTP|HTTPS|GET|POST|PUT|NULL|URL|API|ENOENT|EACCES|FATAL|DEBUG|NOT|ENV|MISSING|REQUIRED|THE|FILE|SQL|HTML|CSS|ID|P\d+|[A-Z]+_ERROR|ERR_\w+)$/;
+
+/** A program that says so and goes on. */
+const SOFT =
+  /\b(?:warn(?:ing)?|default(?:ing|s) to|(?:using|with) (?:the |a )?default|optional|fall(?:ing|s)? ?back|ignor\w+|disabled|skipp\w+|deprecated)\b(?!.*\bthrow\b)/i;
 
 /** Names of variables that the text says are missing, in its order. */
 export function missingNames(found: Pick<Case, 'text' | 'heal' | 'look'>): string[] {
   const { text, heal } = found;
   const names: { name: string; at: number }[] = [];
   for (const pattern of TEXTS)
-    for (const hit of text.matchAll(pattern)) for (const name of hit[1]!.split(/, ?/)) names.push({ name, at: hit.index });
+    for (const hit of text.matchAll(pattern)) {
+      const line = text.slice(
+        text.lastIndexOf('\n', hit.index) + 1,
+        text.indexOf('\n', hit.index + hit[0].length) + 1 || undefined,
+      );
+      if (SOFT.test(line)) continue;
+      for (const name of hit[1]!.split(/, ?/)) names.push({ name, at: hit.index });
+    }
   const envalid = ENVALID.exec(text);
-  for (const hit of envalid?.[1]!.matchAll(/^\s+([A-Z][A-Z0-9_]*):/gm) ?? []) names.push({ name: hit[1]!, at: envalid!.index });
+  for (const hit of envalid?.[1]!.matchAll(/^\s+([A-Z][A-Z0-9_]*):/gm) ?? [])
+    names.push({ name: hit[1]!, at: envalid!.index });
   const settings = PYDANTIC.exec(text);
-  for (const hit of settings?.[1]!.matchAll(/^(\w+)\n\s+(?:Field required|field required)/gm) ?? []) names.push({ name: hit[1]!.toUpperCase(), at: settings!.index });
+  for (const hit of settings?.[1]!.matchAll(/^(\w+)\n\s+(?:Field required|field required)/gm) ?? [])
+    names.push({ name: hit[1]!.toUpperCase(), at: settings!.index });
   const example = exampleOf(found as Case)?.text ?? '';
   const sure = (name: string): boolean =>
-    name.includes('_') || heal.service.env.some((one) => one.name === name) || new RegExp(`^\\s*${name}\\s*=`, 'm').test(example) || /env/i.test(text);
-  return [...new Set(names.sort((a, b) => a.at - b.at).map(({ name }) => name))].filter((name) => !WORDS.test(name) && sure(name)).slice(0, 40);
+    name.includes('_') ||
+    heal.service.env.some((one) => one.name === name) ||
+    new RegExp(`^\\s*${name}\\s*=`, 'm').test(example) ||
+    /env/i.test(text);
+  return [...new Set(names.sort((a, b) => a.at - b.at).map(({ name }) => name))]
+    .filter((name) => !WORDS.test(name) && sure(name))
+    .slice(0, 40);
 }
 /** Those that are not set yet, by us. */
 const open = (found: Case): string[] => missingNames(found).filter((name) => !(name in found.heal.overlay.env));
@@ -54,24 +91,36 @@ const DOTENV = [
 ];
 const dotenv = (found: Case): string | null => {
   const path = within(found, (found.match[1] ?? '').replace(/^\.\//, ''));
-  return path !== null && /(^|\/)\.env[\w.]*$/.test(path) && !/\.(example|sample|template|dist)$/.test(path) ? path : null;
+  return path !== null && /(^|\/)\.env[\w.]*$/.test(path) && !/\.(example|sample|template|dist)$/.test(path)
+    ? path
+    : null;
 };
 
-const NO_FILE = [/ENOENT[^\n]*?(?:open|stat|access) '([^'\n]+)'/, /No such file or directory: '([^'\n]+)'/, /Cannot find module '([^'\n]+\.json)'/];
+const NO_FILE = [
+  /ENOENT[^\n]*?(?:open|stat|access) '([^'\n]+)'/,
+  /No such file or directory: '([^'\n]+)'/,
+  /Cannot find module '([^'\n]+\.json)'/,
+];
 /** The example that stands beside a settings file which is not there. */
 function sample(found: Case): { path: string; text: string } | null {
   const path = within(found, found.match[1] ?? '');
   if (path === null || /(^|\/)(node_modules|\.git)\//.test(path)) return null;
   const [, stem, end] = /^(.*?)(\.\w+)?$/.exec(path)!;
-  const names = ['example', 'sample', 'template', 'dist', 'default'].flatMap((word) => [`${path}.${word}`, `${stem}.${word}${end ?? ''}`, `${stem}-${word}${end ?? ''}`, `${stem}_${word}${end ?? ''}`]);
+  const names = ['example', 'sample', 'template', 'dist', 'default'].flatMap((word) => [
+    `${path}.${word}`,
+    `${stem}.${word}${end ?? ''}`,
+    `${stem}-${word}${end ?? ''}`,
+    `${stem}_${word}${end ?? ''}`,
+  ]);
   const name = names.find((one) => found.look.texts[one] !== undefined);
   return name === undefined ? null : { path, text: found.look.texts[name]! };
 }
 
-const setAll = (found: Case): Action[] => open(found).flatMap((name) => {
-  const value = valueFor(found, name);
-  return value === null ? [] : [env(name, value)];
-});
+const setAll = (found: Case): Action[] =>
+  open(found).flatMap((name) => {
+    const value = valueFor(found, name);
+    return value === null ? [] : [env(name, value)];
+  });
 const list = (names: string[]): string => names.join(', ');
 
 export const config: readonly Rule[] = [
@@ -94,7 +143,12 @@ export const config: readonly Rule[] = [
     error: (found) => {
       const names = open(found).filter((name) => valueFor(found, name) === null);
       const service = names.map((name) => serviceNamed(found, name)).find((one) => one !== null) ?? null;
-      return needed(found, service === null ? `a value for ${list(names)}` : `${service} (its variable ${names[0]})`, names, service);
+      return needed(
+        found,
+        service === null ? `a value for ${list(names)}` : `${service} (its variable ${names[0]})`,
+        names,
+        service,
+      );
     },
   },
   {

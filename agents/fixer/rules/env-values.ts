@@ -22,7 +22,10 @@ const unquoted = (raw: string): string => {
   return quoted ? quoted[2]! : raw.replace(/(^|\s)#.*$/, '').trim();
 };
 const filler = (value: string): boolean =>
-  value === '' || /^(<.*>|\[.*\]|x{3,}|\.{3,}|\*{3,}|your[-_ ].*|.*[-_ ]here|change[-_ ]?(me|this|it).*|replace[-_ ]?(me|this).*|todo|tbd|secret|supersecret|\$\{?\w+\}?)$/i.test(value);
+  value === '' ||
+  /^(<.*>|\[.*\]|x{3,}|\.{3,}|\*{3,}|your[-_ ].*|.*[-_ ]here|change[-_ ]?(me|this|it).*|replace[-_ ]?(me|this).*|todo|tbd|secret|supersecret|\$\{?\w+\}?)$/i.test(
+    value,
+  );
 
 function fromExample(found: Case, name: string): string | null {
   for (const line of exampleOf(found)?.text.split(/\r?\n/) ?? []) {
@@ -33,14 +36,20 @@ function fromExample(found: Case, name: string): string | null {
 }
 
 const SERVICES: readonly [RegExp, string][] = [
-  [/^(POSTGRES\w*|PG\w*)_?(URL|URI|DSN|HOST|USER|PASSWORD|DATABASE|DB|CONNECTION\w*)$|^PG(HOST|USER|PASSWORD|DATABASE)$/, 'postgres'],
+  [
+    /^(POSTGRES\w*|PG\w*)_?(URL|URI|DSN|HOST|USER|PASSWORD|DATABASE|DB|CONNECTION\w*)$|^PG(HOST|USER|PASSWORD|DATABASE)$/,
+    'postgres',
+  ],
   [/^(MYSQL|MARIADB)\w*/, 'mysql'],
   [/^(MONGO\w*)/, 'mongodb'],
   [/^(REDIS|UPSTASH|KV|CELERY_BROKER|BULL)\w*/, 'redis'],
   [/^(RABBITMQ|AMQP)\w*/, 'rabbitmq'],
   [/^(KAFKA)\w*/, 'kafka'],
   [/^(ELASTIC\w*|ES)_(URL|HOST|NODE)$/, 'elasticsearch'],
-  [/^(DATABASE|DB|SQL)_?(URL|URI|DSN|HOST|USER\w*|PASS\w*|NAME|CONNECTION\w*)$|^(CONNECTION_STRING|DATABASE|DIRECT_URL|SHADOW_DATABASE_URL)$/, 'a database'],
+  [
+    /^(DATABASE|DB|SQL)_?(URL|URI|DSN|HOST|USER\w*|PASS\w*|NAME|CONNECTION\w*)$|^(CONNECTION_STRING|DATABASE|DIRECT_URL|SHADOW_DATABASE_URL)$/,
+    'a database',
+  ],
 ];
 /** The service a variable is the address or the login of. */
 export function serviceNamed(found: Case, name: string): string | null {
@@ -66,7 +75,11 @@ export function valueFor(found: Case, name: string): string | null {
   if (/(EXPIRES?(_IN)?|TTL|MAX_?AGE)$/.test(name)) return /JWT|TOKEN|EXPIRES_IN/.test(name) ? '1h' : '3600';
   if (/(SALT_)?ROUNDS$/.test(name)) return '10';
   if (serviceNamed(found, name) !== null) return null;
-  if (/^(?:NEXTAUTH|AUTH|APP|BASE|SITE|SERVER|PUBLIC|WEB|API|FRONTEND|BACKEND|CLIENT|HOST|ROOT|(?:NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|PUBLIC)_\w*?(?:APP|BASE|SITE|API|SERVER|BACKEND))_?(?:BASE_?)?(?:URL|URI|ORIGIN)$|^(CORS_)?(ALLOWED_)?ORIGINS?$/.test(name))
+  if (
+    /^(?:NEXTAUTH|AUTH|APP|BASE|SITE|SERVER|PUBLIC|WEB|API|FRONTEND|BACKEND|CLIENT|HOST|ROOT|(?:NEXT_PUBLIC|VITE|REACT_APP|NUXT_PUBLIC|PUBLIC)_\w*?(?:APP|BASE|SITE|API|SERVER|BACKEND))_?(?:BASE_?)?(?:URL|URI|ORIGIN)$|^(CORS_)?(ALLOWED_)?ORIGINS?$/.test(
+      name,
+    )
+  )
     return `http://localhost:${port}`;
   // Each its own, so that what one of them signs another does not open.
   if (OWN_SECRET.test(name)) return createHash('sha256').update(`${look.random} ${name}`).digest('hex');
@@ -84,8 +97,13 @@ export function filledExample(found: Case): string {
       .map((line) => {
         const hit = LINE.exec(line);
         if (hit === null) return line;
-        const value = /^((APP|SERVER|HTTP|WEB)_)?PORT$/.test(hit[1]!) && found.heal.port !== null ? String(found.heal.port) : valueFor(found, hit[1]!);
-        return value === null || value === unquoted(hit[2]!) ? line : `${hit[1]}=${/[\s#"'`$\\]/.test(value) ? JSON.stringify(value) : value}`;
+        const value =
+          /^((APP|SERVER|HTTP|WEB)_)?PORT$/.test(hit[1]!) && found.heal.port !== null
+            ? String(found.heal.port)
+            : valueFor(found, hit[1]!);
+        return value === null || value === unquoted(hit[2]!)
+          ? line
+          : `${hit[1]}=${/[\s#"'`$\\]/.test(value) ? JSON.stringify(value) : value}`;
       })
       .join('\n');
   const names = [...new Set(found.heal.service.env.map(({ name }) => name))];

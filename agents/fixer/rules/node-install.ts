@@ -6,12 +6,15 @@ import { type Case, command, env, type Rule, useCopy } from './rule.js';
 const berry = (found: Case): boolean =>
   installOf(found).some((line) => line.includes('--immutable')) || /YN0028/.test(found.text);
 const isNpm = (found: Case): boolean => managerOf(found) === 'npm';
-const hasLock = ({ look }: Case): boolean => look.files.some((path) => /^(package-lock|npm-shrinkwrap)\.json$/.test(path));
+const hasLock = ({ look }: Case): boolean =>
+  look.files.some((path) => /^(package-lock|npm-shrinkwrap)\.json$/.test(path));
 /** The usage text that `npm ci` ends with is long; often nothing else is left of its output. */
 const USAGE = /aliases: clean-install, ic, install-clean/;
 const installAnyhow = (found: Case, flags = ''): Action[] => {
   const done = rewriteInstall(found, (line) => npmInstall(line, flags));
-  return done.length > 0 || found.heal.step !== 'deps' ? done : [command('install', ['npm install --no-save', flags].filter(Boolean).join(' '))];
+  return done.length > 0 || found.heal.step !== 'deps'
+    ? done
+    : [command('install', ['npm install --no-save', flags].filter(Boolean).join(' '))];
 };
 
 /** What the failure says the runtime must be. */
@@ -60,7 +63,9 @@ export const nodeInstall: readonly Rule[] = [
     cause: () => 'pnpm-lock.yaml does not match package.json',
     // pnpm writes the lock file it has mended: on a copy only.
     actions: (found) => {
-      const lines = rewriteInstall(found, (line) => withFlag(line.replace(/ --frozen-lockfile\b/, ''), '--no-frozen-lockfile'));
+      const lines = rewriteInstall(found, (line) =>
+        withFlag(line.replace(/ --frozen-lockfile\b/, ''), '--no-frozen-lockfile'),
+      );
       return lines.length > 0 ? [...lines, useCopy] : [];
     },
     key: () => 'pnpm-lock.yaml',
@@ -69,10 +74,19 @@ export const nodeInstall: readonly Rule[] = [
   {
     id: 'yarn-lock-drift',
     steps: ['deps'],
-    signature: [/lockfile needs to be updated[^\n]*--frozen-lockfile/, /YN0028/, /lockfile would have been (?:modified|created) by this install/],
+    signature: [
+      /lockfile needs to be updated[^\n]*--frozen-lockfile/,
+      /YN0028/,
+      /lockfile would have been (?:modified|created) by this install/,
+    ],
     cause: () => 'yarn.lock does not match package.json',
     actions: (found) => {
-      if (!berry(found)) return rewriteInstall(found, (line) => line.replace(/ --(?:frozen-lockfile|immutable)\b/, '').replace(/\byarn(?: install)?(?=$|\s)/, 'yarn install --pure-lockfile'));
+      if (!berry(found))
+        return rewriteInstall(found, (line) =>
+          line
+            .replace(/ --(?:frozen-lockfile|immutable)\b/, '')
+            .replace(/\byarn(?: install)?(?=$|\s)/, 'yarn install --pure-lockfile'),
+        );
       const lines = rewriteInstall(found, (line) => line.replace(/ --immutable\b/, ' --no-immutable'));
       return lines.length > 0 ? [...lines, useCopy] : [env('YARN_ENABLE_IMMUTABLE_INSTALLS', 'false'), useCopy];
     },
@@ -84,19 +98,28 @@ export const nodeInstall: readonly Rule[] = [
     steps: ['deps'],
     signature: [/lockfile had changes, but lockfile is frozen/],
     cause: () => 'the lock file of bun does not match package.json',
-    actions: (found) => rewriteInstall(found, (line) => withFlag(line.replace(/ --frozen-lockfile\b/, ''), '--no-save')),
+    actions: (found) =>
+      rewriteInstall(found, (line) => withFlag(line.replace(/ --frozen-lockfile\b/, ''), '--no-save')),
     proves: 'the install ends with 0',
   },
   {
     id: 'peer-conflict',
     steps: ['deps', 'build', 'start'],
-    signature: [/code ERESOLVE\b/, /ERESOLVE (?:unable to resolve|could not resolve)/, /retry this command with --force,? or --legacy-peer-deps/],
+    signature: [
+      /code ERESOLVE\b/,
+      /ERESOLVE (?:unable to resolve|could not resolve)/,
+      /retry this command with --force,? or --legacy-peer-deps/,
+    ],
     cause: ({ text }) => {
       const peer = /peer (\S+) from (\S+)/.exec(text);
-      return peer ? `${peer[2]} wants ${peer[1]} beside it and the repository has another version` : 'packages ask for versions of each other that exclude one another';
+      return peer
+        ? `${peer[2]} wants ${peer[1]} beside it and the repository has another version`
+        : 'packages ask for versions of each other that exclude one another';
     },
     actions: (found) => {
-      const lines = rewriteInstall(found, (line) => withFlag(/\bnpm (?:install|i)\b/.test(line) ? npmInstall(line) : line, '--legacy-peer-deps'));
+      const lines = rewriteInstall(found, (line) =>
+        withFlag(/\bnpm (?:install|i)\b/.test(line) ? npmInstall(line) : line, '--legacy-peer-deps'),
+      );
       return lines.length > 0 ? lines : [env('npm_config_legacy_peer_deps', 'true')];
     },
     key: () => 'legacy-peer-deps',
@@ -117,9 +140,14 @@ export const nodeInstall: readonly Rule[] = [
     guard: (found) => {
       const want = wantedNode(found);
       const { overlay, service } = found.heal;
-      return want !== null && want !== (overlay.versions.node ?? service.versions.node?.want) && !overlay.relaxed.includes('node');
+      return (
+        want !== null &&
+        want !== (overlay.versions.node ?? service.versions.node?.want) &&
+        !overlay.relaxed.includes('node')
+      );
     },
-    cause: (found) => `${/with(?: your version of node\/npm:)? "?([@\w./-]+@[\w.-]+)/.exec(found.text)?.[1] ?? 'a package'} wants node ${wantedNode(found)}`,
+    cause: (found) =>
+      `${/with(?: your version of node\/npm:)? "?([@\w./-]+@[\w.-]+)/.exec(found.text)?.[1] ?? 'a package'} wants node ${wantedNode(found)}`,
     actions: (found) => [{ do: 'choose-version', tool: 'node', want: wantedNode(found)! }],
     key: (found) => wantedNode(found)!,
     proves: 'the install ends with 0 on that version',
@@ -128,10 +156,16 @@ export const nodeInstall: readonly Rule[] = [
     id: 'engine-strict',
     steps: ['deps', 'build'],
     signature: [/code EBADENGINE\b/, /ERR_PNPM_UNSUPPORTED_ENGINE/, /The engine "\w+" is incompatible/],
-    cause: (found) => `a package wants ${wantedNode(found) ?? 'another version of a tool'}, which was not to be had; its claim is not enforced`,
+    cause: (found) =>
+      `a package wants ${wantedNode(found) ?? 'another version of a tool'}, which was not to be had; its claim is not enforced`,
     actions: (found) =>
       managerOf(found) === 'yarn'
-        ? rewriteInstall(found, (line) => withFlag(/\byarn install\b/.test(line) ? line : line.replace(/\byarn(?=$|\s)/, 'yarn install'), '--ignore-engines'))
+        ? rewriteInstall(found, (line) =>
+            withFlag(
+              /\byarn install\b/.test(line) ? line : line.replace(/\byarn(?=$|\s)/, 'yarn install'),
+              '--ignore-engines',
+            ),
+          )
         : [env('npm_config_engine_strict', 'false')],
     key: () => 'engine-strict',
     proves: 'the install ends with 0, and the application is proven on the version there is',
@@ -145,27 +179,41 @@ export const nodeInstall: readonly Rule[] = [
       /(?:husky|simple-git-hooks|lefthook|pre-commit)[\s\S]{0,200}fatal: not a git repository/,
     ],
     cause: () => 'a script of the install sets up git hooks and there is no git here for it',
-    actions: () => [env('HUSKY', '0'), env('HUSKY_SKIP_INSTALL', '1'), env('SKIP_INSTALL_SIMPLE_GIT_HOOKS', '1'), env('LEFTHOOK', '0')],
+    actions: () => [
+      env('HUSKY', '0'),
+      env('HUSKY_SKIP_INSTALL', '1'),
+      env('SKIP_INSTALL_SIMPLE_GIT_HOOKS', '1'),
+      env('LEFTHOOK', '0'),
+    ],
     key: () => 'hooks off',
     proves: 'the install ends with 0',
   },
   {
     id: 'lifecycle-script',
     steps: ['deps'],
-    signature: [/(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: (husky|patch-package|lefthook|simple-git-hooks|is-ci|pinst|ngcc|only-allow|run-s|npm-run-all|lerna|tsc|rimraf|git): (?:not found|command not found)/, /command (?:sh -c )?(husky)(?: install)?$/m],
+    signature: [
+      /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: (husky|patch-package|lefthook|simple-git-hooks|is-ci|pinst|ngcc|only-allow|run-s|npm-run-all|lerna|tsc|rimraf|git): (?:not found|command not found)/,
+      /command (?:sh -c )?(husky)(?: install)?$/m,
+    ],
     guard: isNpm,
     cause: ({ match }) => `a script of the install calls ${match[1]}, which is not installed`,
     // Scripts of the packages themselves still run; only the repository's own prepare and postinstall do not.
     actions: (found) => {
       const lines = rewriteInstall(found, (line) => withFlag(line, '--ignore-scripts'));
-      return lines[0]?.do === 'set-command' && !lines[0].commands.includes('npm rebuild') ? [command('install', ...lines[0].commands, 'npm rebuild')] : [];
+      return lines[0]?.do === 'set-command' && !lines[0].commands.includes('npm rebuild')
+        ? [command('install', ...lines[0].commands, 'npm rebuild')]
+        : [];
     },
     proves: 'the install ends with 0',
   },
   {
     id: 'git-over-ssh',
     steps: ['deps'],
-    signature: [/Permission denied \(publickey\)/, /Host key verification failed/, /ssh: command not found|cannot run ssh/],
+    signature: [
+      /Permission denied \(publickey\)/,
+      /Host key verification failed/,
+      /ssh: command not found|cannot run ssh/,
+    ],
     cause: () => 'a dependency is fetched by git over ssh, and this machine has no key for it',
     actions: () => [
       env('GIT_CONFIG_COUNT', '2'),
@@ -176,6 +224,15 @@ export const nodeInstall: readonly Rule[] = [
       env('GIT_TERMINAL_PROMPT', '0'),
     ],
     key: () => 'https',
+    proves: 'the install ends with 0',
+  },
+  {
+    id: 'npmrc-variable',
+    steps: ['deps', 'build'],
+    signature: [/Failed to replace env in config: \$\{(\w+)\}/],
+    cause: ({ match }) => `.npmrc reads ${match[1]}, which is not set; public packages do without it`,
+    actions: ({ match }) => [env(match[1]!, '')],
+    key: ({ match }) => match[1]!,
     proves: 'the install ends with 0',
   },
 ];

@@ -5,10 +5,24 @@ import { addInstall, type Case, command, env, type Rule, useCopy } from './rule.
 
 /** Programs whose package has another name. */
 const PROGRAMS: Record<string, string> = {
-  tsc: 'typescript', ng: '@angular/cli', nest: '@nestjs/cli', 'vue-cli-service': '@vue/cli-service', webpack: 'webpack-cli',
-  nuxi: 'nuxt', remix: '@remix-run/dev', 'remix-serve': '@remix-run/serve', 'react-router': '@react-router/dev',
-  'react-router-serve': '@react-router/serve', 'run-s': 'npm-run-all', 'run-p': 'npm-run-all', babel: '@babel/cli',
-  'babel-node': '@babel/node', eleventy: '@11ty/eleventy', svelte: '@sveltejs/kit', 'ts-node-dev': 'ts-node-dev', tailwindcss: '@tailwindcss/cli',
+  tsc: 'typescript',
+  ng: '@angular/cli',
+  nest: '@nestjs/cli',
+  'vue-cli-service': '@vue/cli-service',
+  webpack: 'webpack-cli',
+  nuxi: 'nuxt',
+  remix: '@remix-run/dev',
+  'remix-serve': '@remix-run/serve',
+  'react-router': '@react-router/dev',
+  'react-router-serve': '@react-router/serve',
+  'run-s': 'npm-run-all',
+  'run-p': 'npm-run-all',
+  babel: '@babel/cli',
+  'babel-node': '@babel/node',
+  eleventy: '@11ty/eleventy',
+  svelte: '@sveltejs/kit',
+  'ts-node-dev': 'ts-node-dev',
+  tailwindcss: '@tailwindcss/cli',
 };
 const SAME_NAME =
   /^(vite|next|nuxt|astro|gatsby|react-scripts|nodemon|ts-node|tsx|cross-env|concurrently|rimraf|serve|http-server|esbuild|rollup|webpack|parcel|turbo|nx|lerna|tsup|swc|pm2|dotenv-cli|env-cmd|npm-run-all|shx|copyfiles|cpx|tsc-alias|prisma|sass|postcss|json-server|live-server|wait-on)$/;
@@ -17,11 +31,18 @@ const packageOf = (program: string): string | null => PROGRAMS[program] ?? (SAME
 /** `@scope/name/deep` → `@scope/name`; null for paths, aliases and what no registry would have. */
 export function packageName(specifier: string): string | null {
   const name = /^(@[a-z0-9][\w.-]*\/[a-z0-9][\w.-]*|[a-z0-9][\w.-]*)(?:\/|$)/.exec(specifier)?.[1] ?? null;
-  return name === null || name.length > 100 || /^(node|file|https?|src|app|lib|config|utils|components|server)$/.test(name) ? null : name;
+  return name === null ||
+    name.length > 100 ||
+    /^(node|file|https?|src|app|lib|config|utils|components|server)$/.test(name)
+    ? null
+    : name;
 }
 const specifierOf = ({ match }: Case): string | null => (match[1] === undefined ? null : packageName(match[1]));
 /** A folder or file of the repository with that name: an alias of its own build, not a package. */
-const isOwn = ({ look }: Case, name: string): boolean => look.files.some((path) => path === name || path.startsWith(`${name}/`) || /^(\w+)\.[cm]?[jt]s$/.exec(path)?.[1] === name);
+const isOwn = ({ look }: Case, name: string): boolean =>
+  look.files.some(
+    (path) => path === name || path.startsWith(`${name}/`) || /^(\w+)\.[cm]?[jt]s$/.exec(path)?.[1] === name,
+  );
 
 const MISSING = [
   /Cannot find module '([^'./\n][^'\n]*)'/,
@@ -32,14 +53,24 @@ const MISSING = [
   /Could not resolve "([^"./\n][^"\n]*)"/,
   /Failed to resolve import "([^"./\n][^"\n]*)"/,
 ];
-const NOT_FOUND = [/(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.-]+): (?:not found|command not found)/, /command not found: ([\w.-]+)/, /spawn ([\w.-]+) ENOENT/];
+const NOT_FOUND = [
+  /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.-]+): (?:not found|command not found)/,
+  /command not found: ([\w.-]+)/,
+  /spawn ([\w.-]+) ENOENT/,
+];
 
 /** Installs what is declared once more, with the packages for development, into a tree that may lack them. */
 export function reinstall(found: Case): Action[] {
   const flags = { npm: '--include=dev', pnpm: '--prod=false', yarn: '--production=false', bun: '' }[managerOf(found)];
-  const plain = (line: string): string => line.replace(/ --(?:omit[= ]dev|production(?:=true)?|only=prod\w*|prod|no-dev)\b/g, '');
+  const plain = (line: string): string =>
+    line.replace(/ --(?:omit[= ]dev|production(?:=true)?|only=prod\w*|prod|no-dev)\b/g, '');
   if (installOf(found).length === 0)
-    return [command('install', managerOf(found) === 'npm' ? 'npm install --no-save --include=dev' : `${managerOf(found)} install`)];
+    return [
+      command(
+        'install',
+        managerOf(found) === 'npm' ? 'npm install --no-save --include=dev' : `${managerOf(found)} install`,
+      ),
+    ];
   return rewriteInstall(found, (line) => (flags === '' ? plain(line) : withFlag(plain(line), flags)));
 }
 
@@ -50,9 +81,19 @@ function addPackages(found: Case, name: string): Action[] {
   // takes what no file names for left-overs.
   if (manager === 'npm' || manager === 'bun') {
     const prefix = manager === 'npm' ? 'npm install --no-save --no-package-lock' : 'bun add --no-save';
-    const before = found.heal.overlay.extraInstall.filter((line) => line.startsWith(prefix)).flatMap((line) => line.slice(prefix.length).trim().split(' '));
-    const flags = found.heal.overlay.env.npm_config_legacy_peer_deps || !installOf(found).some((line) => line.includes('--legacy-peer-deps')) ? '' : ' --legacy-peer-deps';
-    return [addInstall(`${prefix}${flags} ${[...new Set([...before.filter((word) => !word.startsWith('--')), name])].join(' ')}`)];
+    const before = found.heal.overlay.extraInstall
+      .filter((line) => line.startsWith(prefix))
+      .flatMap((line) => line.slice(prefix.length).trim().split(' '));
+    const flags =
+      found.heal.overlay.env.npm_config_legacy_peer_deps ||
+      !installOf(found).some((line) => line.includes('--legacy-peer-deps'))
+        ? ''
+        : ' --legacy-peer-deps';
+    return [
+      addInstall(
+        `${prefix}${flags} ${[...new Set([...before.filter((word) => !word.startsWith('--')), name])].join(' ')}`,
+      ),
+    ];
   }
   return [addInstall(`${manager} add ${name}`), useCopy];
 }
@@ -60,16 +101,29 @@ function addPackages(found: Case, name: string): Action[] {
 const BUILT_IN: readonly [RegExp, string, string][] = [
   [/No such built-in module: (node:sqlite)|Cannot find module '(node:sqlite)'/, '>=22.13', 'node:sqlite'],
   [/No such built-in module: (node:(?:sea|test\/reporters))/, '>=20', 'a module of Node'],
-  [/(Promise\.withResolvers|Array\.fromAsync|Iterator\.from|\.isSubsetOf|\.isDisjointFrom) is not a function/, '>=22', ''],
+  [
+    /(Promise\.withResolvers|Array\.fromAsync|Iterator\.from|\.isSubsetOf|\.isDisjointFrom) is not a function/,
+    '>=22',
+    '',
+  ],
   [/(Object\.groupBy|Map\.groupBy) is not a function/, '>=21', ''],
   [/ReferenceError: (WebSocket|CustomEvent|navigator) is not defined/, '>=22', ''],
   [/(\.toSorted|\.toReversed|\.toSpliced|\.findLast) is not a function/, '>=20', ''],
-  [/ReferenceError: (fetch|Headers|FormData|structuredClone|File|Blob|crypto|ReadableStream) is not defined/, '>=20', ''],
+  [
+    /ReferenceError: (fetch|Headers|FormData|structuredClone|File|Blob|crypto|ReadableStream) is not defined/,
+    '>=20',
+    '',
+  ],
   [/(RegExp\.escape|Error\.isError|Float16Array|URLPattern) is not (?:a function|defined)/, '>=24', ''],
   [/SyntaxError: Unexpected token '(\?\?=|\|\|=|&&=|\?\.|\?\?)'/, '>=16', ''],
-  [/SyntaxError: (?:Named export|The requested module)[^\n]*'(?:node:)?(?:fs|util|path|crypto|module|test)'[^\n]*export named '(\w+)'/, '>=22.13', ''],
+  [
+    /SyntaxError: (?:Named export|The requested module)[^\n]*'(?:node:)?(?:fs|util|path|crypto|module|test)'[^\n]*export named '(\w+)'/,
+    '>=22.13',
+    '',
+  ],
 ];
-const newer = (found: Case): (typeof BUILT_IN)[number] | undefined => BUILT_IN.find(([pattern]) => pattern.test(found.text));
+const newer = (found: Case): (typeof BUILT_IN)[number] | undefined =>
+  BUILT_IN.find(([pattern]) => pattern.test(found.text));
 const OWN_CHECK = [
   /requires?(?: at least)?(?: a)?(?: minimum)? node(?:\.?js)?(?: runtime)?(?: version)?(?: of)?[ :]*["'`]?((?:>=|\^|~|>)?\s*v?\d+(?:\.\d+){0,2}(?:\.x)?)/i,
   /node(?:\.?js)?(?: version)? ["'`]?((?:>=|\^)?\s*v?\d+(?:\.\d+){0,2}(?:\.x)?)["'`]?\+?(?: or (?:newer|higher|later|above|greater|more recent))?[^\n\d]{0,20} (?:is|are) (?:required|needed)/i,
@@ -87,7 +141,8 @@ export const nodeModules: readonly Rule[] = [
     steps: ['build', 'start', 'prove'],
     signature: BUILT_IN.map(([pattern]) => pattern),
     guard: (found) => found.heal.service.language === 'node' && newer(found) !== undefined,
-    cause: (found) => `the code uses ${found.match[1] ?? newer(found)![2]}, which node has from ${newer(found)![1].slice(2)} on`,
+    cause: (found) =>
+      `the code uses ${found.match[1] ?? newer(found)![2]}, which node has from ${newer(found)![1].slice(2)} on`,
     actions: (found) => [{ do: 'choose-version', tool: 'node', want: newer(found)![1] }],
     key: (found) => newer(found)![1],
     proves: 'the step passes on that version',
@@ -152,7 +207,12 @@ export const nodeModules: readonly Rule[] = [
     signature: MISSING,
     guard: (found) => {
       const name = specifierOf(found);
-      return found.heal.service.language === 'node' && name !== null && !(name in manifestOf(found).declared) && !isOwn(found, name);
+      return (
+        found.heal.service.language === 'node' &&
+        name !== null &&
+        !(name in manifestOf(found).declared) &&
+        !isOwn(found, name)
+      );
     },
     cause: (found) => `${specifierOf(found)} is used and package.json does not name it`,
     actions: (found) => addPackages(found, specifierOf(found)!),
@@ -163,7 +223,10 @@ export const nodeModules: readonly Rule[] = [
     id: 'undeclared-program',
     steps: ['build', 'start'],
     signature: NOT_FOUND,
-    guard: (found) => found.heal.service.language === 'node' && packageOf(found.match[1]!) !== null && !found.look.bins.includes(found.match[1]!),
+    guard: (found) =>
+      found.heal.service.language === 'node' &&
+      packageOf(found.match[1]!) !== null &&
+      !found.look.bins.includes(found.match[1]!),
     cause: ({ match }) => `${match[1]} is called and package.json names no package that has it`,
     actions: (found) => addPackages(found, packageOf(found.match[1]!)!),
     key: ({ match }) => match[1]!,

@@ -1,30 +1,77 @@
 /** Building and starting with Node: scripts, entries, built output, OpenSSL, memory, kinds of modules. */
 import type { Action } from '../contract.js';
-import { buildOf, escapeRegExp, manifestOf, quote, runScript, startBody, startOf, withBins, within } from './commands.js';
+import {
+  buildOf,
+  escapeRegExp,
+  manifestOf,
+  quote,
+  runScript,
+  startBody,
+  startOf,
+  withBins,
+  within,
+} from './commands.js';
 import { addInstall, type Case, command, env, type Rule } from './rule.js';
 
 /** NODE_OPTIONS with one option more. */
 export function nodeOptions({ heal }: Case, option: string): Action[] {
-  const before = heal.overlay.env.NODE_OPTIONS ?? heal.service.env.find(({ name }) => name === 'NODE_OPTIONS')?.default ?? '';
+  const before =
+    heal.overlay.env.NODE_OPTIONS ?? heal.service.env.find(({ name }) => name === 'NODE_OPTIONS')?.default ?? '';
   return before.includes(option) ? [] : [env('NODE_OPTIONS', `${before} ${option}`.trim())];
 }
 
-const OUTPUT = /^(?:(?:packages|apps)\/[^/]+\/)?(?:dist|build|out|lib|output|\.output|\.next|\.svelte-kit|public\/build|bin|target)(?:\/|$)/;
-const BUILDS = ['build', 'build:prod', 'build:server', 'build:all', 'compile', 'bundle', 'transpile', 'build:ts', 'build-ts', 'tsc', 'dist'];
+const OUTPUT =
+  /^(?:(?:packages|apps)\/[^/]+\/)?(?:dist|build|out|lib|output|\.output|\.next|\.svelte-kit|public\/build|bin|target)(?:\/|$)/;
+const BUILDS = [
+  'build',
+  'build:prod',
+  'build:server',
+  'build:all',
+  'compile',
+  'bundle',
+  'transpile',
+  'build:ts',
+  'build-ts',
+  'tsc',
+  'dist',
+];
 /** What would make the output that is missing: a script, best one first, or the compiler. */
 export function buildsFor(found: Case, output: string): string | null {
   const { scripts } = manifestOf(found);
   const folder = output.split('/')[0]!;
   const known = BUILDS.find((name) => Object.hasOwn(scripts, name));
-  const makes = Object.entries(scripts).find(([name, text]) => !/^(pre|post)?(start|dev|test|watch|lint|clean)/.test(name) && /\b(tsc|esbuild|webpack|rollup|swc|babel|tsup|vite build|cp|node)\b/.test(text) && new RegExp(`\\b${escapeRegExp(folder)}\\b`).test(text))?.[0];
+  const makes = Object.entries(scripts).find(
+    ([name, text]) =>
+      !/^(pre|post)?(start|dev|test|watch|lint|clean)/.test(name) &&
+      /\b(tsc|esbuild|webpack|rollup|swc|babel|tsup|vite build|cp|node)\b/.test(text) &&
+      new RegExp(`\\b${escapeRegExp(folder)}\\b`).test(text),
+  )?.[0];
   const script = known ?? makes;
   if (script !== undefined) return runScript(found, script);
   return found.look.bins.includes('tsc') && found.look.files.includes('tsconfig.json') ? 'npx tsc -p .' : null;
 }
 
-const NO_SCRIPT = [/[Mm]issing script: ["'`]?([\w:.-]+)/, /error Command "([\w:.-]+)" not found/, /Script not found "([\w:.-]+)"/, /Couldn't find a script named "([\w:.-]+)"/];
-const ORDER = ['start:prod', 'start:production', 'start', 'serve', 'server', 'preview', 'dev', 'develop', 'main', 'web', 'start:dev'];
-const ENTRIES = /^(?:src\/|server\/|app\/|dist\/|build\/|bin\/)?(?:server|app|index|main|www|start)\.(?:[cm]?js|[cm]?ts)$/;
+const NO_SCRIPT = [
+  /[Mm]issing script: ["'`]?([\w:.-]+)/,
+  /error Command "([\w:.-]+)" not found/,
+  /Script not found "([\w:.-]+)"/,
+  /Couldn't find a script named "([\w:.-]+)"/,
+];
+const ORDER = [
+  'start:prod',
+  'start:production',
+  'start',
+  'serve',
+  'server',
+  'preview',
+  'dev',
+  'develop',
+  'main',
+  'web',
+  'start:dev',
+];
+const ENTRIES =
+  /^(?:src\/|server\/|app\/|dist\/|build\/|bin\/)?(?:server|app|index|main|www|start)\.(?:[cm]?js|[cm]?ts)$/;
 /** Files that look like where it starts, best first: near the root, named as servers are, and listening. */
 export function entriesOf({ look }: Case): string[] {
   const rank = (path: string): number => {
@@ -37,7 +84,9 @@ export function entriesOf({ look }: Case): string[] {
 /** The command that runs a file, by its kind. */
 export function runFile(found: Case, path: string): string {
   if (!/\.[cm]?tsx?$/.test(path)) return `node ${quote(path)}`;
-  return found.look.bins.includes('ts-node') && !found.look.bins.includes('tsx') ? `npx ts-node ${quote(path)}` : `npx tsx ${quote(path)}`;
+  return found.look.bins.includes('ts-node') && !found.look.bins.includes('tsx')
+    ? `npx ts-node ${quote(path)}`
+    : `npx tsx ${quote(path)}`;
 }
 /** tsx is what runs TypeScript and any mixture of module kinds; where the repository has none it is added beside. */
 const withTsx = (found: Case, actions: Action[]): Action[] =>
@@ -52,38 +101,64 @@ function insteadOfScript(found: Case): Action[] {
   const missing = found.match[1]!;
   const { scripts } = manifestOf(found);
   const usable = (name: string): boolean =>
-    Object.hasOwn(scripts, name) && name !== missing && !new RegExp(`\\b(?:npm|yarn|pnpm|bun)(?: run)? ${escapeRegExp(missing)}(?=$|[\\s&;|])`).test(scripts[name]!);
+    Object.hasOwn(scripts, name) &&
+    name !== missing &&
+    !new RegExp(`\\b(?:npm|yarn|pnpm|bun)(?: run)? ${escapeRegExp(missing)}(?=$|[\\s&;|])`).test(scripts[name]!);
   if (found.heal.step === 'build') {
     const rest = buildOf(found).filter((line) => !new RegExp(`\\b${escapeRegExp(missing)}\\b`).test(line));
     return rest.length === buildOf(found).length ? [] : [command('build', ...rest)];
   }
-  const alike = Object.keys(scripts).find((name) => usable(name) && (name.startsWith(missing) || missing.startsWith(name)) && !/build|test|lint/.test(name));
+  const alike = Object.keys(scripts).find(
+    (name) => usable(name) && (name.startsWith(missing) || missing.startsWith(name)) && !/build|test|lint/.test(name),
+  );
   const script = alike ?? ORDER.find(usable);
   if (script !== undefined) return [command('start', runScript(found, script))];
   const entry = entriesOf(found)[0];
   return entry === undefined ? [] : [command('start', runFile(found, entry))];
 }
 
-const NO_FILE = [/Cannot find module '((?:\/|[A-Za-z]:)[^'\n]+)'\s*(?:\n|$)(?!Require stack)/, /Cannot find module '(\/[^'\n]+)'/, /(?:can't open file|cannot find entry) '([^'\n]+)'/, /Module not found "([^"\n]+)"/];
+const NO_FILE = [
+  /Cannot find module '((?:\/|[A-Za-z]:)[^'\n]+)'\s*(?:\n|$)(?!Require stack)/,
+  /Cannot find module '(\/[^'\n]+)'/,
+  /(?:can't open file|cannot find entry) '([^'\n]+)'/,
+  /Module not found "([^"\n]+)"/,
+];
 /** The entry that a failure names, from the service's folder. */
 const entryOf = (found: Case): string | null => (found.match[1] === undefined ? null : within(found, found.match[1]));
 
 function realEntry(found: Case): Action[] {
   const missing = entryOf(found)!;
-  const base = missing.split('/').at(-1)!.replace(/\.\w+$/, '');
+  const base = missing
+    .split('/')
+    .at(-1)!
+    .replace(/\.\w+$/, '');
   const { main } = manifestOf(found);
   const same = found.look.files
-    .filter((path) => /\.[cm]?[jt]s$/.test(path) && !/\.d\.ts$|\.(test|spec)\./.test(path) && path.split('/').at(-1)!.replace(/\.\w+$/, '') === base)
+    .filter(
+      (path) =>
+        /\.[cm]?[jt]s$/.test(path) &&
+        !/\.d\.ts$|\.(test|spec)\./.test(path) &&
+        path
+          .split('/')
+          .at(-1)!
+          .replace(/\.\w+$/, '') === base,
+    )
     .sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1));
   const entries = entriesOf(found);
-  const named = main !== null && found.look.files.includes(main.replace(/^\.\//, '')) ? main.replace(/^\.\//, '') : undefined;
+  const named =
+    main !== null && found.look.files.includes(main.replace(/^\.\//, '')) ? main.replace(/^\.\//, '') : undefined;
   // Something that serves before something that is only called alike.
   const serves = same.find((path) => entries.includes(path)) ?? same[0];
   const choice = [serves, named, ...entries].find((path) => path !== undefined && path !== missing);
   if (choice === undefined) return [];
   const body = startBody(found);
-  const written = new RegExp(`(^|\\s)(?:\\./)?${escapeRegExp(missing.replace(/\.[cm]?js$/, ''))}(?:\\.[cm]?js)?(?=$|\\s|;|&)`);
-  const next = written.test(body) && !/ts$/.test(choice) ? body.replace(written, (_, before: string) => `${before}${quote(choice)}`) : runFile(found, choice);
+  const written = new RegExp(
+    `(^|\\s)(?:\\./)?${escapeRegExp(missing.replace(/\.[cm]?js$/, ''))}(?:\\.[cm]?js)?(?=$|\\s|;|&)`,
+  );
+  const next =
+    written.test(body) && !/ts$/.test(choice)
+      ? body.replace(written, (_, before: string) => `${before}${quote(choice)}`)
+      : runFile(found, choice);
   const actions = [command('start', withBins(found, next))];
   return /\.[cm]?ts$/.test(choice) && /npx tsx/.test(next) ? withTsx(found, actions) : actions;
 }
@@ -103,7 +178,10 @@ export const nodeRun: readonly Rule[] = [
     steps: ['deps', 'build', 'start', 'prove'],
     signature: [/JavaScript heap out of memory/, /Reached heap limit/],
     cause: () => 'node reached its limit of memory',
-    actions: (found) => (/--max-old-space-size/.test(startBody(found)) ? [] : nodeOptions(found, `--max-old-space-size=${Math.max(512, Math.floor(found.look.memoryMb * 0.7))}`)),
+    actions: (found) =>
+      /--max-old-space-size/.test(startBody(found))
+        ? []
+        : nodeOptions(found, `--max-old-space-size=${Math.max(512, Math.floor(found.look.memoryMb * 0.7))}`),
     key: () => 'heap',
     proves: 'the step ends without that error',
   },
@@ -136,17 +214,25 @@ export const nodeRun: readonly Rule[] = [
   {
     id: 'missing-build',
     steps: ['start', 'prove'],
-    signature: [...NO_FILE, /Could not find a (production build) in the '\.next'/, /ENOENT: no such file or directory, (?:open|stat|scandir|access) '([^'\n]+)'/],
+    signature: [
+      ...NO_FILE,
+      /Could not find a (production build) in the '\.next'/,
+      /ENOENT: no such file or directory, (?:open|stat|scandir|access) '([^'\n]+)'/,
+    ],
     guard: (found) => {
       if (/\.next/.test(found.match[0]) && found.match[1] === 'production build') return true;
       const path = entryOf(found);
       return path !== null && OUTPUT.test(path) && !found.look.files.includes(path);
     },
-    cause: (found) => `${found.match[1] === 'production build' ? '.next' : entryOf(found)} is made by a build that has not been done`,
+    cause: (found) =>
+      `${found.match[1] === 'production build' ? '.next' : entryOf(found)} is made by a build that has not been done`,
     actions: (found) => {
       const output = found.match[1] === 'production build' ? '.next' : entryOf(found)!;
-      const build = output === '.next' && !manifestOf(found).scripts.build ? 'npx next build' : buildsFor(found, output);
-      return build === null || buildOf(found).some((line) => line === build || line.endsWith(` ${build}`)) ? [] : [command('build', ...buildOf(found), build)];
+      const build =
+        output === '.next' && !manifestOf(found).scripts.build ? 'npx next build' : buildsFor(found, output);
+      return build === null || buildOf(found).some((line) => line === build || line.endsWith(` ${build}`))
+        ? []
+        : [command('build', ...buildOf(found), build)];
     },
     proves: 'what was missing is there and the application starts',
   },
@@ -162,7 +248,12 @@ export const nodeRun: readonly Rule[] = [
   {
     id: 'module-kind',
     steps: ['start', 'prove'],
-    signature: [/Cannot use import statement outside a module/, /require is not defined in ES module scope/, /Unexpected token 'export'/, /ERR_REQUIRE_ESM/],
+    signature: [
+      /Cannot use import statement outside a module/,
+      /require is not defined in ES module scope/,
+      /Unexpected token 'export'/,
+      /ERR_REQUIRE_ESM/,
+    ],
     cause: () => 'a file mixes the two kinds of modules of node',
     actions: throughTsx,
     key: () => 'tsx',
@@ -174,7 +265,12 @@ export const nodeRun: readonly Rule[] = [
     signature: [/Cannot find module '([^'\n]+)' imported from/, /ERR_UNSUPPORTED_DIR_IMPORT/],
     guard: (found) => {
       const path = entryOf(found);
-      return path === null || found.look.files.some((file) => file.startsWith(`${path.replace(/\.js$/, '')}.`) || file.startsWith(`${path}/index.`));
+      return (
+        path === null ||
+        found.look.files.some(
+          (file) => file.startsWith(`${path.replace(/\.js$/, '')}.`) || file.startsWith(`${path}/index.`),
+        )
+      );
     },
     cause: () => 'imports leave out the end of the file name, which node wants for ES modules',
     actions: throughTsx,
@@ -187,7 +283,13 @@ export const nodeRun: readonly Rule[] = [
     signature: NO_FILE,
     guard: (found) => {
       const path = entryOf(found);
-      return found.heal.service.language !== 'python' && path !== null && !path.startsWith('node_modules/') && !/imported from/.test(found.text) && startOf(found) !== '';
+      return (
+        found.heal.service.language !== 'python' &&
+        path !== null &&
+        !path.startsWith('node_modules/') &&
+        !/imported from/.test(found.text) &&
+        startOf(found) !== ''
+      );
     },
     cause: (found) => `the start names ${entryOf(found)}, which is not there`,
     actions: realEntry,

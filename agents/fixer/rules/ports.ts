@@ -1,6 +1,7 @@
 /** Ports: one that is held, one that an ordinary user may not have, one that the application takes from elsewhere. */
-import type { Action } from '../contract.js';
+
 import { fail } from '../../../runtime/errors.js';
+import type { Action } from '../contract.js';
 import { escapeRegExp, startBody, startOf, withBins } from './commands.js';
 import { type Case, command, env, type Rule } from './rule.js';
 
@@ -18,24 +19,32 @@ const UNNAMED = /[Aa]ddress already in use|Errno 98/;
 export function portIn(found: Case): number | null {
   const said = found.match[1];
   if (said !== undefined && /^\d+$/.test(said)) return Number(said);
-  const named = /(?:port[= ]|-p ?|:|-b \S*:)(\d{2,5})\b/i.exec(startBody(found))?.[1] ?? found.heal.service.ports[0]?.number;
+  const named =
+    /(?:port[= ]|-p ?|:|-b \S*:)(\d{2,5})\b/i.exec(startBody(found))?.[1] ?? found.heal.service.ports[0]?.number;
   return named === undefined ? null : Number(named);
 }
 
 const FLAGS: readonly [RegExp, string][] = [
   [/\bnext (?:dev|start)\b/, '-p'],
-  [/\b(?:vite|nuxt|nuxi|astro|ng serve|vue-cli-service serve|webpack(?:-dev-server| serve)|uvicorn|flask|hypercorn)\b/, '--port'],
+  [
+    /\b(?:vite|nuxt|nuxi|astro|ng serve|vue-cli-service serve|webpack(?:-dev-server| serve)|uvicorn|flask|hypercorn)\b/,
+    '--port',
+  ],
   [/\b(?:http-server|serve|json-server)\b/, '-p'],
 ];
 /** Settings by which a source takes that port from its environment, other than PORT, which it had already. */
 function settingsFor({ look, heal }: Case, port: number): string[] {
   const names = new Set<string>();
-  const reads = /(?:process\.env\.|process\.env\[['"]|environ(?:\.get\(|\[)\s*['"]|getenv\(\s*['"]|ENV(?:\.fetch\(|\[)\s*['"])(\w+)/g;
+  const reads =
+    /(?:process\.env\.|process\.env\[['"]|environ(?:\.get\(|\[)\s*['"]|getenv\(\s*['"]|ENV(?:\.fetch\(|\[)\s*['"])(\w+)/g;
   for (const text of Object.values(look.texts))
     for (const line of text.split('\n').filter((one) => one.length < 500 && new RegExp(`\\b${port}\\b`).test(one)))
       for (const hit of line.matchAll(reads)) names.add(hit[1]!);
-  for (const { name, default: value } of heal.service.env) if (value === String(port) && /PORT|LISTEN/.test(name)) names.add(name);
-  return [...names].filter((name) => name !== 'PORT' && !/DB|DATABASE|POSTGRES|PG|MYSQL|REDIS|MONGO|SMTP|MAIL/.test(name));
+  for (const { name, default: value } of heal.service.env)
+    if (value === String(port) && /PORT|LISTEN/.test(name)) names.add(name);
+  return [...names].filter(
+    (name) => name !== 'PORT' && !/DB|DATABASE|POSTGRES|PG|MYSQL|REDIS|MONGO|SMTP|MAIL/.test(name),
+  );
 }
 
 function move(found: Case): Action[] {
@@ -44,11 +53,22 @@ function move(found: Case): Action[] {
   if (leased === null || held === null || held === leased) return [];
   const body = startBody(found);
   const literal = new RegExp(`(^|[^\\d.])${escapeRegExp(String(held))}(?![\\d.])`, 'g');
-  if (literal.test(body)) return [command('start', withBins(found, body.replace(literal, (_, before: string) => `${before}${leased}`)))];
+  if (literal.test(body))
+    return [
+      command(
+        'start',
+        withBins(
+          found,
+          body.replace(literal, (_, before: string) => `${before}${leased}`),
+        ),
+      ),
+    ];
   const names = settingsFor(found, held);
   if (names.length > 0) return names.map((name) => env(name, String(leased)));
   const flag = FLAGS.find(([program]) => program.test(body))?.[1];
-  return flag === undefined || body.includes(` ${flag} `) ? [] : [command('start', withBins(found, `${body} ${flag} ${leased}`))];
+  return flag === undefined || body.includes(` ${flag} `)
+    ? []
+    : [command('start', withBins(found, `${body} ${flag} ${leased}`))];
 }
 
 const TALKS = /(?:listening|running|ready|started|serving|available)[^\n]{0,60}?:(\d{2,5})\b/i;
@@ -69,14 +89,16 @@ export const ports: readonly Rule[] = [
     signature: [...HELD, UNNAMED],
     guard: (found) => portIn(found) !== null,
     cause: (found) => `the application takes no port but ${portIn(found)}, and that is not free`,
-    error: (found) => fail('PORT_HELD', { port: portIn(found), holder: found.look.holder ?? 'another program' }).toRecord(),
+    error: (found) =>
+      fail('PORT_HELD', { port: portIn(found), holder: found.look.holder ?? 'another program' }).toRecord(),
   },
   {
     id: 'port-elsewhere',
     steps: ['prove'],
     signature: [TALKS],
     guard: (found) => found.heal.port !== null && Number(found.match[1]) !== found.heal.port && startOf(found) !== '',
-    cause: (found) => `the application says it listens on ${found.match[1]} and nothing answers well there; it has a setting for its port`,
+    cause: (found) =>
+      `the application says it listens on ${found.match[1]} and nothing answers well there; it has a setting for its port`,
     actions: (found) => settingsFor(found, Number(found.match[1])).map((name) => env(name, String(found.heal.port))),
     key: ({ match }) => match[1]!,
     proves: 'it answers on the port it was leased',

@@ -5,29 +5,88 @@ import { addInstall, type Case, command, env, type Rule, useCopy } from './rule.
 
 /** Modules whose package has another name. */
 const PACKAGES: Record<string, string> = {
-  cv2: 'opencv-python-headless', yaml: 'PyYAML', PIL: 'Pillow', sklearn: 'scikit-learn', skimage: 'scikit-image',
-  dotenv: 'python-dotenv', MySQLdb: 'mysqlclient', bs4: 'beautifulsoup4', jwt: 'PyJWT', psycopg2: 'psycopg2-binary',
-  dateutil: 'python-dateutil', Crypto: 'pycryptodome', OpenSSL: 'pyOpenSSL', serial: 'pyserial', git: 'GitPython',
-  docx: 'python-docx', pptx: 'python-pptx', fitz: 'PyMuPDF', magic: 'python-magic', decouple: 'python-decouple',
-  environ: 'django-environ', rest_framework: 'djangorestframework', corsheaders: 'django-cors-headers', jose: 'python-jose',
-  flask_cors: 'Flask-Cors', flask_sqlalchemy: 'Flask-SQLAlchemy', flask_login: 'Flask-Login', flask_wtf: 'Flask-WTF',
-  flask_migrate: 'Flask-Migrate', multipart: 'python-multipart', slugify: 'python-slugify', telegram: 'python-telegram-bot',
-  discord: 'discord.py', fasthtml: 'python-fasthtml', pydantic_settings: 'pydantic-settings', attr: 'attrs', wx: 'wxPython',
-  pkg_resources: 'setuptools<81', setuptools: 'setuptools', dj_database_url: 'dj-database-url', usb: 'pyusb', zmq: 'pyzmq',
-  google: 'google-api-python-client', MySQL: 'mysqlclient', mysql: 'mysql-connector-python', nacl: 'PyNaCl', markdown: 'Markdown',
+  cv2: 'opencv-python-headless',
+  yaml: 'PyYAML',
+  PIL: 'Pillow',
+  sklearn: 'scikit-learn',
+  skimage: 'scikit-image',
+  dotenv: 'python-dotenv',
+  MySQLdb: 'mysqlclient',
+  bs4: 'beautifulsoup4',
+  jwt: 'PyJWT',
+  psycopg2: 'psycopg2-binary',
+  dateutil: 'python-dateutil',
+  Crypto: 'pycryptodome',
+  OpenSSL: 'pyOpenSSL',
+  serial: 'pyserial',
+  git: 'GitPython',
+  docx: 'python-docx',
+  pptx: 'python-pptx',
+  fitz: 'PyMuPDF',
+  magic: 'python-magic',
+  decouple: 'python-decouple',
+  environ: 'django-environ',
+  rest_framework: 'djangorestframework',
+  corsheaders: 'django-cors-headers',
+  jose: 'python-jose',
+  flask_cors: 'Flask-Cors',
+  flask_sqlalchemy: 'Flask-SQLAlchemy',
+  flask_login: 'Flask-Login',
+  flask_wtf: 'Flask-WTF',
+  flask_migrate: 'Flask-Migrate',
+  multipart: 'python-multipart',
+  slugify: 'python-slugify',
+  telegram: 'python-telegram-bot',
+  discord: 'discord.py',
+  fasthtml: 'python-fasthtml',
+  pydantic_settings: 'pydantic-settings',
+  attr: 'attrs',
+  wx: 'wxPython',
+  pkg_resources: 'setuptools<81',
+  setuptools: 'setuptools',
+  dj_database_url: 'dj-database-url',
+  usb: 'pyusb',
+  zmq: 'pyzmq',
+  google: 'google-api-python-client',
+  MySQL: 'mysqlclient',
+  mysql: 'mysql-connector-python',
+  nacl: 'PyNaCl',
+  markdown: 'Markdown',
 };
-const GONE: Record<string, string> = { distutils: '<3.12', imp: '<3.12', asyncore: '<3.12', asynchat: '<3.12', smtpd: '<3.12', cgi: '<3.13', telnetlib: '<3.13', pipes: '<3.13', imghdr: '<3.13', crypt: '<3.13', audioop: '<3.13' };
+const GONE: Record<string, string> = {
+  distutils: '<3.12',
+  imp: '<3.12',
+  asyncore: '<3.12',
+  asynchat: '<3.12',
+  smtpd: '<3.12',
+  cgi: '<3.13',
+  telnetlib: '<3.13',
+  pipes: '<3.13',
+  imghdr: '<3.13',
+  crypt: '<3.13',
+  audioop: '<3.13',
+};
 const moduleOf = ({ match }: Case): string => (match[1] ?? '').split('.')[0]!;
 const packageOf = (module: string): string => PACKAGES[module] ?? module.replaceAll('_', '-');
-const normal = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, '-').replace(/[<>=!~ [;].*$/, '');
+const normal = (name: string): string =>
+  name
+    .toLowerCase()
+    .replace(/[-_.]+/g, '-')
+    .replace(/[<>=!~ [;].*$/, '');
 
 const declares = ({ look }: Case, name: string): boolean =>
   Object.entries(look.texts).some(
-    ([path, text]) => /requirements[\w-]*\.txt$|pyproject\.toml$|Pipfile$/.test(path) && text.split(/[\n,]/).some((line) => normal(line.replace(/^[\s"'[]+/, '').replace(/["'\s=].*$/, '')) === normal(name)),
+    ([path, text]) =>
+      /requirements[\w-]*\.txt$|pyproject\.toml$|Pipfile$/.test(path) &&
+      text
+        .split(/[\n,]/)
+        .some((line) => normal(line.replace(/^[\s"'[]+/, '').replace(/["'\s=].*$/, '')) === normal(name)),
   );
 /** Folder from which a module of the repository itself is found; null: it has none of that name. */
 function homeOf({ look }: Case, module: string): string | null {
-  const file = look.files.find((path) => new RegExp(`(^|/)${module}(\\.py|/(.*/)?\\w+\\.py)$`).test(path) && !/(^|\/)tests?\//.test(path));
+  const file = look.files.find(
+    (path) => new RegExp(`(^|/)${module}(\\.py|/(.*/)?\\w+\\.py)$`).test(path) && !/(^|\/)tests?\//.test(path),
+  );
   if (file === undefined) return null;
   const parts = file.split('/');
   const index = parts.findIndex((part) => part === module || part === `${module}.py`);
@@ -36,9 +95,11 @@ function homeOf({ look }: Case, module: string): string | null {
 
 const VENV = 'python3 -m venv .venv';
 const INTO = 'export PATH="$PWD/.venv/bin:$PATH"';
-const inVenv = (line: string): string => (line.startsWith(INTO) || line.includes('-m venv') ? line : `${INTO}; ${line}`);
+const inVenv = (line: string): string =>
+  line.startsWith(INTO) || line.includes('-m venv') ? line : `${INTO}; ${line}`;
 /** Whether a virtual environment in the service's folder is something git does not see. */
-const hidden = ({ look, heal }: Case): boolean => heal.service.writes.includes('.venv') || /^\/?\.?\.?venv\/?\s*$|^\*?\.venv/m.test(look.texts['.gitignore'] ?? '');
+const hidden = ({ look, heal }: Case): boolean =>
+  heal.service.writes.includes('.venv') || /^\/?\.?\.?venv\/?\s*$|^\*?\.venv/m.test(look.texts['.gitignore'] ?? '');
 
 /** How this service installs a Python package. */
 function pipOf(found: Case): string {
@@ -47,24 +108,38 @@ function pipOf(found: Case): string {
   if (manager === 'poetry' || manager === 'pdm' || manager === 'pipenv') return `${manager} run python -m pip install`;
   if (manager === 'uv' || /\buv (?:sync|pip)\b/.test(lines)) return 'uv pip install';
   if (lines.includes(INTO)) return `${INTO}; pip install`;
-  return /(\S*(?:python3?|\.venv\/bin\/python) -m pip|\S*pip3?) install/.exec(lines)?.[0] ?? '.venv/bin/python -m pip install';
+  return (
+    /(\S*(?:python3?|\.venv\/bin\/python) -m pip|\S*pip3?) install/.exec(lines)?.[0] ??
+    '.venv/bin/python -m pip install'
+  );
 }
 const addPackage = (found: Case, name: string): Action[] => {
   const spec = /[<>]/.test(name) ? `'${name}'` : name;
   const makes = installOf(found).length > 0 ? [] : [addInstall(VENV)];
   const actions = [...makes, addInstall(`${pipOf(found)} ${spec}`)];
   // Without an environment of its own so far, the start must use the new one.
-  return makes.length === 0 ? actions : [...actions, command('start', inVenv(startOf(found))), ...(hidden(found) ? [] : [useCopy])];
+  return makes.length === 0
+    ? actions
+    : [...actions, command('start', inVenv(startOf(found))), ...(hidden(found) ? [] : [useCopy])];
 };
 
-const APP = /^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(Flask|FastAPI|Starlette|Quart|Sanic|FastHTML|Litestar|APIFlask|Bottle|Falcon|App|get_wsgi_application|get_asgi_application|create_app|make_app)\s*\(/m;
+const APP =
+  /^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(Flask|FastAPI|Starlette|Quart|Sanic|FastHTML|Litestar|APIFlask|Bottle|Falcon|App|get_wsgi_application|get_asgi_application|create_app|make_app)\s*\(/m;
 /** `module:variable` of the applications that the sources make, the one near the root first. */
 export function appsOf({ look }: Case): { module: string; name: string; kind: string }[] {
   return Object.keys(look.texts)
-    .filter((path) => path.endsWith('.py') && !/(^|\/)(tests?|migrations|docs|examples?)\//.test(path) && !/(^|\/)(test_\w+|conftest|setup)\.py$/.test(path))
+    .filter(
+      (path) =>
+        path.endsWith('.py') &&
+        !/(^|\/)(tests?|migrations|docs|examples?)\//.test(path) &&
+        !/(^|\/)(test_\w+|conftest|setup)\.py$/.test(path),
+    )
     .sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))
     .flatMap((path) => {
-      const module = path.replace(/\.py$/, '').replace(/(^|\/)__init__$/, '').replaceAll('/', '.');
+      const module = path
+        .replace(/\.py$/, '')
+        .replace(/(^|\/)__init__$/, '')
+        .replaceAll('/', '.');
       const made = APP.exec(look.texts[path]!);
       if (made) return [{ module, name: made[1]!, kind: made[2]! }];
       const factory = /^def (create_app|make_app)\(\s*\)/m.exec(look.texts[path]!);
@@ -92,7 +167,11 @@ function renameApp(found: Case): Action[] {
   return [command('start', factory && uvicorn && !next.includes('--factory') ? `${next} --factory` : next)];
 }
 
-const NO_MODULE = [/ModuleNotFoundError: No module named ['"]?([\w.]+)/, /ImportError: No module named ([\w.]+)/, /python[\d.]*: No module named ([\w.]+)/];
+const NO_MODULE = [
+  /ModuleNotFoundError: No module named ['"]?([\w.]+)/,
+  /ImportError: No module named ([\w.]+)/,
+  /python[\d.]*: No module named ([\w.]+)/,
+];
 
 export const python: readonly Rule[] = [
   {
@@ -104,7 +183,13 @@ export const python: readonly Rule[] = [
       const start = startOf(found);
       const build = buildOf(found);
       return [
-        command('install', VENV, ...installOf(found).filter((line) => !line.includes('-m venv')).map(inVenv)),
+        command(
+          'install',
+          VENV,
+          ...installOf(found)
+            .filter((line) => !line.includes('-m venv'))
+            .map(inVenv),
+        ),
         ...(build.length > 0 ? [command('build', ...build.map(inVenv))] : []),
         ...(start === '' ? [] : [command('start', inVenv(start))]),
         ...(hidden(found) ? [] : [useCopy]),
@@ -116,8 +201,14 @@ export const python: readonly Rule[] = [
   {
     id: 'python-version',
     steps: ['deps', 'build'],
-    signature: [/requires a different Python: \S+ not in ['"]([^'"\n]+)['"]/, /requires-python[^\n]*?([<>=~!][^'"\n;]+)/i, /Current Python version \([^)]*\) is not allowed by the project \(([^)]+)\)/],
-    guard: ({ match, heal }) => (heal.overlay.versions.python ?? heal.service.versions.python?.want) !== match[1] && !heal.overlay.relaxed.includes('python'),
+    signature: [
+      /requires a different Python: \S+ not in ['"]([^'"\n]+)['"]/,
+      /requires-python[^\n]*?([<>=~!][^'"\n;]+)/i,
+      /Current Python version \([^)]*\) is not allowed by the project \(([^)]+)\)/,
+    ],
+    guard: ({ match, heal }) =>
+      (heal.overlay.versions.python ?? heal.service.versions.python?.want) !== match[1] &&
+      !heal.overlay.relaxed.includes('python'),
     cause: ({ match }) => `a package wants python ${match[1]}`,
     actions: ({ match }) => [{ do: 'choose-version', tool: 'python', want: match[1]!.trim() }],
     key: ({ match }) => match[1]!,
@@ -128,7 +219,10 @@ export const python: readonly Rule[] = [
     steps: ['deps'],
     signature: [/lockfile at `?uv\.lock`? needs to be updated/],
     cause: () => 'uv.lock does not match pyproject.toml',
-    actions: (found) => [command('install', ...installOf(found).map((line) => line.replace(/ --locked\b/, '').replace(/ --frozen\b/, ''))), useCopy],
+    actions: (found) => [
+      command('install', ...installOf(found).map((line) => line.replace(/ --locked\b/, '').replace(/ --frozen\b/, ''))),
+      useCopy,
+    ],
     proves: 'the install ends with 0',
   },
   {
@@ -136,7 +230,10 @@ export const python: readonly Rule[] = [
     steps: ['deps'],
     signature: [/pyproject\.toml changed significantly since poetry\.lock/, /poetry\.lock is not up to date/],
     cause: () => 'poetry.lock does not match pyproject.toml',
-    actions: (found) => [command('install', 'poetry lock', ...installOf(found).filter((line) => line !== 'poetry lock')), useCopy],
+    actions: (found) => [
+      command('install', 'poetry lock', ...installOf(found).filter((line) => line !== 'poetry lock')),
+      useCopy,
+    ],
     key: () => 'poetry.lock',
     proves: 'the install ends with 0',
   },
@@ -144,13 +241,20 @@ export const python: readonly Rule[] = [
     id: 'wrong-app',
     steps: ['start', 'prove'],
     signature: [
-      /Could not locate a Flask application/, /Error: Could not import '[\w.]+'/, /Failed to find Flask application or factory/,
-      /Error loading ASGI app/, /Failed to find attribute '\w+' in '[\w.]+'/, /Error: Failed to find application object/,
+      /Could not locate a Flask application/,
+      /Error: Could not import '[\w.]+'/,
+      /Failed to find Flask application or factory/,
+      /Error loading ASGI app/,
+      /Failed to find attribute '\w+' in '[\w.]+'/,
+      /Error: Failed to find application object/,
       /No module named '[\w.]+'\n(?:[^\n]*\n){0,8}[^\n]*Worker failed to boot/,
     ],
-    cause: (found) => `the start names ${/(?:module|in|import|locate|named) ['"]?([\w.]+)['"]?/.exec(found.match[0])?.[1] ?? 'no application'}; the application is ${appsOf(found)[0]?.module ?? 'elsewhere'}`,
+    cause: (found) => {
+      const app = appsOf(found)[0];
+      return `the start names an application that is not there${app === undefined ? '' : `; it is ${app.module}:${app.name}`}`;
+    },
     actions: renameApp,
-    key: (found) => `${startOf(found)} ${found.match[0].slice(0, 60)}`,
+    key: startOf,
     proves: 'the application is up from the object that is there',
   },
   {
@@ -161,7 +265,8 @@ export const python: readonly Rule[] = [
       const home = homeOf(found, moduleOf(found));
       return home !== null && !(found.heal.overlay.env.PYTHONPATH ?? '').split(':').includes(home);
     },
-    cause: (found) => `${moduleOf(found)} is in ${homeOf(found, moduleOf(found)) === '.' ? 'the repository' : homeOf(found, moduleOf(found))}, where python does not look by itself`,
+    cause: (found) =>
+      `${moduleOf(found)} is in ${homeOf(found, moduleOf(found)) === '.' ? 'the repository' : homeOf(found, moduleOf(found))}, where python does not look by itself`,
     actions: (found) => {
       const before = found.heal.overlay.env.PYTHONPATH;
       const home = homeOf(found, moduleOf(found))!;
@@ -185,7 +290,8 @@ export const python: readonly Rule[] = [
     steps: ['build', 'start', 'prove'],
     signature: NO_MODULE,
     guard: (found) => /^[A-Za-z]\w*$/.test(moduleOf(found)) && !(moduleOf(found) in GONE),
-    cause: (found) => `${moduleOf(found)} is used and ${declares(found, packageOf(moduleOf(found))) ? 'not installed' : 'nothing declares it'}`,
+    cause: (found) =>
+      `${moduleOf(found)} is used and ${declares(found, packageOf(moduleOf(found))) ? 'not installed' : 'nothing declares it'}`,
     actions: (found) => addPackage(found, packageOf(moduleOf(found))),
     key: moduleOf,
     proves: 'the module is found',
@@ -202,7 +308,9 @@ export const python: readonly Rule[] = [
       const files = found.look.files.filter((path) => path.endsWith('.py'));
       const choice =
         files.find((path) => path.endsWith(`/${base}`)) ??
-        appsOf(found).map(({ module }) => `${module.replaceAll('.', '/')}.py`).find((path) => files.includes(path)) ??
+        appsOf(found)
+          .map(({ module }) => `${module.replaceAll('.', '/')}.py`)
+          .find((path) => files.includes(path)) ??
         ['app.py', 'main.py', 'server.py', 'run.py', 'wsgi.py', 'manage.py'].find((path) => files.includes(path));
       const start = startOf(found);
       return choice === undefined || !start.includes(missing) ? [] : [command('start', start.replace(missing, choice))];

@@ -41,6 +41,10 @@ export interface Verdict extends Known {
 export type Rule = Repair | Verdict;
 
 export const env = (name: string, value: string): Action => ({ do: 'set-env', name, value });
-export const command = (role: 'install' | 'build' | 'start', ...commands: string[]): Action => ({ do: 'set-command', role, commands });
+export const command = (role: 'install' | 'build' | 'start', ...commands: string[]): Action => ({
+  do: 'set-command',
+  role,
+  commands,
+});
 export const addInstall = (text: string): Action => ({ do: 'add-install', command: text });
 export const useCopy: Action = { do: 'use-copy' };

@@ -36,14 +36,20 @@ const HOSTS: readonly [RegExp, string][] = [
 ];
 const REFUSED = [
   new RegExp(`ECONNREFUSED (\\S+?):(${PORTS})\\b`),
-  new RegExp(`[Cc]onnect(?:ion)?[^\\n]{0,80}?(?:to )?["']?([\\w.:-]+?)["']?[,:]? ?\\(?(?:port |:)(${PORTS})\\b[^\\n]{0,40}(?:failed|refused|[Cc]onnection refused)`),
+  new RegExp(
+    `[Cc]onnect(?:ion)?[^\\n]{0,80}?(?:to )?["']?([\\w.:-]+?)["']?[,:]? ?\\(?(?:port |:)(${PORTS})\\b[^\\n]{0,40}(?:failed|refused|[Cc]onnection refused)`,
+  ),
   new RegExp(`connection to server at "([^"\\n]+)"[^\\n]{0,60}port (${PORTS}) failed`),
   /Can't reach database server at `?([\w.-]+)`?:`?(\d+)/,
   new RegExp(`Error (?:\\d+ )?connecting to ([\\w.-]+):(${PORTS})`),
   new RegExp(`dial tcp (\\S+?):(${PORTS}): connect`),
   new RegExp(`(?:Mongo\\w*Error|ServerSelectionTimeoutError)[^\\n]*?([\\w.-]+):(${PORTS})`),
 ];
-const UNKNOWN_HOST = [/getaddrinfo (?:ENOTFOUND|EAI_AGAIN) ([\w-]+)(?=[\s:,]|$)/, /could not translate host name "([\w-]+)"/, /Name or service not known[^\n]*?host[= ']+([\w-]+)/];
+const UNKNOWN_HOST = [
+  /getaddrinfo (?:ENOTFOUND|EAI_AGAIN) ([\w-]+)(?=[\s:,]|$)/,
+  /could not translate host name "([\w-]+)"/,
+  /Name or service not known[^\n]*?host[= ']+([\w-]+)/,
+];
 /** The service behind a refused connection: by its port, by its name in a compose file. */
 function serviceAt({ match }: Case): { service: (typeof SERVICES)[string]; at: string } | null {
   const port = match[2] ?? HOSTS.find(([name]) => name.test(match[1] ?? ''))?.[1];
@@ -54,16 +60,24 @@ function serviceAt({ match }: Case): { service: (typeof SERVICES)[string]; at: s
 const HOST = String.raw`(?:https?:\/\/)?([a-z0-9][\w-]*(?:\.[\w-]+)+)`;
 const UNREACHED = [
   new RegExp(`getaddrinfo (?:ENOTFOUND|EAI_AGAIN) ${HOST}`, 'i'),
-  new RegExp(`request to ${HOST}\\S* failed, reason: (?:[^\\n]*(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH))`, 'i'),
-  new RegExp(`(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ConnectionRefused|FailedToOpenSocket)[^\\n]{0,80}?${HOST}`, 'i'),
+  new RegExp(
+    `request to ${HOST}\\S* failed, reason: (?:[^\\n]*(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH))`,
+    'i',
+  ),
+  new RegExp(
+    `(?:ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ConnectionRefused|FailedToOpenSocket)[^\\n]{0,80}?${HOST}`,
+    'i',
+  ),
   new RegExp(`[Cc]ould not resolve host(?:name)?:? ${HOST}`),
   new RegExp(`(?:host=['"]|HTTPSConnectionPool\\(host=')${HOST}['"]`),
   /Failed to establish a new connection|Temporary failure in name resolution/,
   /(?:FetchError|connect) ECONNREFUSED ([\d.]+|localhost)/,
   /ERR_SOCKET_TIMEOUT|network socket disconnected|npm error code (?:ETIMEDOUT|ECONNRESET)/,
 ];
-const indexOf = (text: string): string | undefined => /(?:Looking in indexes: |--index-url )https?:\/\/([\w.-]+)/.exec(text)?.[1];
-const hostOf = (found: Case): string => found.match[1] ?? indexOf(found.text) ?? /https?:\/\/([\w.-]+)/.exec(found.text)?.[1] ?? 'the registry';
+const indexOf = (text: string): string | undefined =>
+  /(?:Looking in indexes: |--index-url )https?:\/\/([\w.-]+)/.exec(text)?.[1];
+const hostOf = (found: Case): string =>
+  found.match[1] ?? indexOf(found.text) ?? /https?:\/\/([\w.-]+)/.exec(found.text)?.[1] ?? 'the registry';
 const tool = (found: Case): { name: string; want: string; met: string } | null => {
   const hit = /^(\S+) (.+?) is needed \((?:.*?)\) and this machine has (.+)$/m.exec(found.heal.error.message);
   return hit ? { name: hit[1]!, want: hit[2]!, met: hit[3]! } : null;
@@ -74,7 +88,14 @@ export const outOfReach: readonly Rule[] = [
   {
     id: 'access-refused',
     steps: ['deps', 'build'],
-    signature: [/code E40[13]\b/, /ENEEDAUTH/, /ERR_PNPM_FETCH_40[13]/, /40[13] (?:Unauthorized|Forbidden)[^\n]*/, /(?:HTTP|status code|ERROR:)[^\n]{0,30}\b40[13]\b[^\n]{0,10}(?:Client Error|Unauthorized|Forbidden)/, /could not read Username for '([^'\n]+)'/],
+    signature: [
+      /code E40[13]\b/,
+      /ENEEDAUTH/,
+      /ERR_PNPM_FETCH_40[13]/,
+      /40[13] (?:Unauthorized|Forbidden)[^\n]*/,
+      /(?:HTTP|status code|ERROR:)[^\n]{0,30}\b40[13]\b[^\n]{0,10}(?:Client Error|Unauthorized|Forbidden)/,
+      /could not read Username for '([^'\n]+)'/,
+    ],
     cause: ({ text }) => `${registryOf(text)} wants to know who asks`,
     error: ({ text }) =>
       fail('SERVICE_MISSING', {
@@ -88,30 +109,46 @@ export const outOfReach: readonly Rule[] = [
     steps: ['deps', 'build'],
     signature: UNREACHED,
     // A service of the application that does not answer while it is built is another matter.
-    guard: (found) => !/from versions: \d/.test(found.text) && (found.heal.step === 'deps' || /\./.test(found.match[1] ?? '')),
+    guard: (found) =>
+      !/from versions: \d/.test(found.text) && (found.heal.step === 'deps' || /\./.test(found.match[1] ?? '')),
     cause: (found) => `${hostOf(found)} cannot be reached from this machine`,
     error: (found) =>
       fail('HOST_UNREACHABLE', {
         host: hostOf(found),
-        reason: /ENOTFOUND|EAI_AGAIN|resol|Name or service/.exec(found.text) ? 'its name is not known' : 'it does not answer',
+        reason: /ENOTFOUND|EAI_AGAIN|resol|Name or service/.exec(found.text)
+          ? 'its name is not known'
+          : 'it does not answer',
         fix: `check the network and the proxy (HTTPS_PROXY), or name a mirror in the settings of the package manager (npm config set registry …, PIP_INDEX_URL)`,
       }).toRecord(),
   },
   {
     id: 'package-absent',
     steps: ['deps'],
-    signature: [/404 Not Found - GET (\S+)/, /ERR_PNPM_FETCH_404[^\n]*GET (\S+?):/, /error Couldn't find package "([^"\n]+)"/, /No matching version found for (\S+?)\.?(?:\s|$)/, /No matching distribution found for (\S+)/],
-    cause: (found) => `${packageIn(found)} is not to be had${/from versions: none/.test(found.text) ? ' from the index that was asked' : ''}`,
+    signature: [
+      /404 Not Found - GET (\S+)/,
+      /ERR_PNPM_FETCH_404[^\n]*GET (\S+?):/,
+      /error Couldn't find package "([^"\n]+)"/,
+      /No matching version found for (\S+?)\.?(?:\s|$)/,
+      /No matching distribution found for (\S+)/,
+    ],
+    cause: (found) =>
+      `${packageIn(found)} is not to be had${/from versions: none/.test(found.text) ? ' from the index that was asked' : ''}`,
     error: (found) =>
       fail('COMMAND_FAILED', {
         command: found.heal.evidence?.command ?? 'install',
-        met: found.heal.evidence?.exitCode === null || found.heal.evidence === null ? 'an error' : `exit code ${found.heal.evidence.exitCode}`,
+        met:
+          found.heal.evidence?.exitCode === null || found.heal.evidence === null
+            ? 'an error'
+            : `exit code ${found.heal.evidence.exitCode}`,
         last: `${packageIn(found)} is not in the registry`,
         fix: `ask the author for it: it is private, was removed, or never had that version`,
       }).toRecord(),
   },
 ];
-const registryOf = (text: string): string => /(?:GET|PUT|from|for '?|registry[:= ]+)\s*"?https?:\/\/([\w.-]+)/.exec(text)?.[1] ?? /https?:\/\/([\w.-]+)/.exec(text)?.[1] ?? 'the registry';
+const registryOf = (text: string): string =>
+  /(?:GET|PUT|from|for '?|registry[:= ]+)\s*"?https?:\/\/([\w.-]+)/.exec(text)?.[1] ??
+  /https?:\/\/([\w.-]+)/.exec(text)?.[1] ??
+  'the registry';
 const packageIn = ({ match }: Case): string => {
   const said = (match[1] ?? 'a package').replace(/^https?:\/\/[^/]+\//, '');
   return said.replace(/%2f/gi, '/');
@@ -126,9 +163,16 @@ export const missingThings: readonly Rule[] = [
     guard: (found) => serviceAt(found) !== null,
     cause: (found) => `it needs ${serviceAt(found)!.service[0]} at ${serviceAt(found)!.at}, and nothing answers there`,
     error: (found) => {
-      const { service: [name, variable, scheme], at } = serviceAt(found)!;
+      const {
+        service: [name, variable, scheme],
+        at,
+      } = serviceAt(found)!;
       const kin = new RegExp(variable.split('_')[0]!.slice(0, 5));
-      const own = found.heal.service.env.find((one) => (kin.test(one.name) || one.name.includes(name.toUpperCase().slice(0, 5))) && /UR[LI]|DSN|HOST|BROKERS/.test(one.name))?.name;
+      const own = found.heal.service.env.find(
+        (one) =>
+          (kin.test(one.name) || one.name.includes(name.toUpperCase().slice(0, 5))) &&
+          /UR[LI]|DSN|HOST|BROKERS/.test(one.name),
+      )?.name;
       return fail('SERVICE_MISSING', {
         need: `${name} at ${at}`,
         from: 'its own output',
@@ -139,33 +183,76 @@ export const missingThings: readonly Rule[] = [
   {
     id: 'docker-missing',
     steps: ['deps', 'build', 'start'],
-    signature: [/docker(?:-compose)?: (?:command )?not found/, /Cannot connect to the Docker daemon/, /spawn docker ENOENT/],
+    signature: [
+      /docker(?:-compose)?: (?:command )?not found/,
+      /Cannot connect to the Docker daemon/,
+      /spawn docker ENOENT/,
+    ],
     cause: () => 'a command of the repository calls docker, and there is none here',
-    error: () => fail('TOOL_MISSING', { tool: 'docker', wanted: 'with a running daemon', from: 'a command of the repository', met: 'none', fix: 'start docker, then run again' }).toRecord(),
+    error: () =>
+      fail('TOOL_MISSING', {
+        tool: 'docker',
+        wanted: 'with a running daemon',
+        from: 'a command of the repository',
+        met: 'none',
+        fix: 'start docker, then run again',
+      }).toRecord(),
   },
   {
     id: 'program-missing',
     steps: ['deps', 'build', 'start'],
-    signature: [/(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.+-]+): (?:not found|command not found)/, /gyp ERR! (?:not ok[\s\S]{0,200})?not found: (make|g\+\+|gcc)/, /gyp ERR! find (Python)/, /(pg_config) executable not found/, /command '(gcc|cc|g\+\+|x86_64-linux-gnu-gcc)' failed: No such file/],
+    signature: [
+      /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.+-]+): (?:not found|command not found)/,
+      /gyp ERR! (?:not ok[\s\S]{0,200})?not found: (make|g\+\+|gcc)/,
+      /gyp ERR! find (Python)/,
+      /(pg_config) executable not found/,
+      /command '(gcc|cc|g\+\+|x86_64-linux-gnu-gcc)' failed: No such file/,
+    ],
     cause: ({ match }) => `${match[1]} is called, and this machine has none`,
     error: ({ match }) => {
       const program = match[1]!;
-      const packages: Record<string, string> = { make: 'build-essential', 'g++': 'build-essential', gcc: 'build-essential', cc: 'build-essential', Python: 'python3', pg_config: 'libpq-dev', convert: 'imagemagick', mvn: 'maven', java: 'default-jdk', php: 'php-cli', ruby: 'ruby', cargo: 'cargo', go: 'golang-go' };
+      const packages: Record<string, string> = {
+        make: 'build-essential',
+        'g++': 'build-essential',
+        gcc: 'build-essential',
+        cc: 'build-essential',
+        Python: 'python3',
+        pg_config: 'libpq-dev',
+        convert: 'imagemagick',
+        mvn: 'maven',
+        java: 'default-jdk',
+        php: 'php-cli',
+        ruby: 'ruby',
+        cargo: 'cargo',
+        go: 'golang-go',
+      };
       return fail('TOOL_MISSING', {
         tool: program,
         wanted: 'of any version',
         from: 'a command of the repository',
         met: 'none',
-        fix: Object.hasOwn(packages, program) ? `install it (Debian: apt-get install ${packages[program]}), then run again` : `install ${program}, then run again`,
+        fix: Object.hasOwn(packages, program)
+          ? `install it (Debian: apt-get install ${packages[program]}), then run again`
+          : `install ${program}, then run again`,
       }).toRecord();
     },
   },
   {
     id: 'python-2',
     steps: ['deps', 'build', 'start'],
-    signature: [/Missing parentheses in call to 'print'/, /SyntaxError: multiple exception types must be parenthesized/],
+    signature: [
+      /Missing parentheses in call to 'print'/,
+      /SyntaxError: multiple exception types must be parenthesized/,
+    ],
     cause: () => 'this is code for Python 2',
-    error: () => fail('TOOL_MISSING', { tool: 'python', wanted: '2.7', from: 'print without parentheses', met: 'Python 3', fix: 'bring the code to Python 3 (2to3), or give a Python 2.7' }).toRecord(),
+    error: () =>
+      fail('TOOL_MISSING', {
+        tool: 'python',
+        wanted: '2.7',
+        from: 'print without parentheses',
+        met: 'Python 3',
+        fix: 'bring the code to Python 3 (2to3), or give a Python 2.7',
+      }).toRecord(),
   },
 ];
 
@@ -178,7 +265,8 @@ export const lastResort: readonly Rule[] = [
     signature: [/is needed/],
     // Where there is none at all, no version is near.
     guard: (found) => /\d/.test(tool(found)?.met ?? ''),
-    cause: (found) => `${tool(found)!.name} ${tool(found)!.want} is not to be had; ${tool(found)!.met} is the nearest (degraded)`,
+    cause: (found) =>
+      `${tool(found)!.name} ${tool(found)!.want} is not to be had; ${tool(found)!.met} is the nearest (degraded)`,
     actions: (found) => [{ do: 'relax-version', tool: tool(found)!.name }],
     key: (found) => tool(found)!.name,
     proves: 'everything that follows, on a version the repository did not ask for',

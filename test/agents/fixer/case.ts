@@ -28,7 +28,16 @@ export const lookOf = ({ look = {}, manifest }: Given): Look => ({
   texts: { ...(manifest === undefined ? {} : { 'package.json': JSON.stringify(manifest) }), ...look.texts },
 });
 
-export const healOf = ({ step = 'start', tail = '', code = 'COMMAND_FAILED', message = 'it ended with exit code 1', service, overlay, tried = [], port = 4_100 }: Given): Heal =>
+export const healOf = ({
+  step = 'start',
+  tail = '',
+  code = 'COMMAND_FAILED',
+  message = 'it ended with exit code 1',
+  service,
+  overlay,
+  tried = [],
+  port = 4_100,
+}: Given): Heal =>
   Heal.parse({
     type: 'fixer.heal',
     step,

@@ -1,6 +1,7 @@
 /**
- * Real outputs of real tools (npm 11, pnpm 9, yarn 1, bun 1.4, node 20, pip 23, flask, uvicorn, gunicorn), each with the
- * rule that must answer it.
+ * Outputs of tools, each with the rule that must answer it. They were made by running npm 11, pnpm 9, yarn 1, bun 1.4,
+ * node 20, pip 23, flask, uvicorn and gunicorn on small faulty projects (machine paths and hosts replaced), except for those
+ * in `written`, which follow what is known of tools that were not at hand.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,15 +10,58 @@ import { find, heal } from '../../../agents/fixer/match.js';
 import { rules } from '../../../agents/fixer/rules/index.js';
 import { type Given, healOf, lookOf } from './case.js';
 
+const written = [
+  'docker-missing',
+  'env-decouple',
+  'env-prisma',
+  'env-pydantic',
+  'env-shell',
+  'env-third-party',
+  'husky-no-git',
+  'next-no-build',
+  'npm-e401',
+  'nothing-known',
+  'psycopg-refused',
+  'reference-error',
+  'tsc-errors',
+  'vite-node-version',
+  'yarn-berry-drift',
+];
 const folder = join(import.meta.dirname, 'corpus');
 const text = (name: string): string => readFileSync(join(folder, `${name}.txt`), 'utf8');
-const pnpm = { packageManager: 'pnpm', commands: { install: ['pnpm install --frozen-lockfile'], build: [], start: 'pnpm start' } };
-const yarn = { packageManager: 'yarn', commands: { install: ['yarn install --frozen-lockfile'], build: [], start: 'yarn run start' } };
-const berry = { packageManager: 'yarn', commands: { install: ['yarn install --immutable'], build: [], start: 'yarn run start' } };
-const bun = { packageManager: 'bun', commands: { install: ['bun install --frozen-lockfile'], build: [], start: 'bun run start' } };
-const run = (start: string, more: Partial<NonNullable<Given['service']>> = {}) => ({ commands: { install: ['npm ci'], build: [], start }, ...more });
-const py = (start: string) => ({ language: 'python', packageManager: 'pip', commands: { install: ['python3 -m venv .venv', '.venv/bin/python -m pip install -r requirements.txt'], build: [], start } });
-const sample = { texts: { 'site1.py': "from flask import Flask\napplication = Flask(__name__)\n" }, files: ['site1.py'] };
+const pnpm = {
+  packageManager: 'pnpm',
+  commands: { install: ['pnpm install --frozen-lockfile'], build: [], start: 'pnpm start' },
+};
+const yarn = {
+  packageManager: 'yarn',
+  commands: { install: ['yarn install --frozen-lockfile'], build: [], start: 'yarn run start' },
+};
+const berry = {
+  packageManager: 'yarn',
+  commands: { install: ['yarn install --immutable'], build: [], start: 'yarn run start' },
+};
+const bun = {
+  packageManager: 'bun',
+  commands: { install: ['bun install --frozen-lockfile'], build: [], start: 'bun run start' },
+};
+const run = (start: string, more: Partial<NonNullable<Given['service']>> = {}) => ({
+  commands: { install: ['npm ci'], build: [], start },
+  ...more,
+});
+const py = (start: string) => ({
+  language: 'python',
+  packageManager: 'pip',
+  commands: {
+    install: ['python3 -m venv .venv', '.venv/bin/python -m pip install -r requirements.txt'],
+    build: [],
+    start,
+  },
+});
+const sample = {
+  texts: { 'site1.py': 'from flask import Flask\napplication = Flask(__name__)\n' },
+  files: ['site1.py'],
+};
 const server = { files: ['package.json', 'server.js', 'a.ts', 'req.js', 'lib/thing.js'] };
 const lock = { files: ['package.json', 'package-lock.json'] };
 
@@ -44,7 +88,12 @@ const cases: [file: string, step: string, rule: string | null, given?: Given][] 
   ['npm-e404', 'deps', 'package-absent'],
   ['npm-etarget', 'deps', 'package-absent'],
   ['npm-e401', 'deps', 'access-refused'],
-  ['npm-missing-script', 'start', 'missing-script', { manifest: { scripts: { start: 'npm run serve:web', web: 'node server.js' } } }],
+  [
+    'npm-missing-script',
+    'start',
+    'missing-script',
+    { manifest: { scripts: { start: 'npm run serve:web', web: 'node server.js' } } },
+  ],
   ['npm-missing-start', 'start', 'missing-script', { look: server }],
   ['pnpm-missing-script', 'start', 'missing-script', { look: server }],
   ['yarn-missing-script', 'start', 'missing-script', { look: server }],
@@ -71,7 +120,12 @@ const cases: [file: string, step: string, rule: string | null, given?: Given][] 
   ['module-cjs', 'start', 'undeclared-module'],
   ['module-cjs', 'start', 'declared-module', { manifest: { dependencies: { 'left-pad': '1' } } }],
   ['entry-missing', 'start', 'wrong-entry', { service: run('node index.js'), look: server }],
-  ['build-missing', 'start', 'missing-build', { service: run('node dist/server.js'), manifest: { scripts: { compile: 'tsc' } } }],
+  [
+    'build-missing',
+    'start',
+    'missing-build',
+    { service: run('node dist/server.js'), manifest: { scripts: { compile: 'tsc' } } },
+  ],
   ['next-no-build', 'start', 'missing-build', { manifest: { scripts: { build: 'next build' } } }],
   ['ts-ext', 'start', 'typescript-entry', { service: run('node a.ts') }],
   ['esm-require', 'start', 'module-kind', { service: run('node req.js') }],
@@ -123,4 +177,5 @@ test.each(cases)('%s at %s is answered by %s', (file, step, wanted, given = {}) 
 test('every piece of the corpus is in the table', () => {
   const known = new Set(cases.map(([file]) => `${file}.txt`));
   expect(readdirSync(folder).filter((file) => !known.has(file))).toEqual([]);
+  expect(written.filter((name) => !known.has(`${name}.txt`))).toEqual([]);
 });

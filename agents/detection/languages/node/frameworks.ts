@@ -36,7 +36,6 @@ export interface Framework {
 
 const LOCAL = '--host 127.0.0.1';
 const VITE_FLAGS = `--port $PORT ${LOCAL}`;
-const NEVER = /^(?!)/;
 
 /** The configuration file of a program, e.g. next.config.*, or null. */
 export const findConfig = (place: Place, name: string): string | null =>
@@ -397,4 +396,3 @@ export const servers: readonly (readonly [dep: string, name: string])[] = [
   ['json-server', 'json-server'],
 ]; // prettier-ignore
 
-export { NEVER };

@@ -1,0 +1,278 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { apply } from '../../../agents/fixer/apply.js';
+import { type Action, emptyOverlay, Fact, Overlay } from '../../../agents/fixer/contract.js';
+import { mainLine } from '../../../agents/fixer/main-line.js';
+import { heal } from '../../../agents/fixer/match.js';
+import { rules } from '../../../agents/fixer/rules/index.js';
+import { actionsOf, type Given, healOf, lookOf } from './case.js';
+
+const ask = (given: Given): Fact => heal(healOf(given), lookOf(given));
+const folder = join(import.meta.dirname, 'corpus');
+const corpus = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+const steps = ['toolchain', 'deps', 'build', 'start', 'prove'];
+
+const words = fc.oneof(
+  fc.string({ maxLength: 80 }),
+  fc.constantFrom(...corpus.flatMap((text) => text.split('\n').filter((line) => line.length < 300))),
+);
+const texts = fc.array(words, { maxLength: 30 }).map((lines) => lines.join('\n'));
+const managers = fc.constantFrom('npm', 'pnpm', 'yarn', 'bun', 'pip', 'poetry', null);
+
+test('no output makes the fixer throw, and every answer is one its contract has', () => {
+  fc.assert(
+    fc.property(
+      texts,
+      fc.constantFrom(...steps),
+      managers,
+      fc.constantFrom('node', 'python', 'go'),
+      fc.string(),
+      (tail, step, packageManager, language, manifest) => {
+        const given: Given = {
+          step,
+          tail,
+          service: { packageManager, language },
+          look: {
+            texts: { 'package.json': manifest, '.env.example': tail },
+            files: ['package.json', 'src/app.ts', 'app.py'],
+            log: tail,
+          },
+        };
+        Fact.parse(ask(given));
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
+test('a text of 200 000 characters is judged within a second', () => {
+  for (const piece of [
+    'A'.repeat(200_000),
+    "Cannot find module '".repeat(10_000),
+    'KEY is '.repeat(30_000),
+    `${'a: '.repeat(70_000)}`,
+    'husky '.repeat(34_000),
+  ]) {
+    const began = performance.now();
+    for (const step of steps) ask({ step, tail: piece });
+    expect(performance.now() - began).toBeLessThan(5_000);
+  }
+});
+
+const text = fc.string({ maxLength: 12 });
+const actions: fc.Arbitrary<Action[]> = fc.array(
+  fc.oneof(
+    fc.record({ do: fc.constant('set-env' as const), name: text, value: text }),
+    fc.record({
+      do: fc.constant('set-command' as const),
+      role: fc.constantFrom('install' as const, 'build' as const, 'start' as const),
+      commands: fc.array(text),
+    }),
+    fc.record({ do: fc.constant('add-install' as const), command: text }),
+    fc.record({ do: fc.constant('choose-version' as const), tool: text, want: text }),
+    fc.record({ do: fc.constant('relax-version' as const), tool: text }),
+    fc.record({ do: fc.constant('use-copy' as const) }),
+    fc.record({ do: fc.constant('write-overlay-file' as const), path: text, text }),
+  ),
+);
+test('laying actions over an overlay leaves the one before as it was, so that going back to it undoes them', () => {
+  fc.assert(
+    fc.property(actions, actions, (first, second) => {
+      const before = apply(emptyOverlay, first);
+      const kept = structuredClone(before);
+      const after = apply(before, second);
+      expect(before).toEqual(kept);
+      Overlay.parse(after);
+      expect(apply(before, second)).toEqual(after);
+      // A file of ours is only ever written into a copy.
+      expect(after.files.length === 0 || after.copy).toBe(true);
+    }),
+  );
+});
+
+test('what works in the folder of the owner writes no lock file and no manifest', () => {
+  const managersOf = {
+    npm: ['npm ci'],
+    pnpm: ['pnpm install --frozen-lockfile'],
+    yarn: ['yarn install --frozen-lockfile'],
+    bun: ['bun install --frozen-lockfile'],
+  };
+  let fixes = 0;
+  for (const tail of corpus)
+    for (const [packageManager, install] of Object.entries(managersOf))
+      for (const step of ['deps', 'build', 'start']) {
+        const fact = ask({
+          step,
+          tail,
+          service: { packageManager, commands: { install, build: [], start: 'node server.js' } },
+          look: { files: ['package-lock.json', 'server.js'] },
+        });
+        if (fact.type !== 'fixer.fixed' || fact.overlay.copy) continue;
+        fixes++;
+        for (const command of [...(fact.overlay.install ?? []), ...fact.overlay.extraInstall]) {
+          if (/^npm (install|i|add)\b/.test(command)) expect(command).toMatch(/--no-save|--no-package-lock/);
+          if (/^(pnpm|yarn|bun) (install|add|i)\b/.test(command))
+            expect(command).toMatch(/--frozen-lockfile|--no-lockfile|--pure-lockfile|--no-save/);
+        }
+      }
+  expect(fixes).toBeGreaterThan(50);
+});
+
+test('a fix that was tried is not tried again: the next rule answers, or none', () => {
+  const tail =
+    'npm error code EBADENGINE\nnpm error notsup Not compatible with your version of node/npm: a@1.0.0\nnpm error notsup Required: {"node":">=22 <23"}\n';
+  const first = ask({ step: 'deps', tail });
+  expect(first).toMatchObject({ rule: 'node-engine', from: 'toolchain', overlay: { versions: { node: '>=22 <23' } } });
+  if (first.type !== 'fixer.fixed') return;
+  const tried = [{ rule: first.rule, phase: 'setup', signature: first.signature }];
+  const second = ask({ step: 'deps', tail, tried });
+  expect(second).toMatchObject({
+    rule: 'engine-strict',
+    overlay: { versions: {}, env: { npm_config_engine_strict: 'false' } },
+  });
+  if (second.type !== 'fixer.fixed') return;
+  const third = ask({
+    step: 'deps',
+    tail,
+    tried: [...tried, { rule: second.rule, phase: 'setup', signature: second.signature }],
+  });
+  expect(third).toMatchObject({ type: 'fixer.helpless', error: { code: 'COMMAND_FAILED', fix: 'read the log' } });
+});
+
+test('another missing variable is another failure, and what was set stays set', () => {
+  const overlay = { env: { SESSION_SECRET: 'x' } };
+  const tried = [{ rule: 'missing-env', phase: 'run', signature: 'missing-env: SESSION_SECRET' }];
+  expect(ask({ tail: 'Error: JWT_SECRET is required', overlay, tried })).toMatchObject({
+    rule: 'missing-env',
+    overlay: { env: { SESSION_SECRET: 'x', JWT_SECRET: expect.stringMatching(/^[0-9a-f]{64}$/) } },
+  });
+  expect(ask({ tail: 'Error: SESSION_SECRET is required', overlay, tried })).toMatchObject({ type: 'fixer.helpless' });
+});
+
+test.each([
+  ['STRIPE_SECRET_KEY', null],
+  ['OPENAI_API_KEY', null],
+  ['AWS_SECRET_ACCESS_KEY', null],
+  ['GITHUB_TOKEN', null],
+  ['GOOGLE_CLIENT_SECRET', null],
+  ['DATABASE_URL', null],
+  ['REDIS_URL', null],
+  ['DB_PASSWORD', null],
+  ['JWT_SECRET', /^[0-9a-f]{64}$/],
+  ['NEXTAUTH_SECRET', /^[0-9a-f]{64}$/],
+  ['SECRET_KEY_BASE', /^[0-9a-f]{64}$/],
+  ['APP_URL', /^http:\/\/localhost:4100$/],
+  ['HTTP_PORT', /^4100$/],
+  ['GREETING_TEXT', /^hello there$/],
+])('%s, where nobody set it, becomes %s', (name, value) => {
+  const fact = ask({
+    tail: `Error: ${name} is not set`,
+    look: {
+      texts: { '.env.example': 'GREETING_TEXT="hello there" # shown\nOPENAI_API_KEY=your-key-here\nDB_PASSWORD=\n' },
+    },
+  });
+  if (value === null)
+    expect(fact).toMatchObject({
+      type: 'fixer.helpless',
+      error: { code: 'SERVICE_MISSING', fix: expect.stringContaining(`--env ${name}=…`) },
+    });
+  else expect(actionsOf(fact)).toEqual([{ do: 'set-env', name, value: expect.stringMatching(value) }]);
+});
+
+test.each([
+  'ReferenceError: SOME_CONSTANT is not defined',
+  'warning: SENTRY_DSN is not set, errors are not reported',
+  'LOG_DIR not set, using default /var/log',
+  'POST is required',
+])('"%s" is no missing variable', (tail) => {
+  expect(ask({ tail })).toMatchObject({ type: 'fixer.helpless', error: { code: 'COMMAND_FAILED' } });
+});
+
+test('the example of an environment is filled with what we may know, and keeps the rest as it is written', () => {
+  const example = '# what it needs\nPORT=3000\nSESSION_SECRET=change-me\nSTRIPE_KEY=sk_test_xxx\n';
+  const fact = ask({
+    tail: "Error: ENOENT: no such file or directory, open '/app/.env'",
+    look: { texts: { '.env.example': example } },
+  });
+  const [action] = actionsOf(fact);
+  expect(fact).toMatchObject({ rule: 'dotenv-file', from: 'workspace', overlay: { copy: true } });
+  expect(action).toMatchObject({
+    path: '.env',
+    text: expect.stringMatching(/^# what it needs\nPORT=4100\nSESSION_SECRET=[0-9a-f]{64}\nSTRIPE_KEY=sk_test_xxx\n$/),
+  });
+});
+
+test('a file outside the service is never written', () => {
+  for (const path of ['/etc/app/.env', '../.env', '/app/../.env', '~/.env'])
+    expect(
+      actionsOf(
+        ask({
+          tail: `Error: ENOENT: no such file or directory, open '${path}'`,
+          look: { texts: { '.env.example': 'A=1' } },
+        }),
+      ),
+    ).toEqual([]);
+});
+
+test('the nearest version of a tool is taken only where there is one, and last', () => {
+  const message = (met: string): string => `node 99.1.0 is needed (package.json:5) and this machine has ${met}`;
+  expect(ask({ step: 'toolchain', code: 'TOOL_MISSING', message: message('20.20.2') })).toMatchObject({
+    rule: 'nearest-version',
+    cause: expect.stringContaining('degraded'),
+    overlay: { relaxed: ['node'] },
+    from: 'toolchain',
+  });
+  expect(ask({ step: 'toolchain', code: 'TOOL_MISSING', message: message('none') })).toMatchObject({
+    type: 'fixer.helpless',
+    error: { code: 'TOOL_MISSING' },
+  });
+  expect(rules.at(-1)!.id).toBe('nearest-version');
+});
+
+test('a second package nobody declared is added beside the first, which npm would take for a left-over', () => {
+  const fact = ask({
+    tail: "Error: Cannot find module '@scope/two/deep'",
+    overlay: { extraInstall: ['npm install --no-save --no-package-lock one'] },
+  });
+  expect(actionsOf(fact)).toEqual([
+    { do: 'add-install', command: 'npm install --no-save --no-package-lock one @scope/two' },
+  ]);
+});
+
+test.each(['./lib/x', '../x', '@/components/x', '~/x', 'src/x', 'lib/db'])('%s is no package of a registry', (name) => {
+  expect(
+    actionsOf(ask({ tail: `Error: Cannot find module '${name}'` })).filter((action) => action.do === 'add-install'),
+  ).toEqual([]);
+});
+
+test('where the port stands in the source, its own setting for it is used', () => {
+  const look = {
+    texts: { 'server.js': 'const port = process.env.DASHBOARD_PORT || 4571;\nconnect(process.env.DB_PORT || 4571)' },
+  };
+  expect(actionsOf(ask({ tail: 'Error: listen EADDRINUSE: address already in use :::4571', look }))).toEqual([
+    { do: 'set-env', name: 'DASHBOARD_PORT', value: '4100' },
+  ]);
+});
+
+test.each([
+  [
+    'npm error code 1\nnpm error path /x\nsrc/a.ts(1,2): error TS2304: Cannot find name\nnpm error A complete log of this run can be found in: /x',
+    'src/a.ts(1,2): error TS2304: Cannot find name',
+  ],
+  [
+    'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: too small\n',
+    'ValueError: too small',
+  ],
+  ["\u001b[31mError: nope\u001b[0m\n    at x (/a.js:1:1) {\n  code: 'X'\n}\n\nNode.js v20.1.0\n", 'Error: nope'],
+  ['just words\n\n', 'just words'],
+  ['\n  \n', null],
+])('of %j the line that says most is %j', (given, line) => {
+  expect(mainLine(given)).toBe(line);
+});
+
+test('no two rules have one name, and each says what shows that it helped', () => {
+  expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length);
+  for (const rule of rules) if (!('error' in rule)) expect(rule.proves.length).toBeGreaterThan(5);
+});

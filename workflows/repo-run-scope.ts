@@ -1,0 +1,101 @@
+/** What the steps of `repo-run` see: the chosen service with the run's overlay laid over it. Pure. */
+import type { Plan, Service } from '../agents/detection/contract.js';
+import type { Overlay } from '../agents/fixer/contract.js';
+import type { RunView, Scope, Workflow } from '../runtime/workflow.js';
+
+/** Frameworks whose root is a page for people: an empty or JSON answer there is no proof. */
+const pages = new Set(['vite', 'cra', 'angular', 'vue-cli', 'gatsby', 'eleventy', 'astro', 'streamlit', 'gradio']);
+
+/** The service that is run: the first chosen one. */
+export const serviceOf = (plan: Plan | undefined): Service | undefined =>
+  plan?.services.find(({ name }) => plan.chosen[0] === name);
+
+const join = (root: string, path: string): string => (path === '.' ? root : `${root}/${path}`);
+
+/** The tools that a service's commands call, with the versions it asks for. */
+export function wantsOf(
+  service: Service,
+  overlay: Overlay,
+): { tool: string; want: string | null; from: string | null }[] {
+  const runtimes: Record<string, string[]> = {
+    node: ['node'],
+    deno: ['deno'],
+    bun: ['bun'],
+    python: ['python'],
+    go: ['go'],
+    php: ['php'],
+    ruby: ['ruby'],
+    rust: ['rust'],
+    java: ['java'],
+    kotlin: ['java'],
+    dotnet: ['dotnet'],
+  };
+  const commands = [...service.commands.install, ...service.commands.build, service.commands.start ?? ''].join('\n');
+  const managers: Record<string, string> = {
+    pnpm: 'pnpm',
+    yarn: 'yarn',
+    bun: 'bun',
+    uv: 'uv',
+    poetry: 'poetry',
+    pdm: 'pdm',
+    pipenv: 'pipenv',
+    composer: 'composer',
+    bundler: 'bundler',
+    maven: 'maven',
+    gradle: 'gradle',
+  };
+  const manager = service.packageManager && managers[service.packageManager];
+  // A wrapper in the repository (./mvnw, ./gradlew) brings its own.
+  const own = /(^|[\s&;])\.?\/?(mvnw|gradlew)\b/m.test(commands);
+  const called =
+    manager &&
+    !own &&
+    new RegExp(
+      `(^|[\\s&;/])(${manager === 'maven' ? 'mvn' : manager === 'bundler' ? 'bundle' : manager})\\b`,
+      'm',
+    ).test(commands);
+  const tools = [...(runtimes[service.language] ?? []), ...(manager && called ? [manager] : [])];
+  return [...new Set(tools)].map((tool) => ({
+    tool,
+    want: overlay.versions[tool] ?? service.versions[tool]?.want ?? null,
+    from: overlay.versions[tool] ? 'a fix of this run' : (service.versions[tool]?.from ?? null),
+  }));
+}
+
+/** Everything that the steps may name. Pure. */
+export function scope({ run, bundle, job, results, overlay: raw }: RunView): Scope {
+  const overlay = raw as unknown as Overlay;
+  const plan = results.needs?.plan as Plan | undefined;
+  const service = serviceOf(plan);
+  const root = results.workspace?.root as string | undefined;
+  const base: Scope = { run, bundle, job, overlay, ...results };
+  if (!service) return base;
+  const proves =
+    service.proof.how === 'exit' ? (service.proof.command ?? service.commands.start) : service.commands.start;
+  return {
+    ...base,
+    plan,
+    service,
+    cwd: root && join(root, service.path),
+    wants: wantsOf(service, overlay),
+    writes: service.writes.map((path) => (service.path === '.' ? path : `${service.path}/${path}`)),
+    copy: Boolean(job.copy) || overlay.copy,
+    files: overlay.files.map(({ path, text }) => ({
+      path: service.path === '.' ? path : `${service.path}/${path}`,
+      text,
+    })),
+    install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
+    build: overlay.build ?? service.commands.build,
+    startCommand: overlay.start ?? proves,
+    wantedPorts: service.ports.map(({ number }) => number),
+    wantsPage: service.kind === 'static-site' || (service.framework !== null && pages.has(service.framework)),
+  };
+}
+
+/** A proof that failed has seen answers, no command: the application's own log says more. */
+export const evidence: Workflow['evidence'] = (step, s, given) => {
+  if (step !== 'prove') return given;
+  const log = `${String(s.bundle)}/logs/${(s.service as Service).name.replaceAll('/', '-')}.log`;
+  const tail = String((given as { excerpt?: string } | null)?.excerpt ?? '');
+  return { command: String(s.startCommand), exitCode: null, signal: null, limit: null, tail, log };
+};
