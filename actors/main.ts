@@ -3,7 +3,7 @@
  * the state folder go on. One host id lives once on a state folder; a second is refused.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -11,13 +11,13 @@ import { connect } from '@nats-io/transport-node';
 import { bundleOf } from '../checkpoints/bundle.js';
 import { jsonStore, makeFolder } from '../checkpoints/json.js';
 import { openLedger } from '../checkpoints/ledger.js';
-import { claim } from '../providers/process/lock.js';
 import type { Message } from '../runtime/actor.js';
 import { type Broker, connectOptions, openBroker } from '../runtime/broker/start.js';
 import { openBus } from '../runtime/bus.js';
 import { systemClock } from '../runtime/clock.js';
 import type { Config } from '../runtime/config.js';
 import { fail, toRecord } from '../runtime/errors.js';
+import { lockHolder, takeLock } from '../runtime/lock.js';
 import type { Log } from '../runtime/log.js';
 import { packageRoot } from '../runtime/program.js';
 import { main } from '../runtime/subjects.js';
@@ -55,7 +55,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
   const hostDir = join(config.state, 'hosts', config.host);
   await makeFolder(hostDir);
   ignoreInGit(config.state);
-  const release = await lockHost(config, hostDir);
+  const release = lockHost(config, hostDir);
   const undo: (() => unknown)[] = [release];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -142,12 +142,14 @@ function ignoreInGit(state: string): void {
   if (!existsSync(file)) writeFileSync(file, '*\n');
 }
 
-async function lockHost(config: Config, hostDir: string): Promise<() => void> {
-  mkdirSync(hostDir, { recursive: true });
-  for (let n = 0; n < 3; n += 1) {
-    const release = claim(join(hostDir, 'lock'));
-    if (release) return release;
-    await sleep(50 * Math.random()); // two that claim at one instant both yield
-  }
-  throw fail('HOST_TAKEN', { id: config.host, pid: 'see hosts/*/lock.*' });
+/** @throws HOST_TAKEN naming the process that has it. */
+function lockHost(config: Config, hostDir: string): () => void {
+  const path = join(hostDir, 'lock');
+  const lock = takeLock(path);
+  if (lock) return () => lock.release();
+  const holder = lockHolder(path);
+  throw fail('HOST_TAKEN', {
+    id: config.host,
+    pid: holder === null || holder === 'unknown' ? 'just starting' : holder.pid,
+  });
 }

@@ -8,7 +8,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib';
-import { startTimeOf } from '../../providers/process/identity.js';
+import { startTimeOf } from '../../runtime/identity.js';
 import type { Check, Route, Socket } from './contract.js';
 import { type Page, readPage } from './page.js';
 

@@ -9,8 +9,8 @@ import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:f
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../runtime/errors.js';
+import { isSame } from '../../runtime/identity.js';
 import { program } from '../../runtime/program.js';
-import { isSame } from './identity.js';
 import {
   type Command,
   type Exit,

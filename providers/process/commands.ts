@@ -8,7 +8,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startTimeOf } from './identity.js';
+import { startTimeOf } from '../../runtime/identity.js';
 import { LogFile } from './log-file.js';
 import { openPipe } from './pipe.js';
 import { treeOf } from './processes.js';

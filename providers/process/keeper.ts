@@ -13,9 +13,9 @@ import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bootId, isSame, startTimeOf } from '../../runtime/identity.js';
+import { type Lock, takeLock } from '../../runtime/lock.js';
 import { Commands } from './commands.js';
-import { bootId, isSame, startTimeOf } from './identity.js';
-import { claim } from './lock.js';
 import { carries, environOf, processes } from './processes.js';
 import {
   type Applied,
@@ -56,10 +56,10 @@ const note = (text: string): void => {
 };
 
 /** Waits until this process holds the lock; null when another keeper is in service. */
-async function takeLock(bundle: string): Promise<(() => void) | null> {
+async function waitForLock(bundle: string): Promise<Lock | null> {
   for (;;) {
-    const release = claim(lockPath(bundle));
-    if (release !== null) return release;
+    const lock = takeLock(lockPath(bundle));
+    if (lock !== null) return lock;
     const record = readRecord(bundle);
     if (record !== null && record.pid !== process.pid && isSame(record.pid, record.startTime, record.bootId))
       return null;
@@ -125,8 +125,8 @@ function socketFolder(bundle: string, base: string | undefined): string {
 }
 
 async function main(bundle: string, run: string, base: string | undefined): Promise<void> {
-  const release = await takeLock(bundle);
-  if (release === null) return;
+  const lock = await waitForLock(bundle);
+  if (lock === null) return;
   const lost = await takeOver(bundle, run);
   const folder = socketFolder(bundle, base);
   const socket = join(folder, `${process.pid}.sock`);
@@ -156,7 +156,7 @@ async function main(bundle: string, run: string, base: string | undefined): Prom
   const leave = (): void => {
     rmSync(recordPath(bundle), { force: true });
     rmSync(folder, { recursive: true, force: true });
-    release(); // last: whoever finds the lock free finds nothing else of ours
+    lock.release(); // last: whoever finds the lock free finds nothing else of ours
   };
   const end = (): Promise<{ left: number[] }> => {
     ending ??= (async () => {

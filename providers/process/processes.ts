@@ -1,7 +1,7 @@
 /** The process table: who lives, who descends from whom, who carries a run's mark in its environment. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { onLinux, type Process, readStat } from './identity.js';
+import { onLinux, type Process, readStat } from '../../runtime/identity.js';
 
 /**
  * All living processes (those that only wait to be reaped left out), by pid.

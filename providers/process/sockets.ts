@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { onLinux } from './identity.js';
+import { onLinux } from '../../runtime/identity.js';
 import { type Application, processes, treeOf } from './processes.js';
 
 export { type Application, treeOf } from './processes.js';

@@ -11,7 +11,7 @@ import { realpathSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 import { sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onLinux, type Process, readStat } from './identity.js';
+import { onLinux, type Process, readStat } from '../../runtime/identity.js';
 import { carries, close, cwdOf, environOf, isKernel, processes } from './processes.js';
 import { listeners } from './sockets.js';
 

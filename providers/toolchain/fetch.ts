@@ -11,8 +11,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import semver from 'semver';
-import { startTimeOf } from '../process/identity.js';
-import { claim } from '../process/lock.js';
+import { startTimeOf } from '../../runtime/identity.js';
+import { takeLock } from '../../runtime/lock.js';
 import { type Entries, nodeScript, writeEntries } from './links.js';
 import { type Environment, executable, pathFolders } from './places.js';
 import { type Range, readVersion } from './range.js';
@@ -163,13 +163,13 @@ async function fetchVersion(source: Source, npm: string, version: string, o: Fet
   const done: Fetched = { version, bin: join(folder, version, 'bin') };
   mkdirSync(folder, { recursive: true });
   const isThere = (): boolean => isWhole(done.bin, tool);
-  let release = claim(join(folder, `.lock-${version}`));
-  if (release === null) o.say(`waiting for another process that fetches ${tool} ${version}`);
-  while (release === null) {
+  let lock = takeLock(join(folder, `.lock-${version}`));
+  if (lock === null) o.say(`waiting for another process that fetches ${tool} ${version}`);
+  while (lock === null) {
     if (isThere()) return done;
     // Uneven, so that two that met once do not meet again.
     await sleep(100 + Math.random() * 200, undefined, { signal: o.signal });
-    release = claim(join(folder, `.lock-${version}`));
+    lock = takeLock(join(folder, `.lock-${version}`));
   }
   try {
     if (isThere()) return done;
@@ -188,7 +188,7 @@ async function fetchVersion(source: Source, npm: string, version: string, o: Fet
     }
     return done;
   } finally {
-    release();
+    lock.release();
   }
 }
 

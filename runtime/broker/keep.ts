@@ -15,8 +15,8 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Identity, identify } from './identity.js';
-import { type Lock, takeLock } from './lock.js';
+import { type Identity, identify } from '../identity.js';
+import { type Lock, takeLock } from '../lock.js';
 import {
   type Credentials,
   ensureCredentials,
@@ -52,7 +52,7 @@ const LOG_LIMIT_BYTES = 4 * 1024 * 1024;
  */
 export async function keep(keeping: Keeping): Promise<boolean> {
   const { folder, say } = keeping;
-  const lock = takeLock(folder);
+  const lock = takeLock(join(folder, names.lock));
   if (lock === null) return false;
   const offer = join(folder, names.server);
   try {

@@ -9,7 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Identity, isAlive } from './identity.js';
+import { type Identity, isAlive } from '../identity.js';
 
 export interface ServerRecord {
   /** `nats://127.0.0.1:<port>`, without credentials. */
@@ -19,9 +19,9 @@ export interface ServerRecord {
   monitor: string;
   pid: number;
   /** Of the server; see Identity. */
-  startTime: string;
+  startTime: number;
   keeperPid: number;
-  keeperStartTime: string;
+  keeperStartTime: number;
   bootId: string;
   version: string;
   /** For people: where the server's program was found, e.g. `PATH`. */
@@ -35,6 +35,7 @@ export interface Credentials {
 
 /** Names of the files in a broker folder. */
 export const names = {
+  lock: 'lock',
   server: 'server.json',
   credentials: 'credentials.json',
   wanted: 'wanted',
@@ -46,8 +47,8 @@ export const names = {
 
 export function readServer(folder: string): ServerRecord | null {
   const raw = readJson(join(folder, names.server));
-  const texts = ['url', 'monitor', 'startTime', 'keeperStartTime', 'bootId', 'version', 'from'];
-  const wholes = ['port', 'pid', 'keeperPid'];
+  const texts = ['url', 'monitor', 'bootId', 'version', 'from'];
+  const wholes = ['port', 'pid', 'startTime', 'keeperPid', 'keeperStartTime'];
   return texts.every((key) => typeof raw[key] === 'string') && wholes.every((key) => Number.isSafeInteger(raw[key]))
     ? (raw as unknown as ServerRecord)
     : null;

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandLine, identify, isAlive } from './identity.js';
+import { commandLine, identify, isAlive } from '../identity.js';
 import { type Credentials, names, readServer } from './record.js';
 
 /** What the private server may hold: messages in memory and in its store. */

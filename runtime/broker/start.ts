@@ -11,11 +11,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.js';
 import { fail, RunnerError } from '../errors.js';
+import { isAlive } from '../identity.js';
+import { lockHolder } from '../lock.js';
 import { program } from '../program.js';
 import { fetchServer } from './fetch.js';
 import { type FoundServer, findServer } from './find.js';
-import { isAlive } from './identity.js';
-import { lockHolder } from './lock.js';
 import { keeperOf, names, readCredentials, readServer, type ServerRecord, serverAlive, touchWanted } from './record.js';
 import { endOrphans, endProcess } from './server.js';
 
@@ -59,11 +59,11 @@ export async function openBroker(config: Config, say: (line: string) => void): P
     }
     if (keeper?.failed()) throw fail('BROKER_FAILED', { reason: keeper.reason(), log: join(folder, names.keeperLog) });
     if (Date.now() > deadline) {
-      const holder = lockHolder(folder);
+      const holder = lockHolder(join(folder, names.lock));
       const reason = `its keeper (pid ${holder === null || holder === 'unknown' ? '?' : holder.pid}) offered none within ${READY_MS / 1000} s`;
       throw fail('BROKER_FAILED', { reason, log: join(folder, names.keeperLog) });
     }
-    if ((keeper === null || keeper.left()) && lockHolder(folder) === null) {
+    if ((keeper === null || keeper.left()) && lockHolder(join(folder, names.lock)) === null) {
       if (server === null) {
         server = (await findServer(config)) ?? (await fetchServer(config, say));
         deadline = Date.now() + READY_MS;
@@ -120,7 +120,7 @@ export async function checkBroker(broker: Broker, timeoutMs = 2_000): Promise<st
 export async function stopBroker(config: Config): Promise<void> {
   const folder = brokerFolder(config);
   if (!existsSync(folder)) return;
-  const holder = lockHolder(realpathSync(folder));
+  const holder = lockHolder(join(realpathSync(folder), names.lock));
   if (holder !== null && holder !== 'unknown') await endProcess(holder.pid, 10_000);
   await endOrphans(realpathSync(folder));
 }

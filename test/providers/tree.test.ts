@@ -23,7 +23,7 @@ test('lists files sorted, without .git and what tools put there', async () => {
     'node_modules/x/index.js': '',
     '.github/workflows/ci.yml': '',
     'lib/__pycache__/x.pyc': '',
-  }); // prettier-ignore
+  });
   expect((await openTree(root)).files).toEqual(['.github/workflows/ci.yml', 'a/z.txt', 'b.txt']);
 });
 

@@ -1,6 +1,7 @@
 /** Pages that are served as they lie there, and generators that only write such pages. */
-import { type Detector, makeService } from '../place.js';
+import { type Detector, makeService, type Place } from '../place.js';
 import { asText } from '../values.js';
+import { findFile } from './node/scripts.js';
 
 /** Folders below the place that hold a finished site, the likeliest first. */
 const ROOTS = ['', 'public', 'site', 'www', 'htdocs', 'web', 'html', 'static', 'src', 'dist', 'build', '_site', 'docs'];
@@ -54,3 +55,12 @@ export const detectStatic: Detector = (place) => {
     ],
   });
 };
+
+function rate(place: Place, template: boolean, certain: boolean): number {
+  // Beside the code of a library a page is its documentation.
+  const manifest = place.has('package.json') ? place.json('package.json') : null;
+  const main = asText(manifest?.main) ?? asText(manifest?.module);
+  if (manifest !== null && ((main !== null && place.has(findFile(place, main))) || manifest.exports !== undefined))
+    return 0.25;
+  return (template ? 0.3 : certain ? 0.85 : 0.6) - (manifest === null ? 0 : 0.15);
+}

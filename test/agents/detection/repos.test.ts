@@ -124,6 +124,7 @@ const table: Expected[] = [
   ['bun-server', 'web-service', 'bun/null/bun', 'bun install --frozen-lockfile', '', 'bun run start', [3123]],
   ['static-site', 'static-site', 'static/null/null', '', '', 'rr-static .', []],
   ['node-library', 'library', 'node/null/npm', '', '', null, []],
+  ['node-library-watch', 'library', 'node/null/npm', 'npm install', 'npm run build', null, []],
   ['node-cli', 'cli', 'node/null/npm', '', '', 'node bin/greet.js', []],
   ['node-job', 'job', 'node/null/npm', '', '', 'npm start', []],
   ['node-worker', 'worker', 'node/null/npm', '', '', 'npm start', []],

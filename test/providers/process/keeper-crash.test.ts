@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openKeeper } from '../../../providers/process/client.js';
-import { startTimeOf } from '../../../providers/process/identity.js';
 import { readExits } from '../../../providers/process/protocol.js';
+import { startTimeOf } from '../../../runtime/identity.js';
 import { command, marked, scratchRun, startClient, until } from './scratch.js';
 
 test('an application outlives a client that is killed, and the next client adopts it as it is', async () => {

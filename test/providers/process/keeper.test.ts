@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { findKeeper, openKeeper } from '../../../providers/process/client.js';
-import { startTimeOf } from '../../../providers/process/identity.js';
 import { readRecord } from '../../../providers/process/protocol.js';
+import { startTimeOf } from '../../../runtime/identity.js';
+import { lockHolder } from '../../../runtime/lock.js';
 import { command, logOf, marked, scratchRun, until } from './scratch.js';
 
 test('a command given twice is started once, also after it has ended', async () => {
@@ -134,7 +135,7 @@ test('stop gives a command its time to end by itself, and end leaves neither pro
   expect([socket, join(socket, '..'), join(run.bundle, 'keeper.json')].filter(existsSync)).toEqual([]);
   await until(() => startTimeOf(keeper.pid) === null);
   expect(marked(run)).toEqual([]);
-  expect(readdirSync(run.bundle).filter((name) => name.startsWith('keeper.lock'))).toEqual([]);
+  expect(lockHolder(join(run.bundle, 'keeper.lock'))).toBeNull();
 });
 
 test('bad messages are answered with an error and harm nobody', async () => {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { openKeeper } from '../../../providers/process/client.js';
-import { startTimeOf } from '../../../providers/process/identity.js';
 import { listeners, listenersOfApp, treeOf } from '../../../providers/process/sockets.js';
 import { sweep } from '../../../providers/process/sweep.js';
+import { startTimeOf } from '../../../runtime/identity.js';
 import { command, fixture, logOf, marked, scratchRun, until } from './scratch.js';
 
 const node = `'${process.execPath}'`;

@@ -4,8 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { expect, onTestFinished, test } from 'vitest';
-import { identify } from '../../../runtime/broker/identity.js';
-import { takeLock } from '../../../runtime/broker/lock.js';
 import { readServer, type ServerRecord } from '../../../runtime/broker/record.js';
 import {
   type Broker,
@@ -16,6 +14,8 @@ import {
   stopBroker,
 } from '../../../runtime/broker/start.js';
 import type { Config } from '../../../runtime/config.js';
+import { identify } from '../../../runtime/identity.js';
+import { takeLock } from '../../../runtime/lock.js';
 import { runBuilt, scratch, scratchConfig, until, withEnv } from './help.js';
 
 const silent = (): void => {};
@@ -297,12 +297,13 @@ test('a NATS_URL where nobody listens is BROKER_UNREACHABLE within its time', as
 
 test('one lock has one living holder; a dead one is succeeded, and a withdrawn number never returns', () => {
   const folder = scratch();
-  const lock = takeLock(folder)!;
+  const path = join(folder, 'lock');
+  const lock = takeLock(path)!;
   expect(lock.holds()).toBe(true);
-  expect(takeLock(folder)).toBeNull();
+  expect(takeLock(path)).toBeNull();
   lock.release();
-  writeFileSync(join(folder, 'lock.1'), JSON.stringify({ ...identify(process.pid)!, startTime: '1' }));
-  const next = takeLock(folder)!;
+  writeFileSync(join(folder, 'lock.1'), JSON.stringify({ ...identify(process.pid)!, startTime: 1 }));
+  const next = takeLock(path)!;
   expect(readdirSync(folder)).toEqual(['lock.2']);
   writeFileSync(join(folder, 'lock.7'), '{}');
   expect(next.holds()).toBe(false);

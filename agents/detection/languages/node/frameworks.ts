@@ -86,7 +86,7 @@ const serveNext: Framework['serve'] = (place) => {
     port: 3000,
     writes: ['.next', 'next-env.d.ts'],
     claim: 'next start serves the build and honours PORT',
-  }); // prettier-ignore
+  });
 };
 const serveNuxt: Framework['serve'] = (place) => {
   const version =
@@ -173,7 +173,7 @@ const serveAstro: Framework['serve'] = (place, deps) => {
     writes: ['dist', '.astro'],
     claim: 'astro preview serves the build',
     paths: [base ?? '/'],
-  }); // prettier-ignore
+  });
 };
 const serveVite: Framework['serve'] = (place) => {
   const config = findConfig(place, 'vite');
@@ -188,7 +188,7 @@ const serveVite: Framework['serve'] = (place) => {
     writes: [out, 'node_modules/.vite'],
     claim: 'vite preview serves the build',
     paths: [base ?? '/'],
-  }); // prettier-ignore
+  });
 };
 const serveTanstack: Framework['serve'] = (place, deps) => {
   const config = findConfig(place, 'vite') ?? findConfig(place, 'app');
@@ -394,5 +394,4 @@ export const servers: readonly (readonly [dep: string, name: string])[] = [
   ['socket.io', 'socket.io'],
   ['ws', 'ws'],
   ['json-server', 'json-server'],
-]; // prettier-ignore
-
+];

@@ -51,7 +51,7 @@ const STEMS = [
   'backend/index',
   'backend/server',
   'lib/server',
-]; // prettier-ignore
+];
 
 /** @returns null when nothing here starts anything (a library, or tools only). */
 export function chooseStart(known: Known): Start | null {
@@ -144,7 +144,7 @@ function fromWatcher(known: Known, script: Script): Start | null {
 function fromMain(known: Known): Start | null {
   const { place, manager, server } = known;
   const main = asText(at(place.json('package.json'), 'main'));
-  if (main === null) return null;
+  if (main === null || isPublished(known)) return null;
   const file = findFile(place, main);
   const evidence = [place.evidence(`main is ${main}`, 'package.json', /"main"\s*:/)];
   if (place.has(file)) {
@@ -184,6 +184,7 @@ const isOwn = (place: Place, file: string): boolean =>
 
 function fromUsualFile(known: Known): Start | null {
   const { place, manager, server } = known;
+  if (isPublished(known)) return null;
   const there = STEMS.flatMap((stem) => [
     `${stem}.js`,
     `${stem}.mjs`,
@@ -210,6 +211,7 @@ function fromUsualFile(known: Known): Start | null {
 
 function fromTypeScript(known: Known): Start | null {
   const { place, manager, deps, server, scripts } = known;
+  if (isPublished(known)) return null;
   const there = STEMS.flatMap((stem) => [`${stem}.ts`, `${stem}.mts`]).filter((file) => isOwn(place, file));
   const entry =
     there.find((file) => runs(readCode(place, [file]))) ?? (server === null || isLibrary(place) ? undefined : there[0]);
@@ -248,10 +250,11 @@ function fromTypeScript(known: Known): Start | null {
 }
 
 function fromWeakerScript(known: Known): Start | null {
+  if (isPublished(known)) return null;
   const { place, manager, scripts } = known;
   for (const name of WEAKER) {
     const script = scripts.get(name);
-    if (script === undefined || script.delegates) continue;
+    if (script === undefined || script.delegates || REBUILDS.test(script.last)) continue;
     const start = script.develops ? fromWatcher(known, script) : fromScript(known, script, 0.7);
     if (start !== null) return { ...start, confidence: Math.min(start.confidence, 0.65) };
     if (script.develops && script.entry === null) {
@@ -291,6 +294,12 @@ export const scriptEvidence = (place: Place, script: Script): Evidence =>
   );
 const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
+/** Made to be imported by others: code in it that listens or waits does so for them, not when it is started. */
+const isPublished = ({ place, server }: Known): boolean =>
+  isLibrary(place) && server === null && at(place.json('package.json'), 'private') !== true;
+/** Programs that only write files again and again. */
+const REBUILDS =
+  /^(?:rollup|tsc|tsup|tsdown|unbuild|esbuild|swc|microbundle|bunchee|babel|sass|tailwindcss|postcss|vitest|jest|ava|mocha|webpack (?!serve)|pkgroll|ncc|obuild|size-limit)\b/;
 const runs = (facts: CodeFacts): boolean => facts.listens !== null || facts.stays !== null;
 const isBin = (place: Place): boolean => at(place.json('package.json'), 'bin') !== undefined;
 export const isLibrary = (place: Place): boolean => {

@@ -1,4 +1,7 @@
-/** Who a process is. A pid alone is no name: it is used again. Pid, start time and boot together are. */
+/**
+ * Who a process is. A pid alone is no name: it is used again. Pid, start time and boot together are.
+ * Node built-ins only: the keepers use this too.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -35,6 +38,33 @@ export function isSame(pid: number, startTime: number, boot: string): boolean {
   if (boot !== bootId()) return false;
   const now = startTimeOf(pid);
   return now !== null && (startTime === 0 || now === startTime);
+}
+
+/** A process as it is written down. */
+export interface Identity {
+  pid: number;
+  startTime: number;
+  bootId: string;
+}
+
+/** The process that has this number now; null when there is none, or only its unburied remains. */
+export function identify(pid: number): Identity | null {
+  const startTime = startTimeOf(pid);
+  return startTime === null ? null : { pid, startTime, bootId: bootId() };
+}
+
+/** Whether that very process is alive, not merely one with its number. */
+export const isAlive = ({ pid, startTime, bootId: boot }: Identity): boolean => isSame(pid, startTime, boot);
+
+/** The arguments of a process joined by blanks; empty when it is gone. */
+export function commandLine(pid: number): string {
+  try {
+    return onLinux
+      ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trimEnd()
+      : execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+  } catch {
+    return ''; // it ended: a process without a command line is what the caller has to expect
+  }
 }
 
 export interface Process {

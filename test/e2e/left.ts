@@ -1,0 +1,90 @@
+/** What a run may not leave behind: processes, listening ports, changes in the user's tree. Looks, does not trust. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { eventually, gitStatus, type Scratch } from './rr.js';
+
+/** Living processes that name the folder, carry it in their environment, or work in it. */
+export function processesOf(dir: string): { pid: number; what: string }[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      try {
+        const what = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        if (what === '') return []; // ended, not yet buried
+        const ours = what.includes(dir) || readFileSync(`/proc/${name}/environ`, 'utf8').includes(dir);
+        return ours || readlinkSync(`/proc/${name}/cwd`).startsWith(dir) ? [{ pid: Number(name), what }] : [];
+      } catch {
+        return []; // ended while we looked
+      }
+    });
+}
+
+/** Ports on which these processes listen. */
+export function portsOf(pids: readonly number[]): number[] {
+  const inodes = new Map<string, number>();
+  for (const table of ['/proc/net/tcp', '/proc/net/tcp6'])
+    for (const line of readFileSync(table, 'utf8').split('\n').slice(1)) {
+      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+      if (state === '0A') inodes.set(inode!, Number.parseInt(local!.split(':')[1]!, 16));
+    }
+  const ports = new Set<number>();
+  for (const pid of pids)
+    try {
+      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+        const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
+        if (inode !== undefined && inodes.has(inode)) ports.add(inodes.get(inode)!);
+      }
+    } catch {
+      // ended while we looked: it listens nowhere
+    }
+  return [...ports].sort((a, b) => a - b);
+}
+
+const answers = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = createConnection(port, '127.0.0.1');
+    const told = (yes: boolean) => (): void => {
+      socket.destroy();
+      resolve(yes);
+    };
+    socket.on('connect', told(true)).on('error', told(false));
+  });
+
+/** The whole scratch folder's processes are gone, the broker's too, and so are the ports they listened on. */
+export async function expectNothingLeft(s: Scratch, ports: readonly number[] = []): Promise<void> {
+  await eventually(
+    () => processesOf(s.dir),
+    (left) => left.length === 0,
+    10_000,
+  );
+  const open = await Promise.all(ports.map(async (port) => ((await answers(port)) ? [port] : [])));
+  expect(open.flat()).toEqual([]);
+}
+
+/** Everything git tracks, by content, mode and link, with git's own view of the tree. */
+export function treeOf(repo: string): { status: string; hash: string } {
+  const hash = createHash('sha256');
+  const files = execFileSync('git', ['ls-files', '-z'], { cwd: repo, encoding: 'latin1' }).split('\0').slice(0, -1);
+  for (const name of files) {
+    const path = Buffer.concat([Buffer.from(`${repo}/`), Buffer.from(name, 'latin1')]);
+    const stat = lstatSync(path);
+    hash.update(`${name}\0${stat.mode}\0`);
+    if (stat.isSymbolicLink()) hash.update(readlinkSync(path));
+    else if (stat.isFile() && stat.size < 1 << 26) hash.update(readFileSync(path));
+    else hash.update(String(stat.size));
+  }
+  return { status: gitStatus(repo), hash: hash.digest('hex') };
+}
+
+/** Every text under a folder, to look for what must not be there. */
+export function* textsIn(folder: string): Generator<{ path: string; text: string }> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* textsIn(path);
+    else if (entry.isFile()) yield { path, text: readFileSync(path, 'latin1') };
+  }
+}
