@@ -9,7 +9,7 @@
 import type { Message } from './actor.js';
 import type { Clock } from './clock.js';
 import { fail, type RunnerError, toRecord } from './errors.js';
-import { type Answer, type Envelope, envelop, readEnvelope } from './message.js';
+import { type Answer, Answered, type Envelope, envelop, readEnvelope } from './message.js';
 import type { Line } from './store.js';
 import { addressOfInbox, factOf, inboxesOf, inboxOf, placeOf, viewOf } from './subjects.js';
 import type { Wire } from './wire.js';
@@ -46,6 +46,8 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = 'l
   const inboxes = new Map<string, Inbox>();
   const served = new Map<string, { count: number; end: () => void }>();
   const pending = new Map<string, (message: { data: Uint8Array; noResponders: boolean }) => void>();
+  /** What is still waited for: called off when the bus closes. */
+  const waiting = new Set<() => void>();
   let counter = 0;
   let refused = 0;
 
@@ -103,7 +105,9 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = 'l
     }
     const { reply, forget } = question(({ data, noResponders }) => {
       if (noResponders) return answer({ error: fail('NO_ACTOR', { address: to }).toRecord() });
-      answer(JSON.parse(new TextDecoder().decode(data)) as Answer);
+      const given = readAnswer(data);
+      if (given) answer(given);
+      else refused += 1;
     });
     wire.publish(inboxOf(to), JSON.stringify(envelope), reply);
     return forget;
@@ -131,36 +135,39 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = 'l
           deadline: deadlineAt,
           ...(id === undefined ? {} : { id }),
         });
-        persist({ send, clock }, to, envelope, (answer) => {
+        const callOff = persist({ send, clock }, to, envelope, (answer) => {
+          waiting.delete(callOff);
           if ('fact' in answer) resolve(answer.fact);
           else if ('error' in answer) reject(revive(answer.error));
         });
+        waiting.add(callOff);
       }),
     emit: (fact, address) =>
       new Promise((resolve, reject) => {
         const { reply, forget } = question(({ data, noResponders }) => {
           settle();
-          const ack = noResponders
-            ? { error: { description: 'no stream' } }
-            : JSON.parse(new TextDecoder().decode(data));
-          if (ack.error)
-            reject(fail('BROKER_FAILED', { reason: String(ack.error.description), log: 'the log of the broker' }));
-          else resolve();
+          const refusal = noResponders ? 'no stream' : refusalIn(data);
+          if (refusal === null) resolve();
+          else reject(fail('BROKER_FAILED', { reason: refusal, log: 'the log of the broker' }));
         });
         const callOff = clock.after(STREAM_MS, () => {
-          forget();
+          settle();
           reject(fail('BROKER_FAILED', { reason: 'the stream gave no acknowledgement', log: 'the log of the broker' }));
         });
         const settle = (): void => {
           callOff();
           forget();
+          waiting.delete(settle);
         };
+        waiting.add(settle);
         const data = JSON.stringify(fact);
         wire.publishFact(factOf(address, fact.type), data, fact.id, reply);
         wire.publish(viewOf(user, address, fact.type), data);
       }),
     refused: () => refused,
     async close() {
+      for (const callOff of waiting) callOff();
+      waiting.clear();
       endReplies();
       for (const { end } of served.values()) end();
       await wire.close();
@@ -178,7 +185,7 @@ export function persist(
   envelope: Envelope,
   end: (answer: Answer) => void,
 ): () => void {
-  const since = clock.now();
+  let absentSince: number | null = null;
   let over = false;
   let forget = (): void => undefined;
   let callOff = (): void => undefined;
@@ -199,9 +206,11 @@ export function persist(
     forget = send(to, envelope, (answer) => {
       if (over) return;
       if ('fact' in answer) return finish(answer);
+      const code = 'error' in answer ? answer.error.code : null;
+      absentSince = code === 'NO_ACTOR' ? (absentSince ?? clock.now()) : null;
       if (!('error' in answer)) return;
-      const absent = answer.error.code === 'NO_ACTOR' && clock.now() - since < ABSENT_MS;
-      if (!absent && answer.error.code !== 'BUSY') return finish(answer);
+      const away = absentSince !== null && clock.now() - absentSince < ABSENT_MS;
+      if (!away && code !== 'BUSY') return finish(answer);
       callOff();
       callOff = clock.after(Math.min(AGAIN_MS, left), ask);
     });
@@ -212,6 +221,26 @@ export function persist(
     callOff();
     forget();
   };
+}
+
+const textOf = (data: Uint8Array): string => new TextDecoder().decode(data);
+/** An answer off the wire; null: it is none. */
+function readAnswer(data: Uint8Array): Answer | null {
+  try {
+    const given = Answered.safeParse(JSON.parse(textOf(data)));
+    return given.success ? (given.data as Answer) : null;
+  } catch {
+    return null; // no JSON: counted by the caller
+  }
+}
+/** Why the stream did not take a fact; null: it did. */
+function refusalIn(data: Uint8Array): string | null {
+  try {
+    const { error } = JSON.parse(textOf(data)) as { error?: { description?: unknown } };
+    return error ? String(error.description) : null;
+  } catch (error) {
+    return `an acknowledgement that does not parse: ${(error as Error).message}`;
+  }
 }
 
 /** An error record off the bus as an error again. */

@@ -26,6 +26,12 @@ export type Envelope = z.infer<typeof Envelope>;
 
 /** `accepted`: taken, the end comes later; ask again with the same id to hear it. */
 export type Answer = { accepted: true } | { fact: Message } | { error: ErrorRecord };
+/** An answer as it comes off the wire. */
+export const Answered = z.union([
+  z.object({ accepted: z.literal(true) }),
+  z.object({ fact: z.looseObject({ type: z.string() }) }),
+  z.object({ error: z.object({ code: z.string(), message: z.string(), fix: z.string() }) }),
+]);
 
 /** Wraps a command. `id` defaults to a new one. */
 export function envelop(

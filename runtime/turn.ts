@@ -63,6 +63,11 @@ const EMIT_AGAIN_MS = 1_000;
 /** The fact by which the runtime ends a command that its machine cannot end. */
 const failed = 'runtime.failed';
 
+/** A decision with its effects checked and named. */
+interface Prepared {
+  snapshot: AnyMachineSnapshot;
+  effects: Effect[];
+}
 interface Item {
   event: Message;
   causation: string | null;
@@ -154,15 +159,24 @@ export async function openCell(
 
   const take = async (item: Item): Promise<void> => {
     const { event, command, settles } = item;
-    if (command && !admit(command, event)) return;
-    if (!command && !takes(snapshot, event)) return settleOnly(item);
-    if (command && !around.taking(address, command.id))
-      return refuse(command.id, fail('QUARANTINED', { id: command.id, times: 3 }).toRecord());
+    if (command && !admit(command)) return;
+    const mark = command?.id ?? settles; // what a process may have died of
+    const taken = (): void => void (mark !== null && around.taken(address, mark));
+    if (mark !== null && !around.taking(address, mark)) {
+      const record = fail('QUARANTINED', { id: mark, times: 3 }).toRecord();
+      return command ? refuse(command.id, record) : end(item, record);
+    }
 
     const before = contextDue(snapshot);
-    let decision: Decision;
+    let decision: Prepared;
     try {
-      decision = decide(def, snapshot, event);
+      if (!takes(snapshot, event)) {
+        taken();
+        if (!command) return settleOnly(item);
+        const state = JSON.stringify(snapshot.value);
+        return refuse(command.id, fail('NOT_NOW', { address, type: command.type, state }).toRecord());
+      }
+      decision = prepare(decide(def, snapshot, event), turn + 1, item.causation);
     } catch (error) {
       const record = fail(
         'DECIDE_THREW',
@@ -171,11 +185,8 @@ export async function openCell(
       ).toRecord();
       log.error({ error: record, stack: (error as Error)?.stack }, 'decide threw');
       around.deadLetter(address, command ?? item, record);
-      if (command) {
-        around.taken(address, command.id);
-        return refuse(command.id, record);
-      }
-      return end(item, record);
+      taken();
+      return command ? refuse(command.id, record) : end(item, record);
     }
     turn += 1;
     snapshot = decision.snapshot;
@@ -183,32 +194,34 @@ export async function openCell(
     const due = contextDue(snapshot);
     if (due !== before) dueCausation = due === null ? null : item.causation;
     if (command) open.set(command.id, { type: command.type, until: command.deadline ?? clock.now() + REMEMBER_MS });
-    await commit(decision, item.causation, command);
-    if (command) {
-      around.taken(address, command.id);
-      if (open.has(command.id)) waiters.get(command.id)?.({ accepted: true });
+    try {
+      await commit(decision, item.causation, command);
+    } finally {
+      taken(); // a store that fails is no death of the process
     }
+    if (command && open.has(command.id)) waiters.get(command.id)?.({ accepted: true });
     log.debug({ turn, took: event.type, owed: owed.size }, 'turn');
   };
 
+  /** The effects of a decision as they will be owed. @throws what is wrong with a fact or an ask, before anything is changed. */
+  const prepare = ({ snapshot: next, asked }: Decision, at: number, causation: string | null): Prepared => ({
+    snapshot: next,
+    effects: asked.map(({ type, params }, n): Effect => {
+      const id = `${address}/${epoch}.${at}.${n}`;
+      if (type === 'emit') return { id, type, params: parse(def.emits, params), causation };
+      if (type !== 'ask') return { id, type, params: params ?? null, causation };
+      placeOf((params as Ask).to);
+      return { id, type, params: dated(params as Ask, clock.now()), causation };
+    }),
+  });
   /** Saves the state with the effects it asks for, then starts them. */
-  const commit = async ({ asked }: Decision, causation: string | null, command: Envelope | null): Promise<void> => {
-    const effects = asked.map(
-      ({ type, params }, n): Effect => ({
-        id: `${address}/${epoch}.${turn}.${n}`,
-        type,
-        params: params ?? null,
-        causation,
-      }),
-    );
+  const commit = async ({ effects }: Prepared, causation: string | null, command: Envelope | null): Promise<void> => {
     const facts: Line[] = [];
     const ended: string[] = [];
     for (const e of effects) {
       owed.set(e.id, e);
-      if (e.type === 'ask') e.params = dated(e.params as Ask, clock.now());
       if (e.type !== 'emit') continue;
-      const fact = parse(def.emits, e.params);
-      e.params = fact;
+      const fact = e.params as Message;
       facts.push(lineOf(e.id, fact, causation));
       for (const [id, { type, until }] of open) {
         if (!(id === causation && def.ends.includes(fact.type)) && def.endsAll?.[type] !== fact.type) continue;
@@ -247,7 +260,7 @@ export async function openCell(
   });
 
   /** Whether a command is to be decided on; if not, it has been answered. */
-  const admit = (command: Envelope, event: Message): boolean => {
+  const admit = (command: Envelope): boolean => {
     const known = answers.get(command.id);
     if (known) {
       tell(command.id, { fact: known.fact });
@@ -278,13 +291,6 @@ export async function openCell(
         refuse(command.id, fail('BUSY', { address, met: MOST_REMEMBERED }).toRecord());
         return false;
       }
-    }
-    if (!takes(snapshot, event)) {
-      refuse(
-        command.id,
-        fail('NOT_NOW', { address, type: command.type, state: JSON.stringify(snapshot.value) }).toRecord(),
-      );
-      return false;
     }
     return true;
   };
@@ -401,6 +407,7 @@ export async function openCell(
   const emit = (e: Effect, settle: () => void): void => {
     const line = lineOf(e.id, e.params as Message, e.causation);
     const attempt = (): void => {
+      asking.delete(e.id);
       Promise.all([bus.emit(line, address), ledger.sync(place.run)]).then(settle, (error: unknown) => {
         if (dead) return;
         log.warn({ effect: e.id, error: toRecord(error) }, 'fact not acknowledged, once more');
@@ -453,7 +460,7 @@ export async function openCell(
     });
 
   // Nothing is heard before turn 0 is on disk.
-  if (first) await commit(first, null, null);
+  if (first) await commit(prepare(first, turn, null), null, null);
   else {
     // Effects cut short by the end of the last process are owed still; facts go to the ledger again, which knows their ids.
     const again = [...owed.values()];
@@ -462,7 +469,7 @@ export async function openCell(
     for (const e of again) perform(e);
     rearm();
   }
-  unlisten = listen();
+  if (!dead) unlisten = listen();
 
   return {
     address,
@@ -489,7 +496,8 @@ const isAudited = ({ type, payload }: Line): boolean => 'decision' in payload ||
 
 function migrate(def: ActorDefinition, saved: Checkpoint, address: string): Checkpoint {
   if (saved.version === def.version) return saved;
-  if (!def.migrate) throw fail('CHECKPOINT_VERSION', { address, met: saved.version, wanted: def.version });
+  if (!def.migrate || saved.version > def.version)
+    throw fail('CHECKPOINT_VERSION', { address, met: saved.version, wanted: def.version });
   return {
     ...saved,
     version: def.version,

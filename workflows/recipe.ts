@@ -47,7 +47,7 @@ export function recipeOf(scope: Scope): Recipe {
     kind: service.kind,
     tools: Object.fromEntries((scope.toolchain as { tools: Tool[] }).tools.map(({ tool, version }) => [tool, version])),
     install: scope.install as string[],
-    build: scope.build as string[],
+    build: scope.buildCommands as string[],
     start: scope.startCommand as string,
     files: scope.files as { path: string; text: string }[],
     env: { ...env, ...overlay.env },

@@ -85,7 +85,8 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
       text,
     })),
     install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
-    build: overlay.build ?? service.commands.build,
+    // Not `build`: that is the step's own result.
+    buildCommands: overlay.build ?? service.commands.build,
     startCommand: overlay.start ?? proves,
     wantedPorts: service.ports.map(({ number }) => number),
     wantsPage: service.kind === 'static-site' || (service.framework !== null && pages.has(service.framework)),

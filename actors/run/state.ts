@@ -193,7 +193,13 @@ function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: Erro
             },
           ],
     fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
-    degraded: tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
+    degraded: [
+      ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
+      // The nearest version of a tool has just been told by the tool itself.
+      ...c.fixes
+        .filter(({ helped, actions }) => helped && !actions.some((action) => action.do === 'relax-version'))
+        .flatMap(({ cause }) => (cause.endsWith('(degraded)') ? [cause] : [])),
+    ],
     run: c.run,
     bundle: c.bundle,
     ms: {

@@ -50,6 +50,8 @@ export function childEnvironment(o: ChildEnvironment, env: NodeJS.ProcessEnv = p
     if (secret && !o.install) continue;
     child[name] = value;
   }
+  // pip tries a host that does not answer six times: a minute and a half before anybody hears of it.
+  if (o.install) child.PIP_RETRIES ??= '2';
   Object.assign(child, o.overlay);
   const path = [...(o.toolPath ?? []), child.PATH ?? ''].filter((part) => part !== '').join(delimiter);
   if (path !== '') child.PATH = path;

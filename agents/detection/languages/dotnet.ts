@@ -2,15 +2,15 @@
 import type { Service } from '../contract.js';
 import { type Detector, makeService, type Place } from '../place.js';
 import { asList, asTable, asText } from '../values.js';
-import { citeAt, evidenceAt, findAll, findFirst, JAVA, openSource, word } from './source.js';
+import { blank, citeAt, evidenceAt, findAll, findFirst, JAVA, openSource, word, XML } from './source.js';
 
 export const detectDotnet: Detector = (place) => {
   const projects = place.names.filter((name) => /\.(cs|fs|vb)proj$/.test(name));
   const project = projects.find((name) => !/test/i.test(name)) ?? projects[0];
   if (project === undefined) return null;
-  const text = (place.read(project) ?? '').replace(/<!--[\s\S]*?-->/g, '');
+  const text = blank(place.read(project, 300_000) ?? '', XML);
   const name = project.replace(/\.\w+$/, '');
-  const sdk = /<Project\s[^>]*Sdk="([^"]+)"/.exec(text)?.[1] ?? null;
+  const sdk = /<Project\s[^>]{0,500}Sdk="([^"]+)"/.exec(text)?.[1] ?? null;
   const framework = /<TargetFrameworks?>\s*([^<;]+)/.exec(text)?.[1]?.trim() ?? null;
   const number = /^net(?:coreapp)?(\d+)\.(\d+)/.exec(framework ?? '');
   const evidence = [place.evidence(`the project ${name}${sdk === null ? '' : ` of ${sdk}`}`, project, /<Project\b/)];

@@ -45,7 +45,7 @@ export const detectGo: Detector = (place) => {
   const evidence: Evidence[] = [];
   if (module !== null) evidence.push(place.evidence(`the Go module ${module}`, 'go.mod', /^module\s/));
   const wanted = /^go[ \t]+(\d+(?:\.\d+)*)/m.exec(manifest)?.[1];
-  const requires = /^\s*(require\s+)?[\w-]+\.[\w.-]+\/\S+\s+v\d/m.test(manifest);
+  const requires = /^[ \t]*(?:require[ \t]+)?[\w-]+\.[\w.-]+\/\S+[ \t]+v\d/m.test(manifest);
   const install = requires && !place.has('vendor/modules.txt') ? ['go mod download'] : [];
   const shared = {
     language: 'go',
@@ -146,7 +146,7 @@ function describeMain(
   packages: ReadonlyMap<string, Source[]>,
   module: string | null,
 ): Main[] {
-  const sources = all.filter(({ code }) => /^\s*package\s+main\b/m.test(code));
+  const sources = all.filter(({ code }) => /^[ \t]*package[ \t]+main\b/m.test(code));
   const main = findFirst(sources, /^func\s+main\s*\(\s*\)/gm);
   if (main === null) return [];
   const found: Main = { folder, main, sources, listens: null };

@@ -48,7 +48,7 @@ export const detectRust: Detector = (place) => {
   if (cargo === null || cargo.package === undefined) return null;
   const name = asText(at(cargo, 'package', 'name')) ?? place.path.split('/').at(-1)!;
   const evidence = [place.evidence(`the crate ${name}`, 'Cargo.toml', /^\s*name\s*=/, '[package]')];
-  const up = findAbove(place, 'Cargo.toml', (text) => /^\s*\[workspace\]/m.test(text));
+  const up = findAbove(place, 'Cargo.toml', (text) => /^[ \t]*\[workspace\]/m.test(text));
   const root = up === null ? '' : `${up}/`;
   const locked = place.has(`${root}Cargo.lock`);
   if (up !== null) evidence.push(place.evidence('built in the workspace above', `${up}/Cargo.toml`, '[workspace]'));
@@ -186,7 +186,7 @@ function readPorts(place: Place, sources: readonly Source[], evidence: Evidence[
   for (const source of sources) {
     for (const found of findAll(
       source,
-      /(?:\bbind|\bhttp|\bSocketAddr::from|\brun|\bunwrap_or(?:_else)?|\bport\b[^=;\n]*=)\s*\(?\s*(?:\(|\|_?\||&)*\s*/g,
+      /(?:\bbind|\bhttp|\bSocketAddr::from|\brun|\bunwrap_or(?:_else)?|\bport\b[^=;\n]{0,60}=)\s*\(?\s*(?:\(|\|_?\||&)*\s*/g,
     )) {
       const list =
         /^\[?[\d,\s.]*\]\s*,\s*(\d{2,5})/.exec(found.rest)?.[1] ?? /^"[\w.]+"\s*,\s*(\d{2,5})/.exec(found.rest)?.[1];

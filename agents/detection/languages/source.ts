@@ -21,6 +21,7 @@ export const PHP: Syntax = { line: ['//', '#'], block: BLOCK, quotes: ['"', "'"]
 export const HASH: Syntax = { line: ['#'], block: [], quotes: ['"'], raw: ["'"], chars: false };
 /** Double quotes hide nothing in a shell: variables work in them. A comment begins a word. */
 export const SHELL: Syntax = { line: ['\n#', ' #', '\t#'], block: [], quotes: [], raw: ["'"], chars: false };
+export const XML: Syntax = { line: [], block: [['<!--', '-->']], quotes: [], raw: [], chars: false };
 export const GRADLE: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"', "'"], raw: [], chars: false };
 
 const CHARACTER = /'(?:\\(?:u\{?[0-9a-fA-F]+\}?|x[0-9a-fA-F]+|.)|[^\\'\r\n])'/uy;

@@ -2,6 +2,7 @@
 import { type Detector, makeService, type Place } from '../place.js';
 import { asText } from '../values.js';
 import { findFile } from './node/scripts.js';
+import { isLibrary } from './node/start.js';
 
 /** Folders below the place that hold a finished site, the likeliest first. */
 const ROOTS = ['', 'public', 'site', 'www', 'htdocs', 'web', 'html', 'static', 'src', 'dist', 'build', '_site', 'docs'];
@@ -47,8 +48,7 @@ export const detectStatic: Detector = (place) => {
     language: 'static',
     commands: { install: [], build: [], start: `rr-static ${folder === '' ? '.' : folder}` },
     proof: { how: 'http', command: null, paths: [{ path: '/', from: place.from(page, /<title|<html|<!doctype/i) }] },
-    confidence:
-      (template ? 0.3 : folder === '' || named !== null ? 0.85 : 0.6) - (place.has('package.json') ? 0.15 : 0),
+    confidence: rate(place, template, folder === '' || named !== null),
     evidence: [
       ...(named === null ? [] : [place.evidence(`the site's root is ${named}`, 'Staticfile', /^root:/)]),
       place.evidence(`${page} is a page`, page, /<title|<html|<!doctype/i),
@@ -59,8 +59,7 @@ export const detectStatic: Detector = (place) => {
 function rate(place: Place, template: boolean, certain: boolean): number {
   // Beside the code of a library a page is its documentation.
   const manifest = place.has('package.json') ? place.json('package.json') : null;
-  const main = asText(manifest?.main) ?? asText(manifest?.module);
-  if (manifest !== null && ((main !== null && place.has(findFile(place, main))) || manifest.exports !== undefined))
-    return 0.25;
+  const main = asText(manifest?.main);
+  if (isLibrary(place) || (main !== null && place.has(findFile(place, main)))) return 0.25;
   return (template ? 0.3 : certain ? 0.85 : 0.6) - (manifest === null ? 0 : 0.15);
 }

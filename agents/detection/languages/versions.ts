@@ -5,7 +5,9 @@
  * @returns a semver range: `>=3.8 <4`, `>=3.11 <4`, `>=3.2 <4`, `^8.1 || ^8.2`; null when nothing of it is understood.
  */
 export function toRange(written: string): string | null {
+  // A requirement is short; what is not is none.
   const sides = written
+    .slice(0, 200)
     .split(/\|\|?/)
     .map((side) => readParts(side).join(' '))
     .filter((side) => side !== '');

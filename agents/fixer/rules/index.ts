@@ -9,10 +9,12 @@ import { nodeModules } from './node-modules.js';
 import { nodeRun } from './node-run.js';
 import { ports } from './ports.js';
 import { python } from './python.js';
+import { pythonOffline } from './python-offline.js';
 import type { Rule } from './rule.js';
 import { lastResort, missingThings, outOfReach } from './verdicts.js';
 
 export const rules: readonly Rule[] = [
+  ...pythonOffline,
   ...outOfReach,
   ...nodeInstall,
   ...python,

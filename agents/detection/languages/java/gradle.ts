@@ -11,7 +11,7 @@ export function describeGradle(place: Place): Service | null {
   const sources = readSources(place);
   const settings = ['settings.gradle.kts', 'settings.gradle'].find((each) => place.has(each)) ?? null;
   // The root of several projects, without code of its own, builds nothing that runs.
-  if (sources.length === 0 && settings !== null && /^\s*include[\s(]/m.test(place.read(settings) ?? '')) return null;
+  if (sources.length === 0 && settings !== null && /^[ \t]*include[\s(]/m.test(place.read(settings) ?? '')) return null;
   const text = blank(script.text, GRADLE, 'comments');
   const has = (pattern: RegExp): boolean => pattern.test(text);
   const say = (claim: string, pattern: RegExp | string): Evidence => place.evidence(claim, file, pattern);
@@ -29,7 +29,7 @@ export function describeGradle(place: Place): Service | null {
   const main = findMain(sources);
   const listens = findListening(sources);
   const java =
-    /(?:languageVersion[^\n]*?of\(|jvmToolchain\s*\(?\s*|sourceCompatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['"]?)(?:1[._](?=\d))?(\d+)/.exec(
+    /(?:languageVersion[^\n]{0,80}?of\(|jvmToolchain\s*\(?\s*|sourceCompatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['"]?)(?:1[._](?=\d))?(\d+)/.exec(
       text,
     );
   const shared = {
@@ -44,9 +44,9 @@ export function describeGradle(place: Place): Service | null {
     ...(name === null ? {} : { name }),
   };
   const isApplication =
-    has(/^\s*(?:id\s*\(?\s*['"]application['"]|application\s*(?:\{|$)|apply plugin:\s*['"]application['"])/m) ||
+    has(/^[ \t]*(?:id[ \t]*\(?\s*['"]application['"]|application\s*(?:\{|$)|apply plugin:\s*['"]application['"])/m) ||
     has(/io\.ktor\.plugin/);
-  const version = /^\s*version\s*=?\s*['"]([^'"]+)['"]/m.exec(text)?.[1] ?? null;
+  const version = /^[ \t]*version[ \t]*=?[ \t]*['"]([^'"]+)['"]/m.exec(text)?.[1] ?? null;
   const jarBase = name === null ? null : version === null ? name : `${name}-${version}`;
   const port = portOf(framework);
   const installed = name === null ? null : `build/install/${word(name)}/bin/${word(name)}`;
@@ -118,5 +118,5 @@ export function describeGradle(place: Place): Service | null {
 
 function readName(place: Place, settings: string | null): string | null {
   const text = settings === null ? null : place.read(settings);
-  return /^\s*rootProject\.name\s*=\s*['"]([^'"]+)['"]/m.exec(text ?? '')?.[1] ?? null;
+  return /^[ \t]*rootProject\.name[ \t]*=[ \t]*['"]([^'"]+)['"]/m.exec(text ?? '')?.[1] ?? null;
 }

@@ -1,24 +1,26 @@
 /** A pom.xml, read by its few elements that matter here. */
 import type { Evidence, Service } from '../../contract.js';
 import { makeService, type Place } from '../../place.js';
-import { evidenceAt, word } from '../source.js';
+import { blank, evidenceAt, word, XML } from '../source.js';
 import { describeServer, FRAMEWORKS, findListening, findMain, portOf, readPortEnv, readSources } from './served.js';
 
+const NESTED = [
+  'parent',
+  'dependencies',
+  'dependencyManagement',
+  'build',
+  'profiles',
+  'reporting',
+  'modules',
+  'properties',
+];
+
 export function describeMaven(place: Place): Service | null {
-  const text = (place.read('pom.xml') ?? '').replace(/<!--[\s\S]*?-->/g, (comment) => comment.replace(/[^\n]/g, ' '));
+  const text = blank(place.read('pom.xml', 300_000) ?? '', XML);
   // What stands in other elements (a dependency's artifactId) is not the project's own.
-  const own = [
-    'parent',
-    'dependencies',
-    'dependencyManagement',
-    'build',
-    'profiles',
-    'reporting',
-    'modules',
-    'properties',
-  ].reduce((rest, element) => rest.replace(new RegExp(`<${element}>[\\s\\S]*?</${element}>`, 'g'), ''), text);
+  const own = NESTED.reduce((rest, element) => splitElement(rest, element).outside, text);
   const value = (name: string, within: string): string | null =>
-    new RegExp(`<${name}>\\s*([^<]+?)\\s*</${name}>`).exec(within)?.[1] ?? null;
+    new RegExp(`<${name}>([^<]+)</${name}>`).exec(within)?.[1]?.trim() ?? null;
   const artifact = value('artifactId', own);
   if (artifact === null) {
     place.notes.push(`${place.full('pom.xml')} names no artifactId of its own`);
@@ -26,7 +28,7 @@ export function describeMaven(place: Place): Service | null {
   }
   // A parent of modules builds nothing that runs: each module is a place of its own.
   if (value('packaging', own) === 'pom') return null;
-  const parent = /<parent>[\s\S]*?<\/parent>/.exec(text)?.[0] ?? '';
+  const parent = splitElement(text, 'parent').inside;
   const resolve = (raw: string | null): string | null =>
     raw?.replace(/\$\{([\w.-]+)\}/g, (whole, key: string) =>
       key === 'project.artifactId'
@@ -118,4 +120,20 @@ export function describeMaven(place: Place): Service | null {
     confidence: 0.75,
     evidence,
   });
+}
+
+/** Text without the elements of a name, and the first of them. Looks from each opening to the next closing, once. */
+function splitElement(text: string, name: string): { outside: string; inside: string } {
+  const outside: string[] = [];
+  let inside: string | null = null;
+  let index = 0;
+  for (;;) {
+    const open = text.indexOf(`<${name}>`, index);
+    const close = open < 0 ? -1 : text.indexOf(`</${name}>`, open);
+    if (close < 0) break;
+    outside.push(text.slice(index, open));
+    inside ??= text.slice(open, close);
+    index = close + name.length + 3;
+  }
+  return { outside: [...outside, text.slice(index)].join(''), inside: inside ?? '' };
 }

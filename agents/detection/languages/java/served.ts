@@ -50,9 +50,9 @@ export const findListening = (sources: readonly Source[]): Found | null => findF
 /** The class with `main`, qualified, as `java` wants it. */
 export function findMain(sources: readonly Source[]): { name: string; found: Found } | null {
   for (const source of sources) {
-    const [found] = findAll(source, /\bstatic\s+(?:final\s+)?void\s+main\s*\(|^\s*(?:suspend\s+)?fun\s+main\s*\(/gm);
+    const [found] = findAll(source, /\bstatic\s+(?:final\s+)?void\s+main\s*\(|^[ \t]*(?:suspend\s+)?fun\s+main\s*\(/gm);
     if (found === undefined) continue;
-    const inPackage = /^\s*package\s+([\w.]+)/m.exec(source.code)?.[1];
+    const inPackage = /^[ \t]*package[ \t]+([\w.]+)/m.exec(source.code)?.[1];
     const base = source.file
       .split('/')
       .at(-1)!

@@ -58,7 +58,7 @@ export function chooseStart(known: Known): Start | null {
   const { scripts } = known;
   for (const name of PRODUCTION) {
     const script = scripts.get(name);
-    if (script === undefined || script.develops) continue;
+    if (script === undefined || script.develops || (script.entry === null && isPublished(known))) continue;
     const start = fromScript(known, script, name === 'start' || name.startsWith('start:') ? 0.9 : 0.8);
     if (start !== null) return start;
   }

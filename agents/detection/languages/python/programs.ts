@@ -162,7 +162,7 @@ export function detectLibrary(project: Project): Service | null {
 }
 
 function chooseTests({ place, tests }: Project): ['pytest' | 'unittest' | null, Evidence[]] {
-  const [pytest] = place.search(/^\s*(import pytest\b|from pytest\b|(async )?def test_\w*\()/, tests);
+  const [pytest] = place.search(/^[ \t]*(import pytest\b|from pytest\b|(async )?def test_\w*\()/, tests);
   const [unittest] = place.search(/\bTestCase\b/, tests);
   // `def test_` indented in a TestCase is unittest's own.
   const [plain] = place.search(/^(import pytest\b|from pytest\b|(async )?def test_\w*\()/, tests);
