@@ -31,6 +31,7 @@ export interface Bus {
   emit(fact: Line, address: string): Promise<void>;
   /** Messages that did not parse, since the start. */
   refused(): number;
+  /** Ends it; whoever still asks or emits hears nothing more. */
   close(): Promise<void>;
 }
 
@@ -127,21 +128,25 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = 'l
     tell(to, command, { from = 'client' } = {}) {
       send(to, envelop(command, { run: placeOf(to).run, from }), () => undefined)();
     },
-    ask: (to, command, { deadlineAt, from = 'client', id }) =>
-      new Promise((resolve, reject) => {
+    ask(to, command, { deadlineAt, from = 'client', id }) {
+      let callOff = (): void => undefined;
+      const asked = new Promise<Message>((resolve, reject) => {
         const envelope = envelop(command, {
           run: placeOf(to).run,
           from,
           deadline: deadlineAt,
           ...(id === undefined ? {} : { id }),
         });
-        const callOff = persist({ send, clock }, to, envelope, (answer) => {
-          waiting.delete(callOff);
+        callOff = persist({ send, clock }, to, envelope, (answer) => {
           if ('fact' in answer) resolve(answer.fact);
           else if ('error' in answer) reject(revive(answer.error));
         });
-        waiting.add(callOff);
-      }),
+      });
+      waiting.add(callOff);
+      const ended = (): void => void waiting.delete(callOff);
+      asked.then(ended, ended);
+      return asked;
+    },
     emit: (fact, address) =>
       new Promise((resolve, reject) => {
         const { reply, forget } = question(({ data, noResponders }) => {

@@ -65,6 +65,10 @@ export interface SystemOptions {
 
 interface Kept {
   cell: Cell | null;
+  /** Resolves when it lives, the first time. */
+  opening: Promise<void>;
+  /** Deaths of its children that it was not there to hear of. */
+  mourned: Message[];
   spawn: Spawn;
   parent: string | null;
   deaths: number[];
@@ -82,7 +86,8 @@ export function openSystem(options: SystemOptions): System {
     const def = definitions[spawn.kind];
     if (!def) throw fail('NO_ACTOR', { address });
     const place = placeOf(address);
-    entry.cell = await openCell(
+    let dead = false;
+    const cell = await openCell(
       def,
       place,
       {
@@ -98,10 +103,17 @@ export function openSystem(options: SystemOptions): System {
         taking: (at, id) => poison.taking(at, id),
         taken: (at, id) => poison.taken(at, id),
         deadLetter: (at, message, error) => poison.deadLetter(at, message, error),
-        died: (error) => restart(address, entry, error),
+        died(error) {
+          dead = true;
+          restart(address, entry, error);
+        },
       },
       spawn.input,
     );
+    if (dead) return;
+    if (closed || kept.get(address) !== entry) return cell.stop(); // called off while it was opening
+    entry.cell = cell;
+    for (const event of entry.mourned.splice(0)) cell.post(event);
   };
 
   const restart = (address: string, entry: Kept, error: unknown): void => {
@@ -129,26 +141,30 @@ export function openSystem(options: SystemOptions): System {
     log.error({ error: death.toRecord() }, 'given up');
     const parent = entry.parent && kept.get(entry.parent);
     if (!parent) return fallen(death);
-    parent.cell?.post({ type: 'childDied', address, error: death.toRecord(), at: clock.now() } as Message);
+    const event = { type: 'childDied', address, error: death.toRecord(), at: clock.now() } as Message;
+    if (parent.cell) parent.cell.post(event);
+    else parent.mourned.push(event);
   };
 
   async function start(spawn: Spawn, parent: string | null): Promise<void> {
     const address = addressOf(spawn);
-    if (kept.has(address)) return;
-    const entry: Kept = { cell: null, spawn, parent, deaths: [], callOff: () => undefined };
+    const known = kept.get(address);
+    if (known) return known.opening;
+    const callOff = (): void => undefined;
+    const entry: Kept = { cell: null, opening: Promise.resolve(), mourned: [], spawn, parent, deaths: [], callOff };
     kept.set(address, entry);
-    try {
-      await open(address, entry);
-    } catch (error) {
-      kept.delete(address);
+    entry.opening = open(address, entry).catch((error: unknown) => {
+      if (kept.get(address) === entry) kept.delete(address);
       throw error;
-    }
+    });
+    return entry.opening;
   }
   async function stop(address: string): Promise<void> {
     const entry = kept.get(address);
     if (!entry) return;
     kept.delete(address);
     entry.callOff();
+    await entry.opening.catch(() => undefined); // told to whoever started it
     await entry.cell?.stop();
   }
 
@@ -220,6 +236,7 @@ function openPoison(dir: string): {
   mkdirSync(dirname(file), { recursive: true });
   const deaths = new Map<string, number>();
   const dangling = new Set<string>();
+  const keyOf = (address: string, id: string): string => `${address} ${JSON.stringify(id)}`; // an id is anybody's text
   let lines = 0;
   for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
     const [mark, rest] = [line[0], line.slice(1)];
@@ -248,7 +265,7 @@ function openPoison(dir: string): {
   return {
     deadLetter,
     taking(address, id) {
-      const key = `${address} ${id}`;
+      const key = keyOf(address, id);
       const died = deaths.get(key) ?? 0;
       if (died >= DEATHS) {
         deadLetter(address, { id }, fail('QUARANTINED', { id, times: died }).toRecord());
@@ -258,7 +275,7 @@ function openPoison(dir: string): {
       return true;
     },
     taken(address, id) {
-      const key = `${address} ${id}`;
+      const key = keyOf(address, id);
       append(`-${key}`);
       deaths.delete(key);
       if (lines > 10_000) compact();

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { lookAtPath } from '../../agents/file/source.js';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
 import { tail } from '../../providers/process/tail.js';
 import type { Message } from '../../runtime/actor.js';
@@ -180,12 +181,12 @@ const readRequest = (text: string): unknown => {
   }
 };
 
-/** @throws PATH_MISSING, USAGE */
+/** @throws PATH_MISSING, PATH_NOT_DIRECTORY, PATH_UNREADABLE, USAGE */
 function checkSource(source: string): void {
   if (isUrl(source)) return;
   if (!isAbsolute(source))
     throw fail('USAGE', { met: `the source ${source} is relative`, fix: 'give an absolute path or a URL' });
-  if (!existsSync(source)) throw fail('PATH_MISSING', { path: source });
+  lookAtPath(source);
 }
 
 const readJson = (path: string): unknown => {

@@ -6,9 +6,10 @@
  */
 import { posix } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
-import { parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import type { Tree } from '../../providers/tree.js';
 import type { Evidence, Service } from './contract.js';
+import { refuseYaml } from './hints/yaml-depth.js';
 import { readJson } from './json-text.js';
 import { asTable, type Table } from './values.js';
 
@@ -233,11 +234,16 @@ function readToml(text: string): Parsed {
 }
 
 function readYaml(text: string): Parsed {
+  const refused = refuseYaml(text);
+  if (refused !== null) return { value: null, error: { line: null, reason: refused } };
   try {
-    const document = parseDocument(text, { logLevel: 'silent', prettyErrors: true });
+    const lineCounter = new LineCounter();
+    // A pretty error copies its line, and there may be one error a character.
+    const document = parseDocument(text, { logLevel: 'silent', prettyErrors: false, lineCounter });
     const [first] = document.errors;
     if (first !== undefined) {
-      return { value: null, error: { line: first.linePos?.[0].line ?? null, reason: first.message.split('\n')[0]! } };
+      const line = lineCounter.linePos(first.pos[0]).line || null;
+      return { value: null, error: { line, reason: first.message.split('\n')[0]! } };
     }
     // An alias bomb throws here: the parser allows 100 aliases to expand.
     return { value: document.toJS({ maxAliasCount: 100 }) as unknown, error: null };

@@ -1,13 +1,13 @@
 /** Gets a repository's files: the user's own folder as it is, or a clone or an unpacked archive in the run's folder. */
-import { type Stats, statSync } from 'node:fs';
 import { mkdir, readdir, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { cloneRepository, isGitUrl } from '../../providers/git/clone.js';
 import { plantRepository } from '../../providers/git/git-folder.js';
 import { isDirty, openRepository } from '../../providers/git/repository.js';
 import { fail, RunnerError } from '../../runtime/errors.js';
-import { isArchiveName, type UnpackLimits, unpack } from './archive/unpack.js';
+import { type UnpackLimits, unpack } from './archive/unpack.js';
 import type { Fetched } from './contract.js';
+import { lookAtPath } from './source.js';
 import { fillWork, workOf } from './workspace.js';
 
 export interface FetchSource {
@@ -27,10 +27,7 @@ export interface FetchSource {
 export async function fetchSource({ source, ref, bundle, signal, limits }: FetchSource): Promise<Fetched> {
   if (isGitUrl(source)) return fetchClone(source, ref, bundle, signal);
   const path = resolve(source);
-  const stat = look(path);
-  if (stat.isDirectory()) return lookAtFolder(path, signal);
-  if (!stat.isFile() || !isArchiveName(path))
-    throw fail('PATH_NOT_DIRECTORY', { path, met: stat.isFile() ? 'file' : 'special file' });
+  if (lookAtPath(path) === 'folder') return lookAtFolder(path, signal);
   await fillWork(bundle, async (to) => {
     await mkdir(to);
     await readable(path, () => unpack(path, to, limits, signal));
@@ -61,16 +58,6 @@ async function lookAtFolder(path: string, signal?: AbortSignal): Promise<Fetched
   };
 }
 
-function look(path: string): Stats {
-  try {
-    return statSync(path);
-  } catch (error) {
-    const { code = String(error) } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw fail('PATH_MISSING', { path }, error);
-    if (code === 'ENOTDIR') throw fail('PATH_NOT_DIRECTORY', { path, met: 'path through a file' }, error);
-    throw fail('PATH_UNREADABLE', { path, met: code }, error);
-  }
-}
 async function readable<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();

@@ -12,14 +12,25 @@ import { mainLine, plainText } from './main-line.js';
 import { rules } from './rules/index.js';
 import type { Case, Repair, Rule } from './rules/rule.js';
 
-/** Longer texts are searched at their end only. */
-const TEXT_LIMIT = 64 << 10;
+const TEXT_LIMIT = 32 << 10;
+const LINE_LIMIT = 400;
+/**
+ * The end of an output, in lines of bounded length without runs of empty ones: signatures look back and forth within a
+ * line, and what a stranger's program prints must not make that slow.
+ */
+const searchable = (output: string): string =>
+  plainText(output.slice(-2 * TEXT_LIMIT))
+    .split('\n')
+    .map((line) => line.slice(0, LINE_LIMIT).trimEnd())
+    .join('\n')
+    .replace(/\n{3,}/g, '\n\n')
+    .slice(-TEXT_LIMIT);
 
 export function heal(input: Heal, look: Look, table: readonly Rule[] = rules): Fact {
-  const tail = plainText(input.evidence?.tail ?? '').slice(-TEXT_LIMIT);
-  const log = plainText(look.log).slice(-TEXT_LIMIT);
+  const tail = searchable(input.evidence?.tail ?? '');
+  const log = searchable(look.log);
   // The tail is surely of this failure; a longer piece of the log may hold older ones, so it is asked second.
-  const first = `${tail}\n${input.error.message}`;
+  const first = `${tail}\n${searchable(input.error.message)}`;
   return (
     search(first, input, look, table) ??
     (log === '' ? null : search(log, input, look, table)) ??

@@ -1,7 +1,7 @@
 /**
  * Gets a repository from a URL: one commit, no history, no submodules, no large files by LFS.
  *
- * Asked first with `ls-remote`, so that a host out of reach is known within 45 s and a wrong name before anything is
+ * Asked first with `ls-remote`, so that a host out of reach is known within 25 s, twice asked within a minute, and a wrong name before anything is
  * fetched. On failure the folder is gone. The URL's password goes to git only; neither the clone's configuration nor an
  * error ever holds it.
  */
@@ -26,7 +26,7 @@ export interface Cloned {
   notes: string[];
 }
 
-const REACH_MS = 45_000;
+const REACH_MS = 25_000;
 const LIMIT_MS = 10 * 60_000;
 const PROTOCOLS = 'https:http:ssh:git:file';
 const SETTINGS = [

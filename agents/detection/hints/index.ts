@@ -20,6 +20,7 @@ import { fly } from './fly.js';
 import { procfile } from './procfile.js';
 import { railway } from './railway.js';
 import { readme } from './readme.js';
+import { recipe } from './recipe.js';
 import { render } from './render.js';
 import { isSound, type Source, type SourceFile } from './source.js';
 import { netlify, vercel } from './static-hosts.js';
@@ -51,6 +52,7 @@ const sources: readonly Source[] = [
   railway,
   vercel,
   netlify,
+  recipe,
   pinFiles,
   runtimeTxt,
   toolVersions,

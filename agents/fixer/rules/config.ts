@@ -62,10 +62,10 @@ export function missingNames(found: Pick<Case, 'text' | 'heal' | 'look'>): strin
       for (const name of hit[1]!.split(/, ?/)) names.push({ name, at: hit.index });
     }
   const envalid = ENVALID.exec(text);
-  for (const hit of envalid?.[1]!.matchAll(/^\s+([A-Z][A-Z0-9_]*):/gm) ?? [])
+  for (const hit of (envalid?.[1] ?? '').matchAll(/^\s+([A-Z][A-Z0-9_]*):/gm))
     names.push({ name: hit[1]!, at: envalid!.index });
   const settings = PYDANTIC.exec(text);
-  for (const hit of settings?.[1]!.matchAll(/^(\w+)\n\s+(?:Field required|field required)/gm) ?? [])
+  for (const hit of (settings?.[1] ?? '').matchAll(/^(\w+)\n\s+(?:Field required|field required)/gm))
     names.push({ name: hit[1]!.toUpperCase(), at: settings!.index });
   const example = exampleOf(found as Case)?.text ?? '';
   const sure = (name: string): boolean =>

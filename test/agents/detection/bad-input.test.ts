@@ -302,3 +302,13 @@ test('10 000 files are looked at in one breath (printed, not judged)', async () 
   );
   expect(chosen).toHaveLength(1);
 });
+
+test('YAML that would exhaust the stack of the parser is refused, with a note', async () => {
+  const root = write({
+    'pnpm-workspace.yaml': '['.repeat(30_000),
+    'package.json': '{"scripts":{"start":"node a.js"}}',
+    'a.js': '1',
+  });
+  const { notes } = detect(await openTree(root), { repository: root });
+  expect(notes.join('\n')).toMatch(/pnpm-workspace\.yaml.*deeper than 200/);
+});

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type AnyMachineSnapshot, initialTransition, transition } from 'xstate';
-import { Fact } from '../../../agents/fixer/contract.js';
+import { Fact, type Heal } from '../../../agents/fixer/contract.js';
 import { fixer } from '../../../agents/fixer/index.js';
 import type { EffectContext, Message, Perform } from '../../../runtime/actor.js';
 import { systemClock } from '../../../runtime/clock.js';
@@ -25,11 +25,11 @@ const context: EffectContext = {
 type Owed = { type: string; params?: unknown };
 
 /** As the runtime does it: every turn from a state that went through JSON. */
-async function drive(message: Message, broken = false): Promise<Fact[]> {
+async function drive(message: Heal, broken = false): Promise<Fact[]> {
   let [snapshot]: [AnyMachineSnapshot, unknown] = initialTransition(fixer.machine);
   const facts: Fact[] = [];
   for (let next: Message | null = message; next !== null; ) {
-    const [after, actions] = transition(fixer.machine, snapshot, next as never);
+    const [after, actions]: [AnyMachineSnapshot, unknown] = transition(fixer.machine, snapshot, next as never);
     const { value, context: kept } = JSON.parse(JSON.stringify({ value: after.value, context: after.context }));
     snapshot = fixer.machine.resolveState({ value, context: kept } as never);
     next = null;
@@ -70,7 +70,7 @@ test('what the tail has lost is found in the log', async () => {
   const log = join(cwd, 'install.log');
   writeFileSync(log, `npm error code ERESOLVE\n${'npm error more of it\n'.repeat(100)}`);
   const input = healOf({ step: 'deps', tail: 'npm error more of it' });
-  const facts = await drive({ ...input, cwd, evidence: { ...input.evidence!, log } } as Message);
+  const facts = await drive({ ...input, cwd, evidence: { ...input.evidence!, log } });
   expect(facts).toMatchObject([{ type: 'fixer.fixed', rule: 'peer-conflict' }]);
 });
 

@@ -64,7 +64,7 @@ test('an application gets what the list allows and nothing else', () => {
 });
 
 test('an install step gets the tokens of registries too', () => {
-  expect(childEnvironment({ run: 'r', overlay: {}, install: true }, env)).toEqual({ ...ours, ...tokens, RR_RUN: 'r' });
+  expect(childEnvironment({ run: 'r', overlay: {}, install: true }, env)).toEqual({ ...ours, ...tokens, PIP_RETRIES: '2', RR_RUN: 'r' });
 });
 
 test('the overlay wins, tools come first in PATH, and the run is always marked', () => {

@@ -61,12 +61,16 @@ export function readDeclared(place: Place): Declared {
   const dependencies = new Map<string, string>();
   const development = new Map<string, string>();
   const evidence: Evidence[] = [];
-  const add = (into: Map<string, string>, specifier: string, rel: string): void => {
-    const name = /^\s*([A-Za-z0-9][\w.-]*)/.exec(specifier)?.[1];
-    if (name === undefined || into.has(normalise(name))) return;
-    const from = place.from(rel, new RegExp(`(^|["'\\s])${literally(name)}(?![\\w-])`, 'i'));
+  const add = (into: Map<string, string>, specifier: string, rel: string, line?: number): void => {
+    const name = /^\s*([A-Za-z0-9][\w.-]{0,99})/.exec(specifier.slice(0, 300))?.[1];
+    // Looking for the line of each in a long file costs the square of its length.
+    if (name === undefined || into.has(normalise(name)) || into.size >= 1_000) return;
+    const from =
+      line !== undefined
+        ? cite(place.full(rel), line)
+        : place.from(rel, new RegExp(`(^|["'\\s])${literally(name)}(?![\\w-])`, 'i'));
     into.set(normalise(name), from);
-    if (/^\s*fastapi\[[^\]]*(standard|all)/i.test(specifier) && !into.has('uvicorn')) into.set('uvicorn', from);
+    if (/^\s*fastapi\[[^\]]{0,100}(standard|all)/i.test(specifier) && !into.has('uvicorn')) into.set('uvicorn', from);
   };
   if (requirements !== null) readRequirements(place, requirements, add.bind(null, dependencies), new Set());
   const project = asTable(at(pyproject, 'project'));
@@ -238,19 +242,19 @@ const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 function readRequirements(
   place: Place,
   file: string,
-  add: (specifier: string, rel: string) => void,
+  add: (specifier: string, rel: string, line: number) => void,
   seen: Set<string>,
 ): void {
   if (seen.has(file) || seen.size > 20) return;
   seen.add(file);
-  for (const line of place.read(file)?.split(/\r?\n/) ?? []) {
+  for (const [index, line] of (place.read(file)?.split(/\r?\n/) ?? []).entries()) {
     const text = line.replace(/(^|\s)#.*/, '').trim();
     const included = /^(?:-r|--requirement)[\s=]*(\S+)/.exec(text)?.[1];
     const egg = /[#&]egg=([\w.-]+)/.exec(line)?.[1];
     if (included !== undefined)
       readRequirements(place, [...file.split('/').slice(0, -1), included].join('/'), add, seen);
-    else if (egg !== undefined) add(egg, file);
-    else if (text !== '' && !text.startsWith('-')) add(text, file);
+    else if (egg !== undefined) add(egg, file, index + 1);
+    else if (text !== '' && !text.startsWith('-')) add(text, file, index + 1);
   }
 }
 /** `-e .`, a URL, a constraint: something to install although no name was read. */
