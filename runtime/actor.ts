@@ -54,7 +54,7 @@ export interface ActorDefinition {
  * The built-in effects, beside an actor's own. Params may be a list: one effect each, none for an empty list.
  * - `emit`: params is the fact.
  * - `ask`: sends a command and reports `answered {tag, fact, error}`; repeats until answered or `deadlineAt` (epoch ms).
- * - `spawn`: starts an actor on this host and reports `spawned {address, error}`. `stop`: stops one, reports `stopped {address}`.
+ * - `spawn`: starts an actor on this host and reports `spawned {address, tag, error}`. `stop`: stops one, reports `stopped {address}`.
  */
 export const builtIn = ['emit', 'ask', 'spawn', 'stop'] as const;
 export interface Ask {
@@ -70,13 +70,21 @@ export interface Spawn {
   kind: string;
   id: string;
   input?: unknown;
+  /** Comes back with `spawned`. */
+  tag?: string;
 }
 export interface Stop {
   address: string;
 }
 /** What the runtime reports bears the time, since a machine has no clock: `at` is epoch ms. */
 export type Answered = { type: 'answered'; tag: string; fact: Message | null; error: ErrorRecord | null; at: number };
-export type Spawned = { type: 'spawned'; address: string; error: ErrorRecord | null; at: number };
+export type Spawned = {
+  type: 'spawned';
+  address: string;
+  tag: string | null;
+  error: ErrorRecord | null;
+  at: number;
+};
 export type Stopped = { type: 'stopped'; address: string; at: number };
 /** An actor started by this one died too often to be restarted. */
 export type ChildDied = { type: 'childDied'; address: string; error: ErrorRecord; at: number };

@@ -65,7 +65,7 @@ export interface SystemOptions {
 
 interface Kept {
   cell: Cell | null;
-  /** Resolves when it lives, the first time. */
+  /** The last try to open it. */
   opening: Promise<void>;
   /** Deaths of its children that it was not there to hear of. */
   mourned: Message[];
@@ -125,7 +125,7 @@ export function openSystem(options: SystemOptions): System {
     const pauseMs = FIRST_PAUSE_MS * 2 ** (entry.deaths.length - 1) * (0.5 + chance());
     log.warn({ address, pauseMs, error: toRecord(error) }, 'restarting');
     entry.callOff = clock.after(pauseMs, () => {
-      open(address, entry).catch((again: unknown) => restart(address, entry, again));
+      entry.opening = open(address, entry).catch((again: unknown) => restart(address, entry, again));
     });
   };
   const escalate = (address: string, entry: Kept, error: unknown): void => {

@@ -486,8 +486,8 @@ export async function openCell(
 
 const contextDue = (snapshot: AnyMachineSnapshot): number | null =>
   (snapshot.context as { dueAt?: number | null }).dueAt ?? null;
-const spawned = ({ run, kind, id }: Spawn, error: ErrorRecord | null, at: number): Message =>
-  ({ type: 'spawned', address: addressOf({ run, kind, id }), error, at }) as Message;
+const spawned = ({ run, kind, id, tag }: Spawn, error: ErrorRecord | null, at: number): Message =>
+  ({ type: 'spawned', address: addressOf({ run, kind, id }), tag: tag ?? null, error, at }) as Message;
 /** An ask's deadline as a time, so that a restart does not move it. */
 const dated = ({ withinMs, ...ask }: Ask, now: number): Ask =>
   withinMs === undefined ? ask : { ...ask, deadlineAt: now + withinMs };

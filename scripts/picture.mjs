@@ -28,24 +28,48 @@ function capture(scratch, fixture) {
   return [`$ rr run ${source} --once`, ...lines.map((line) => line.replaceAll(`${scratch}/`, ''))];
 }
 
-const colours = { plain: '#d0d7de', dim: '#7d8590', green: '#3fb950', red: '#f85149', yellow: '#d29922', bold: '#f0f6fc' };
+const colours = {
+  plain: '#d0d7de',
+  dim: '#7d8590',
+  green: '#3fb950',
+  red: '#f85149',
+  yellow: '#d29922',
+  bold: '#f0f6fc',
+};
 
 /** A line as pieces `[column, style, text]`; the rules are those of clients/cli/voice.ts. */
 function paint(line) {
-  if (line.startsWith('$ ')) return [[0, 'dim', '$'], [2, 'bold', line.slice(2)]];
-  const row = /^([✓✗↻↺]) (\S+ *) ( *(?:[\d.]+ s)?)  (.*)$/.exec(line);
+  if (line.startsWith('$ '))
+    return [
+      [0, 'dim', '$'],
+      [2, 'bold', line.slice(2)],
+    ];
+  const row = /^([✓✗↻↺]) (\S+ *) ( *(?:[\d.]+ s)?) {2}(.*)$/.exec(line);
   if (row) {
     const [, mark, step, ms, text] = row;
     const style = { '✓': 'green', '✗': 'red', '↻': 'yellow', '↺': 'yellow' }[mark];
     const at = 2 + step.length + 1;
-    return [[0, style, mark], [2, 'plain', step], [at, 'dim', ms], [at + ms.length + 2, 'plain', text]];
+    return [
+      [0, style, mark],
+      [2, 'plain', step],
+      [at, 'dim', ms],
+      [at + ms.length + 2, 'plain', text],
+    ];
   }
   const [, name, rest] = /^(repo-runner)( .*)$/.exec(line) ?? [];
-  if (name) return [[0, 'bold', name], [name.length, 'plain', rest]];
+  if (name)
+    return [
+      [0, 'bold', name],
+      [name.length, 'plain', rest],
+    ];
   const healthy = /^(healthy)( in [\d.]+ s)( +.*)?$/.exec(line);
   if (healthy) {
     const [, word, took, url = ''] = healthy;
-    return [[0, 'green', word], [word.length, 'plain', took], [word.length + took.length, 'bold', url]];
+    return [
+      [0, 'green', word],
+      [word.length, 'plain', took],
+      [word.length + took.length, 'bold', url],
+    ];
   }
   if (line.startsWith('! ')) return [[0, 'yellow', line]];
   return [[0, /^ {2}(run|bundle|Ctrl-C) /.test(line) ? 'dim' : 'plain', line]];
@@ -64,7 +88,7 @@ function draw(lines) {
   const columns = Math.max(...lines.map((line) => line.length), 80);
   const width = Math.ceil(columns * charWidth + 2 * pad);
   const height = bar + lines.length * lineHeight + 2 * pad - 6;
-  const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const inXml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
   const round = (number) => Number(number.toFixed(2));
   const text = lines.flatMap((line, n) => {
     const y = bar + pad + n * lineHeight + 6;
@@ -73,13 +97,13 @@ function draw(lines) {
       if (shown === '') return [];
       const x = round(pad + (column + piece.indexOf(shown[0])) * charWidth);
       // A fixed length keeps the columns straight in whatever font the reader has.
-      return `<text x="${x}" y="${y}" fill="${colours[style]}"${style === 'bold' ? ' font-weight="600"' : ''} textLength="${round(shown.length * charWidth)}" lengthAdjust="spacingAndGlyphs">${escape(shown)}</text>`;
+      return `<text x="${x}" y="${y}" fill="${colours[style]}"${style === 'bold' ? ' font-weight="600"' : ''} textLength="${round(shown.length * charWidth)}" lengthAdjust="spacingAndGlyphs">${inXml(shown)}</text>`;
     });
   });
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
     '<title>rr runs repositories in a terminal</title>',
-    `<desc>${escape(lines.join('\n'))}</desc>`,
+    `<desc>${inXml(lines.join('\n'))}</desc>`,
     `<rect width="${width}" height="${height}" rx="8" fill="#0d1117"/>`,
     `<path d="M0 ${bar}V8a8 8 0 0 1 8-8H${width - 8}a8 8 0 0 1 8 8V${bar}z" fill="#161b22"/>`,
     ...[0, 1, 2].map((n) => `<circle cx="${20 + n * 18}" cy="${bar / 2}" r="5" fill="#30363d"/>`),

@@ -32,7 +32,12 @@ function rows(page: string, heading?: string): string[][] {
   return lines.flatMap((line, n) => {
     const isHead = lines[n + 1]?.startsWith('|---');
     if (!line.startsWith('|') || line.startsWith('|---') || isHead) return [];
-    return [line.slice(1, line.lastIndexOf('|')).split(' | ').map((cell) => cell.replaceAll('\\|', '|').trim())];
+    return [
+      line
+        .slice(1, line.lastIndexOf('|'))
+        .split(/(?<!\\)\|/)
+        .map((cell) => cell.replaceAll('\\|', '|').trim()),
+    ];
   });
 }
 const bare = (cell: string | undefined): string => (cell ?? '').replaceAll('`', '');
@@ -91,11 +96,18 @@ test('every variable of ours that the source reads is told in docs/operations.md
 // The command line.
 
 const help = (...args: string[]): string =>
-  execFileSync(process.execPath, [bin, ...args, '--help'], { encoding: 'utf8', env: { ...process.env, COLUMNS: '200' } });
+  execFileSync(process.execPath, [bin, ...args, '--help'], {
+    encoding: 'utf8',
+    env: { ...process.env, COLUMNS: '200' },
+  });
 /** Of a command, or of rr itself. */
 const optionsOf = (shown: string): string[] =>
-  [...shown.matchAll(/^ {2}(-[^\n]*?)(?: {2,}|\n)/gm)].map((match) => match[1]!).filter((one) => !one.includes('--help'));
-const commands = [...help().matchAll(/^ {2}([a-z]+) .*? {2,}/gm)].map((match) => match[1]!).filter((name) => name !== 'help');
+  [...shown.matchAll(/^ {2}(-[^\n]*?)(?: {2,}|\n)/gm)]
+    .map((match) => match[1]!)
+    .filter((one) => !one.includes('--help'));
+const commands = [...help().matchAll(/^ {2}([a-z]+) .*? {2,}/gm)]
+  .map((match) => match[1]!)
+  .filter((name) => name !== 'help');
 
 test('docs/cli.md has every command with every option it takes, and none it does not', () => {
   const page = text('docs/cli.md');
@@ -145,7 +157,11 @@ test('every command the README shows is one that rr or npm knows, on files that 
 
 test('the service the README chooses is one that the repository has', () => {
   const [, path, service] = /rr run (\S+) --service (\S+)/.exec(text('README.md'))!;
-  const plan = JSON.parse(execFileSync(process.execPath, [bin, 'plan', join(root, path!), '--service', service!, '--json'], { encoding: 'utf8' }));
+  const plan = JSON.parse(
+    execFileSync(process.execPath, [bin, 'plan', join(root, path!), '--service', service!, '--json'], {
+      encoding: 'utf8',
+    }),
+  );
   expect(plan.chosen).toEqual([service]);
 });
 
@@ -162,7 +178,9 @@ test('the picture shows a run that was proven and one that was repaired, and no 
   const picture = text('docs/picture.svg');
   for (const said of ['rr run test/repos/express-hello --once', 'answers 200', 'healthy', 'helped'])
     expect(picture).toContain(said);
-  expect(picture.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/(?<![:/\w.])\/(tmp|home|root|work|Users|var)\//);
+  expect(picture.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(
+    /(?<![:/\w.])\/(tmp|home|root|work|Users|var)\//,
+  );
 });
 
 test('the example of the docs submits a job over NATS, hears its steps and prints its result', async () => {
@@ -173,7 +191,9 @@ test('the example of the docs submits a job over NATS, hears its steps and print
   const example = join(root, 'docs/examples/submit.mjs');
   const script = `"$0" "$1" "$2" "$3" 2>"$4"`;
   const steps = join(s.dir, 'steps');
-  const out = execFileSync('sh', ['-c', script, process.execPath, example, s.state, source, steps], { encoding: 'utf8' });
+  const out = execFileSync('sh', ['-c', script, process.execPath, example, s.state, source, steps], {
+    encoding: 'utf8',
+  });
   expect(JSON.parse(out)).toMatchObject({ type: 'result', outcome: 'healthy', services: [{ proof: { status: 200 } }] });
   expect(readFileSync(steps, 'utf8')).toMatch(/^ok {3}prove: http:.* answers 200/m);
 }, 60_000);
@@ -192,7 +212,7 @@ test('docs/dependencies.md has every dependency of package.json at its exact ver
 // The front door.
 
 type Schema = {
-  type?: string;
+  type?: string | string[];
   const?: unknown;
   enum?: unknown[];
   anyOf?: Schema[];
@@ -211,7 +231,7 @@ function typeOf(schema: Schema): string {
   if (schema.properties) return `{${Object.keys(schema.properties).join(', ')}}`;
   if (schema.type === 'object' && typeof schema.additionalProperties === 'object')
     return `object of ${typeOf(schema.additionalProperties)}`;
-  return schema.type ?? 'anything';
+  return [schema.type ?? 'anything'].flat().join(' or ');
 }
 function table(schema: Schema, isRequest: boolean): string[] {
   const fields = Object.entries(schema.properties ?? {});
@@ -262,12 +282,17 @@ test('docs/bus.md tells every verb of the front door as its contract has it (aft
 const anchors = (page: string): Set<string> =>
   new Set(
     [...text(page).matchAll(/^#+ (.*)$/gm)].map((match) =>
-      match[1]!.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-'),
+      match[1]!
+        .toLowerCase()
+        .replaceAll(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
     ),
   );
 
 test.each(pages)('every link in %s leads somewhere', (page) => {
-  for (const [, target] of text(page).replaceAll(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)) {
+  for (const [, target] of text(page)
+    .replaceAll(/```[\s\S]*?```/g, '')
+    .matchAll(/\]\(([^)\s]+)\)/g)) {
     if (/^[a-z]+:/.test(target!)) continue;
     const [path = '', anchor] = target!.split('#');
     const file = path === '' ? page : join(dirname(page), path);

@@ -41,7 +41,7 @@ const spawnOn = (host: string, batch: string, actors: Actor[], tag: string): Ask
     batch,
     actors: actors.map(({ run, kind, id, input }) => ({ run, kind, id, ...(input === undefined ? {} : { input }) })),
   } as never,
-  withinMs: 60_000,
+  withinMs: 2 * 60_000, // as long as whoever ordered them waits: he asks again then
   tag,
 });
 const stopOn = (host: string, addresses: string[]): Ask => ({
@@ -66,6 +66,37 @@ export const decideOnDeath = (address: string, deaths: number, error: { code: st
   confidence: deaths < DEATHS ? 0.6 : 0.9,
   by: 'rule',
 });
+
+type Death = { address: string; error: { code: string; message: string; fix: string } };
+/** What the deaths of actors make of the registry, and what was decided on each. Pure. */
+function mourn({ registry, decisions }: Context, deaths: Death[]): Pick<Context, 'registry' | 'decisions'> {
+  const made = deaths.map(({ address, error }) => ({
+    ...decideOnDeath(address, registry[address]?.deaths ?? 0, error),
+    address,
+  }));
+  const counted = deaths.flatMap(({ address }) => {
+    const known = registry[address];
+    return known ? [[address, { ...known, deaths: known.deaths + 1 }] as const] : [];
+  });
+  return {
+    registry: { ...registry, ...Object.fromEntries(counted) },
+    decisions: [...decisions, ...made].slice(-KEPT),
+  };
+}
+const decided = (context: Context, count: number): Fact[] =>
+  count === 0
+    ? []
+    : context.decisions.slice(-count).map(({ address, ...decision }) => ({ type: 'admin.decided', address, decision }));
+const restarts = (context: Context, count: number): Ask[] =>
+  (count === 0 ? [] : context.decisions.slice(-count)).flatMap(({ address, option }) => {
+    const known = context.registry[address];
+    return known && option === 'restart' ? [spawnOn(known.host, 'restart', [known], 'restart')] : [];
+  });
+/** Those that a boot or a restart could not bring to life: they died once more. */
+const stillborn = (context: Context, { tag, fact }: Answered): Death[] =>
+  tag.startsWith('spawn ')
+    ? [] // a run's first actors: whoever ordered them is told
+    : ((fact as { failed?: Death[] } | null)?.failed ?? []).filter(({ address }) => address in context.registry);
 
 const machine = setup({
   types: { context: {} as Context, events: {} as Commands | Booted | Answered },
@@ -99,16 +130,21 @@ const machine = setup({
           ],
         },
         answered: {
-          actions: {
-            type: 'emit',
-            params: ({ event }) => {
-              const [what, batch] = event.tag.split(' ');
-              if (what !== 'spawn') return [];
-              const fact = event.fact as { addresses?: string[]; failed?: [] } | null;
-              const failed = event.error ? [{ address: batch!, error: event.error }] : (fact?.failed ?? []);
-              return { type: 'admin.spawned', batch: batch!, addresses: fact?.addresses ?? [], failed } as Fact;
+          actions: [
+            assign(({ context, event }) => mourn(context, stillborn(context, event))),
+            { type: 'emit', params: ({ context, event }) => decided(context, stillborn(context, event).length) },
+            { type: 'ask', params: ({ context, event }) => restarts(context, stillborn(context, event).length) },
+            {
+              type: 'emit',
+              params: ({ event }) => {
+                const [what, batch] = event.tag.split(' ');
+                if (what !== 'spawn') return [];
+                const fact = event.fact as { addresses?: string[]; failed?: [] } | null;
+                const failed = event.error ? [{ address: batch!, error: event.error }] : (fact?.failed ?? []);
+                return { type: 'admin.spawned', batch: batch!, addresses: fact?.addresses ?? [], failed } as Fact;
+              },
             },
-          },
+          ],
         },
         'admin.dismiss': {
           actions: [
@@ -135,41 +171,15 @@ const machine = setup({
         },
         'admin.died': {
           actions: [
-            assign(({ context, event: { address, error } }) => {
-              const known = context.registry[address];
-              const decision = decideOnDeath(address, known?.deaths ?? 0, error);
-              return {
-                registry: known
-                  ? { ...context.registry, [address]: { ...known, deaths: known.deaths + 1 } }
-                  : context.registry,
-                decisions: [...context.decisions, { ...decision, address }].slice(-KEPT),
-              };
-            }),
-            {
-              type: 'emit',
-              params: ({ context, event }) =>
-                ({
-                  type: 'admin.decided',
-                  address: event.address,
-                  decision: withoutAddress(context.decisions.at(-1)!),
-                }) as Fact,
-            },
-            {
-              type: 'ask',
-              params: ({ context, event }) => {
-                const known = context.registry[event.address];
-                return known && context.decisions.at(-1)!.option === 'restart'
-                  ? spawnOn(known.host, 'restart', [known], 'restart')
-                  : [];
-              },
-            },
+            assign(({ context, event }) => mourn(context, [event])),
+            { type: 'emit', params: ({ context }) => decided(context, 1) },
+            { type: 'ask', params: ({ context }) => restarts(context, 1) },
           ],
         },
       },
     },
   },
 });
-const withoutAddress = ({ address: _, ...decision }: Decision & { address: string }): Decision => decision;
 
 export const admin = defineActor({
   kind: 'admin',

@@ -15,7 +15,10 @@ import {
 import { addressOf, main } from '../../runtime/subjects.js';
 import { Command, type Command as Commands, Ends, Fact, type Spawn } from './contract.js';
 
+type Ordered = Spawn & { tag: string };
 interface Batch {
+  /** Unique among the open ones: two orders may have one name, and one actor. */
+  n: number;
   batch: string;
   addresses: string[];
   waiting: string[];
@@ -23,11 +26,13 @@ interface Batch {
 }
 interface Context {
   batches: Batch[];
+  /** Orders taken so far. */
+  count: number;
 }
 
-const after = (batches: Batch[], { address, error }: SpawnEnded): Batch[] =>
+const after = (batches: Batch[], { address, error, tag }: SpawnEnded): Batch[] =>
   batches.map((b) =>
-    b.waiting.includes(address)
+    String(b.n) === tag && b.waiting.includes(address)
       ? {
           ...b,
           waiting: b.waiting.filter((other) => other !== address),
@@ -36,14 +41,19 @@ const after = (batches: Batch[], { address, error }: SpawnEnded): Batch[] =>
       : b,
   );
 const whole = (batches: Batch[]): Batch[] => batches.filter(({ waiting }) => waiting.length === 0);
-const told = ({ batch, addresses, failed }: Batch): Fact => ({ type: 'host.spawned', batch, addresses, failed });
+const told = ({ batch, addresses, failed }: Omit<Batch, 'n' | 'waiting'>): Fact => ({
+  type: 'host.spawned',
+  batch,
+  addresses,
+  failed,
+});
 
 const machine = setup({
   types: { context: {} as Context, events: {} as Commands | SpawnEnded | Stopped | ChildDied },
-  actions: { spawn: effect<Spawn>(), stop: effect<Stop>(), emit: effect<Fact>(), ask: effect<Ask>() },
+  actions: { spawn: effect<Ordered>(), stop: effect<Stop>(), emit: effect<Fact>(), ask: effect<Ask>() },
 }).createMachine({
   id: 'host',
-  context: { batches: [] },
+  context: { batches: [], count: 0 },
   initial: 'up',
   states: {
     up: {
@@ -53,18 +63,21 @@ const machine = setup({
             guard: ({ event }) => event.actors.length === 0,
             actions: {
               type: 'emit',
-              params: ({ event }) => told({ batch: event.batch, addresses: [], waiting: [], failed: [] }),
+              params: ({ event }) => told({ batch: event.batch, addresses: [], failed: [] }),
             },
           },
           {
             actions: [
               assign(({ context, event }) => {
                 const addresses = event.actors.map(addressOf);
-                return {
-                  batches: [...context.batches, { batch: event.batch, addresses, waiting: addresses, failed: [] }],
-                };
+                const n = context.count + 1;
+                const batch = { n, batch: event.batch, addresses, waiting: addresses, failed: [] };
+                return { count: n, batches: [...context.batches, batch] };
               }),
-              { type: 'spawn', params: ({ event }) => event.actors },
+              {
+                type: 'spawn',
+                params: ({ context, event }) => event.actors.map((actor) => ({ ...actor, tag: String(context.count) })),
+              },
             ],
           },
         ],

@@ -21,6 +21,8 @@ export interface Known {
   at: number;
   result: Result | null;
   ended: boolean;
+  /** It is to end as soon as its actors are there. */
+  unwanted?: boolean;
 }
 export interface OrchestratorContext {
   runs: Record<string, Known>;
@@ -48,6 +50,33 @@ const acquire = (run: string, slots: number): Ask => ({
   tag: `acquire ${run}`,
 });
 
+const spawn = (run: string): Ask => ({
+  to: main('admin'),
+  command: { type: 'admin.spawn', batch: run, actors: actorsOf(run) } as Message,
+  withinMs: 2 * MINUTE,
+  tag: `spawn ${run}`,
+});
+const release = (run: string): Ask => ({
+  to: main('orchestrator-manager'),
+  command: { type: 'slots.release', run } as Message,
+  withinMs: MINUTE,
+  tag: `release ${run}`,
+});
+const dismiss = (run: string): Ask => ({
+  to: main('admin'),
+  command: { type: 'admin.dismiss', run } as Message,
+  withinMs: MINUTE,
+  tag: `dismiss ${run}`,
+});
+const report = (run: string, { outcome, error }: Result): Ask => ({
+  to: main('admin'),
+  command: { type: 'admin.report', run, outcome, error } as Message,
+  withinMs: MINUTE,
+  tag: `report ${run}`,
+});
+/** Nobody was there in time, e.g. the runtime was down: worth asking again. Each such answer takes 20 s or more. */
+const missed = ({ error }: Answered): boolean => error?.code === 'ASK_TIMEOUT' || error?.code === 'NO_ACTOR';
+
 /** What an event makes of the runs. Pure. */
 export function orchestrate(before: OrchestratorContext, event: Event): OrchestratorContext {
   const c: OrchestratorContext = { runs: { ...before.runs }, out: { asks: [], facts: [] } };
@@ -74,35 +103,46 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
     if (known.ended) return c;
     if (known.state === 'queued')
       finish(c, event.run, failedResult(event.run, known, 'cancelled', fail('INTERRUPTED').toRecord()), true);
-    else
+    else {
+      change(event.run, { unwanted: true });
       asks.push({
         to: `${event.run}/run/run-1`,
         command: { type: 'run.stop', reason: event.reason } as Message,
         withinMs: MINUTE,
         tag: `stop ${event.run}`,
       });
+    }
     return c;
   }
   const [what, run] = event.tag.split(' ') as [string, string];
   const known = c.runs[run];
   if (!known) return c;
   const fact = (event.fact ?? { type: '' }) as Message & Record<string, unknown>;
+  const askNext = (): void => {
+    const next = Object.entries(c.runs).find(([, { state }]) => state === 'queued');
+    if (next) asks.push(acquire(next[0], next[1].slots));
+  };
   switch (what) {
     case 'acquire':
-      if (fact.type !== 'slots.granted' || known.ended) break; // full: it waits for a release
+      if (known.ended) {
+        if (!event.error) asks.push(release(run)); // cancelled while it waited
+        break;
+      }
+      if (known.state !== 'queued') break; // asked twice, granted twice
+      if (missed(event)) asks.push(acquire(run, known.slots));
+      if (fact.type !== 'slots.granted') break; // full: it waits for a release
       change(run, { state: 'running', job: busy(c, run, known) ? { ...known.job, copy: true } : known.job });
-      asks.push({
-        to: main('admin'),
-        command: { type: 'admin.spawn', batch: run, actors: actorsOf(run) } as Message,
-        withinMs: 2 * MINUTE,
-        tag: `spawn ${run}`,
-      });
+      asks.push(spawn(run));
+      askNext(); // there may be room for more than one
       break;
     case 'spawn': {
       const failed = event.error ?? (fact.failed as { error: ErrorRecord }[] | undefined)?.[0]?.error;
-      if (failed) finish(c, run, failedResult(run, known, 'failed', failed), true);
+      if (known.unwanted) finish(c, run, failedResult(run, known, 'cancelled', fail('INTERRUPTED').toRecord()), true);
+      else if (missed(event)) asks.push(spawn(run));
+      else if (failed) finish(c, run, failedResult(run, known, 'failed', failed), true);
       else {
-        const { job, bundle, at } = known;
+        const { job, bundle } = known;
+        const { at } = event;
         asks.push(
           {
             to: `${run}/run/run-1`,
@@ -132,24 +172,24 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
               'failed',
               event.error ?? fail('INTERNAL', { reason: 'the run gave no result' }).toRecord(),
             ),
-        false,
+        known.ended,
       );
       break;
     case 'watch':
       change(run, { ended: true, state: (fact.state as State | undefined) ?? 'failed' });
       facts.push({ type: 'orchestrator.ended', run, state: c.runs[run]!.state });
-      asks.push({
-        to: main('admin'),
-        command: { type: 'admin.dismiss', run } as Message,
-        withinMs: MINUTE,
-        tag: `dismiss ${run}`,
-      });
+      asks.push(dismiss(run));
       break;
-    case 'release': {
-      const next = Object.entries(c.runs).find(([, { state }]) => state === 'queued');
-      if (next) asks.push(acquire(next[0], next[1].slots));
+    case 'release':
+      if (missed(event)) asks.push(release(run));
+      else askNext();
       break;
-    }
+    case 'dismiss':
+      if (missed(event)) asks.push(dismiss(run));
+      break;
+    case 'report':
+      if (missed(event)) asks.push(report(run, known.result!));
+      break;
   }
   return c;
 }
@@ -160,25 +200,17 @@ const busy = (c: OrchestratorContext, run: string, { job }: Known): boolean =>
     ([id, other]) => id !== run && !other.ended && other.state !== 'queued' && other.job.source === job.source,
   );
 
+/** @param ended nothing of it is alive, or will be when its actors are dismissed. */
 function finish(c: OrchestratorContext, run: string, result: Result, ended: boolean): void {
-  const state: State = result.outcome === 'healthy' ? 'up' : result.outcome;
-  c.runs[run] = { ...c.runs[run]!, state, result, ended };
+  const before = c.runs[run]!;
+  const state: State = before.ended ? before.state : result.outcome === 'healthy' ? 'up' : result.outcome;
+  c.runs[run] = { ...before, state, result, ended };
   c.out.facts.push({ type: 'orchestrator.finished', run, result });
-  if (ended) c.out.facts.push({ type: 'orchestrator.ended', run, state });
-  c.out.asks.push(
-    {
-      to: main('orchestrator-manager'),
-      command: { type: 'slots.release', run } as Message,
-      withinMs: MINUTE,
-      tag: `release ${run}`,
-    },
-    {
-      to: main('admin'),
-      command: { type: 'admin.report', run, outcome: result.outcome, error: result.error } as Message,
-      withinMs: MINUTE,
-      tag: `report ${run}`,
-    },
-  );
+  if (ended && !before.ended) {
+    c.out.facts.push({ type: 'orchestrator.ended', run, state });
+    if (before.state !== 'queued') c.out.asks.push(dismiss(run));
+  }
+  c.out.asks.push(release(run), report(run, result));
 }
 
 const failedResult = (run: string, { bundle }: Known, outcome: Result['outcome'], error: ErrorRecord): Result => ({

@@ -8,7 +8,7 @@ import type { Answered, Message } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import { at, downstream, type Step, type Workflow } from '../../runtime/workflow.js';
-import { fixesFile, type OpenFix, type RunContext, scopeOf, settleFailed, told } from './state.js';
+import { fixesFile, type OpenFix, type RunContext, scopeOf, settleFailed, told, trying } from './state.js';
 
 const FIXES_A_RUN = 8;
 const FIXES_A_PHASE = 3;
@@ -24,11 +24,14 @@ export function closeFix(
   step: Step,
   failure: Failure | null,
 ): { step: string; failure: Failure } | null {
-  const fix = c.fixes.at(-1);
-  if (!fix || fix.helped !== null) return null;
+  const fix = trying(c);
+  if (!fix) return null;
   if (!failure && fix.step !== step.id) return null; // an earlier step, done again on the way
   fix.helped = failure === null || (fix.step === step.id && failure.error.message !== fix.failure.error.message);
-  if (!fix.helped) c.overlay = fix.before;
+  if (!fix.helped) {
+    c.overlay = fix.before;
+    c.undone.push(fix.from);
+  }
   c.out.facts.push({ type: 'run.fix-judged', fix: told(fix) });
   c.out.writes.push(fixesFile(c));
   return !fix.helped && fix.step !== step.id ? { step: fix.step, failure: fix.failure } : null;
@@ -43,7 +46,8 @@ export function seekFix(
 ): void {
   const step = workflow.steps.find((s) => s.id === id)!;
   c.failing = { step: id, error, evidence, askedAt: now };
-  c.steps[id]!.state = 'healing';
+  if (c.steps[id]!.state === 'running') c.steps[id]!.stale = true;
+  else c.steps[id]!.state = 'healing';
   const scope = scopeOf(workflow, c);
   const spent =
     c.fixes.length >= FIXES_A_RUN || c.fixes.filter(({ phase }) => phase === step.phase).length >= FIXES_A_PHASE;
@@ -72,12 +76,12 @@ export function seekFix(
 export function healed(workflow: Workflow, c: RunContext, { fact, error, at: now }: Answered): boolean {
   const { step: id, askedAt, ...failure } = c.failing!;
   const step = workflow.steps.find((s) => s.id === id)!;
-  c.healMs += now - askedAt;
   if (error || fact?.type !== 'fixer.fixed') {
     askJudge(c, (fact as { error?: ErrorRecord } | null)?.error ?? failure.error);
     return false;
   }
-  const { rule, cause, actions, signature, overlay, from } = fact as Fixed;
+  const { rule, cause, actions, signature, overlay } = fact as Fixed;
+  const from = (fact as Fixed).from in c.steps ? (fact as Fixed).from : id;
   const fix: OpenFix = {
     rule,
     phase: step.phase,
@@ -88,6 +92,8 @@ export function healed(workflow: Workflow, c: RunContext, { fact, error, at: now
     helped: null,
     ms: now - askedAt,
     before: c.overlay,
+    from,
+    redo: goBack(workflow, c, from, id),
     failure,
   };
   c.fixes.push(fix);
@@ -95,20 +101,23 @@ export function healed(workflow: Workflow, c: RunContext, { fact, error, at: now
   c.failing = null;
   c.out.facts.push({ type: 'run.fix-tried', fix: told(fix) });
   c.out.writes.push(fixesFile(c));
-  goBack(workflow, c, from in c.steps ? from : id, id);
   return true;
 }
 
-/** Sends the run back to a step; it and all that follows from it are to be done again. */
-function goBack(workflow: Workflow, c: RunContext, from: string, failed: string): void {
-  const again = new Set([...downstream(workflow.steps, from), failed]);
-  for (const { id } of workflow.steps) {
+/**
+ * Sends the run back to a step; it and all that follows from it are to be done again, and so is what fixes did that
+ * have been undone. @returns those steps.
+ */
+function goBack(workflow: Workflow, c: RunContext, from: string, failed: string): string[] {
+  const again = new Set([failed, ...[from, ...c.undone].flatMap((id) => [...downstream(workflow.steps, id)])]);
+  c.undone = [];
+  for (const id of again) {
     const state = c.steps[id]!;
-    const neighbour = state.state === 'failed' && !again.has(id); // failed while another was being mended
-    if (!again.has(id) && !neighbour) continue;
-    state.state = 'pending';
+    if (state.state === 'running') state.stale = true;
+    else state.state = 'pending';
     delete c.results[id];
   }
+  return [...again];
 }
 
 function askJudge(c: RunContext, error: ErrorRecord): void {

@@ -4,7 +4,7 @@
  */
 import { assign, setup } from 'xstate';
 import { writeBundle } from '../../checkpoints/bundle.js';
-import { type Answered, type Ask, defineActor, effect, type Perform } from '../../runtime/actor.js';
+import { type Answered, type Ask, defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
 import { repoRun } from '../../workflows/repo-run.js';
 import { Command, type Command as Commands, Ends, EndsAll, Fact } from './contract.js';
 import { type RunContext, unborn, type Walked } from './state.js';
@@ -26,7 +26,7 @@ const step = [
 ] as const;
 
 const machine = setup({
-  types: { context: {} as RunContext, events: {} as Commands | Answered },
+  types: { context: {} as RunContext, events: {} as Commands | Answered | EffectFailed<'record'> },
   actions: {
     walk: assign(({ context, event }) => walk(repoRun, context, event as Walked)),
     forget: assign({ out: { asks: [], facts: [], writes: [] } }),
@@ -59,6 +59,7 @@ const machine = setup({
     answered: { actions: step as never },
     'run.stop': { actions: step as never },
     'run.watch': { actions: step as never },
+    recordFailed: { actions: step as never },
   },
 });
 

@@ -3,7 +3,7 @@ import { emptyOverlay, type Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Ask, Message } from '../../runtime/actor.js';
 import { type ErrorCode, type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
-import { at, type Scope, type Workflow } from '../../runtime/workflow.js';
+import { at, type Phase, type Scope, type Workflow } from '../../runtime/workflow.js';
 import type { Fact, Fix, Job, Outcome, Result, State } from './contract.js';
 
 export interface StepState {
@@ -15,12 +15,18 @@ export interface StepState {
   error: ErrorRecord | null;
   /** Times it was tried again without a fix. */
   again: number;
+  /** It was sent back while it ran: what comes of that attempt is dropped, then it is asked again. */
+  stale: boolean;
 }
 export interface OpenFix extends Fix {
   before: Overlay;
+  /** The step it sent the run back to, and all steps done again for it. */
+  from: string;
+  redo: string[];
   /** What failed when it was tried. */
   failure: { error: ErrorRecord; evidence: unknown };
 }
+export type Spender = Phase | 'heal';
 interface Write {
   /** From the bundle. */
   path: string;
@@ -38,7 +44,14 @@ export interface RunContext {
   results: Record<string, Record<string, unknown>>;
   overlay: Overlay;
   fixes: OpenFix[];
-  healMs: number;
+  /** Steps to which fixes that did not help had sent the run back: what they did there is done again without them. */
+  undone: string[];
+  /** Milliseconds by phase; `heal` is one. Each moment belongs to one of them alone. */
+  spent: Record<Spender, number>;
+  /** Until when they are counted. */
+  clockedAt: number;
+  /** It was stopped before it was started. */
+  unwanted: boolean;
   /** The failure a fix is being sought for. */
   failing: { step: string; error: ErrorRecord; evidence: unknown; askedAt: number } | null;
   result: Result | null;
@@ -51,6 +64,7 @@ export type Walked =
   | { type: 'run.start'; run: string; job: Job; bundle: string; at: number }
   | { type: 'run.stop'; reason: 'stop' | 'cancel' }
   | { type: 'run.watch' }
+  | { type: 'recordFailed'; error: ErrorRecord }
   | Answered;
 
 export const unborn: RunContext = {
@@ -64,7 +78,10 @@ export const unborn: RunContext = {
   results: {},
   overlay: emptyOverlay,
   fixes: [],
-  healMs: 0,
+  undone: [],
+  spent: { detect: 0, setup: 0, run: 0, prove: 0, heal: 0 },
+  clockedAt: 0,
+  unwanted: false,
   failing: null,
   result: null,
   left: [],
@@ -142,9 +159,9 @@ export function stop(workflow: Workflow, c: RunContext): void {
     c.state = 'done';
     return end(c);
   }
+  if (c.mode === 'idle') c.unwanted = true;
   if (c.mode !== 'walking') return;
-  const seen = Math.max(c.startedAt, ...Object.values(c.steps).map(({ startedAt, ms }) => (startedAt ?? 0) + ms));
-  settle(workflow, c, 'cancelled', fail('INTERRUPTED').toRecord(), seen);
+  settle(workflow, c, 'cancelled', fail('INTERRUPTED').toRecord(), c.clockedAt);
   c.state = 'cancelled';
   end(c);
 }
@@ -171,8 +188,6 @@ export const ended = ({ state, left }: RunContext): Fact => ({ type: 'run.ended'
 
 function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: ErrorRecord | null, now: number): void {
   const scope = scopeOf(workflow, c);
-  const spent = (phase: string): number =>
-    workflow.steps.filter((s) => s.phase === phase && !s.optional).reduce((sum, { id }) => sum + c.steps[id]!.ms, 0);
   const healthy = outcome === 'healthy';
   const proof = at(scope, 'prove.proof') as Record<string, unknown> | undefined;
   const name = at(scope, 'service.name') as string | undefined;
@@ -202,21 +217,16 @@ function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: Erro
     ],
     run: c.run,
     bundle: c.bundle,
-    ms: {
-      detect: spent('detect'),
-      setup: spent('setup'),
-      run: spent('run'),
-      prove: spent('prove'),
-      heal: c.healMs,
-      total: now - c.startedAt,
-    },
+    ms: { ...c.spent, total: now - c.startedAt },
     tokens: 0,
     error,
   };
   c.out.facts.push({ type: 'run.settled', result: c.result });
 }
 
-export const told = ({ before: _, failure: __, ...fix }: OpenFix): Fix => fix;
+export const told = ({ before: _, failure: __, from: ___, redo: ____, ...fix }: OpenFix): Fix => fix;
+/** The fix that is being tried. */
+export const trying = ({ fixes }: RunContext): OpenFix | null => fixes.find(({ helped }) => helped === null) ?? null;
 export const json = (path: string, value: unknown): Write => ({ path, text: `${JSON.stringify(value, null, 2)}\n` });
 export const fixesFile = (c: RunContext): Write =>
   json(

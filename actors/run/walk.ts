@@ -3,16 +3,41 @@
  * only carries it out. A step with a result never runs again unless a fix sends the run back to it.
  */
 import type { Answered, Message } from '../../runtime/actor.js';
-import { type ErrorRecord, fail } from '../../runtime/errors.js';
+import { type ErrorRecord, fail, toRecord } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
-import { at, bind, isThere, type Step, type Workflow } from '../../runtime/workflow.js';
+import { at, bind, isThere, type Phase, type Step, type Workflow } from '../../runtime/workflow.js';
 import { closeFix, healed, judged, seekFix } from './heal.js';
-import { ended, giveUp, json, prove, type RunContext, runFile, scopeOf, stop, type Walked } from './state.js';
+import {
+  ended,
+  giveUp,
+  json,
+  prove,
+  type RunContext,
+  runFile,
+  scopeOf,
+  settleFailed,
+  stop,
+  trying,
+  type Walked,
+} from './state.js';
 
 /** @returns the next context; `out` holds what the event caused. */
 export function walk(workflow: Workflow, before: RunContext, event: Walked): RunContext {
-  const c: RunContext = structuredClone(before);
-  c.out = { asks: [], facts: [], writes: [] };
+  const copy = (): RunContext => ({ ...structuredClone(before), out: { asks: [], facts: [], writes: [] } });
+  const c = copy();
+  try {
+    take(workflow, c, event);
+    return c;
+  } catch (error) {
+    // A workflow that throws is our fault, and the run has to end all the same: whoever waits for it is told.
+    if (before.mode !== 'walking' || event.type !== 'answered') throw error;
+    const broken = copy();
+    settleFailed(workflow, broken, toRecord(error), event.at);
+    return broken;
+  }
+}
+
+function take(workflow: Workflow, c: RunContext, event: Walked): void {
   switch (event.type) {
     case 'run.start':
       begin(workflow, c, event);
@@ -24,11 +49,25 @@ export function walk(workflow: Workflow, before: RunContext, event: Walked): Run
     case 'run.watch':
       if (c.mode === 'ended') c.out.facts.push(ended(c));
       break;
+    case 'recordFailed': // a folder that cannot be written: nothing that comes could be kept
+      if (c.mode === 'walking') settleFailed(workflow, c, event.error, c.clockedAt);
+      break;
     case 'answered':
+      count(workflow, c, event.at);
       hear(workflow, c, event);
       break;
   }
-  return c;
+}
+
+/** The time since the last event is that of the healing, else of the earliest phase at work. */
+function count(workflow: Workflow, c: RunContext, now: number): void {
+  if (c.mode !== 'walking' || now <= c.clockedAt) return;
+  const running = workflow.steps.filter(({ id }) => c.steps[id]!.state === 'running');
+  const needed = running.filter(({ optional }) => !optional);
+  const order: Phase[] = ['detect', 'setup', 'run', 'prove'];
+  const phase = order.find((one) => (needed.length > 0 ? needed : running).some((step) => step.phase === one));
+  c.spent[c.failing ? 'heal' : (phase ?? 'detect')] += now - c.clockedAt;
+  c.clockedAt = now;
 }
 
 function begin(
@@ -36,27 +75,35 @@ function begin(
   c: RunContext,
   { run, job, bundle, at: now }: Extract<Walked, { type: 'run.start' }>,
 ): void {
-  Object.assign(c, { mode: 'walking', state: 'running', run, job, bundle, startedAt: now });
+  Object.assign(c, { mode: 'walking', state: 'running', run, job, bundle, startedAt: now, clockedAt: now });
   for (const { id } of workflow.steps)
-    c.steps[id] = { state: 'pending', attempt: 0, startedAt: null, ms: 0, error: null, again: 0 };
+    c.steps[id] = { state: 'pending', attempt: 0, startedAt: null, ms: 0, error: null, again: 0, stale: false };
   c.out.facts.push({ type: 'run.started', source: job.source });
   c.out.writes.push(runFile(c));
+  if (c.unwanted) return stop(workflow, c);
   advance(workflow, c, now);
 }
 
 /** Begins every step whose turn has come; proves the run when none is left. */
 export function advance(workflow: Workflow, c: RunContext, now: number): void {
   if (c.mode !== 'walking' || c.failing) return;
-  const over = (id: string): boolean => c.steps[id]!.state === 'done' || c.steps[id]!.state === 'skipped';
+  const over = ({ id, optional }: Step): boolean =>
+    ['done', 'skipped', ...(optional ? ['failed'] : [])].includes(c.steps[id]!.state);
+  const byId = new Map(workflow.steps.map((step) => [step.id, step]));
+  // What failed while another step was being mended is tried once more.
+  if (!trying(c))
+    for (const step of workflow.steps)
+      if (c.steps[step.id]!.state === 'failed' && !step.optional) c.steps[step.id]!.state = 'pending';
   for (let progress = true; progress; ) {
     progress = false;
     for (const step of workflow.steps) {
       const state = c.steps[step.id]!;
-      if (state.state !== 'pending' || !step.needs.every(over)) continue;
+      if (state.state !== 'pending' || !step.needs.every((need) => over(byId.get(need)!))) continue;
       progress = true;
       const scope = scopeOf(workflow, c);
       if (step.when !== undefined && !isThere(at(scope, step.when))) {
         state.state = 'skipped';
+        closeFix(c, step, null);
         continue;
       }
       state.attempt += 1;
@@ -69,8 +116,7 @@ export function advance(workflow: Workflow, c: RunContext, now: number): void {
       c.out.writes.push(json(`steps/${step.id}/${state.attempt}/input.json`, command));
     }
   }
-  if (workflow.steps.every(({ id, optional }) => over(id) || (optional && c.steps[id]!.state === 'failed')))
-    prove(workflow, c, now);
+  if (workflow.steps.every(over)) prove(workflow, c, now);
 }
 
 function hear(workflow: Workflow, c: RunContext, answer: Answered): void {
@@ -80,9 +126,11 @@ function hear(workflow: Workflow, c: RunContext, answer: Answered): void {
   if (c.mode !== 'walking') return;
   if (what === 'step') {
     const step = workflow.steps.find((s) => s.id === id)!;
-    if (c.steps[id]!.state === 'running' && c.steps[id]!.attempt === Number(attempt))
-      stepEnded(workflow, c, step, answer);
-    return;
+    const state = c.steps[id]!;
+    if (state.state !== 'running' || state.attempt !== Number(attempt)) return;
+    if (!state.stale) return stepEnded(workflow, c, step, answer);
+    Object.assign(state, { state: 'pending', stale: false });
+    return advance(workflow, c, answer.at);
   }
   if (c.failing?.step !== id) return;
   const goOn = what === 'heal' ? healed(workflow, c, answer) : what === 'judge' ? judged(workflow, c, answer) : false;
@@ -128,6 +176,7 @@ function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error:
   }
   if (step.optional) return advance(workflow, c, now);
   if (c.failing) return; // a neighbour failed first: it is asked again when that one is mended
+  if (trying(c)?.redo.includes(step.id) === false) return; // so, too, when a fix it has nothing to do with is judged
   const original = closeFix(c, step, { error, evidence });
   seekFix(workflow, c, original?.step ?? step.id, original?.failure ?? { error, evidence }, now);
 }

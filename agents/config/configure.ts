@@ -35,7 +35,9 @@ export const envFileOf = (bundle: string, service: string): string =>
 export async function configure({ service, root, path, env, given, bundle }: ConfigureService): Promise<Configured> {
   const own = await readOwn(root, path);
   const choices = new Map<string, Choice>();
-  for (const variable of env) choices.set(variable.name, choose(variable, given, own, [service]));
+  // The package whose code reads a variable often gives it its name: `shop/__init__.py` asks for SHOP_SECRET_KEY.
+  for (const variable of env)
+    choices.set(variable.name, choose(variable, given, own, [service, ...variable.from.split('/').slice(0, -1)]));
   for (const [name, value] of Object.entries(given))
     if (!choices.has(name)) choices.set(name, { value, origin: 'given', from: 'given' });
   const envFile = envFileOf(bundle, service);

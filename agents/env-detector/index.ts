@@ -39,7 +39,7 @@ const machine = setup({
 
 const look: Perform<Look> = async (_, { config, run, signal }): Promise<Looked> => ({
   type: 'looked',
-  environment: await lookAround({ state: config.state, run, signal }),
+  environment: await lookAround({ state: config.state, cache: config.cache, run, signal }),
 });
 
 export const envDetector = defineActor({

@@ -4,7 +4,16 @@
  * repository's settings change their answer. Nothing is downloaded: shims that would are told not to.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { readText } from './surroundings.js';
 
@@ -56,9 +65,19 @@ export function findProgram(name: string, path: string): string | null {
   return null;
 }
 
-/** @returns name → version, `unknown` for one that is there and did not say in time. */
-export async function findTools(env: Env, limitMs: number, signal?: AbortSignal): Promise<Record<string, string>> {
+/**
+ * @param memory a file that remembers what each program said, by its place, size and time: a tool that has not changed
+ * is not asked again. One that hides many versions (a shim) is asked in any case.
+ * @returns name → version, `unknown` for one that is there and did not say in time.
+ */
+export async function findTools(
+  env: Env,
+  limitMs: number,
+  { memory, signal }: { memory?: string; signal?: AbortSignal } = {},
+): Promise<Record<string, string>> {
   const path = env.PATH ?? '';
+  const before = memory === undefined ? {} : recall(memory);
+  const known: Record<string, string> = {};
   const found = await Promise.all(
     Object.entries(questions).map(async ([name, args]): Promise<[string, string | null]> => {
       const place = findProgram(name, path);
@@ -66,11 +85,45 @@ export async function findTools(env: Env, limitMs: number, signal?: AbortSignal)
       if (realpathSync(place) === process.execPath) return [name, process.versions.node];
       const read = readVersion(place, name);
       if (read !== null) return [name, read];
-      const { said, absent } = await ask(place, args, env, limitMs, signal);
-      return [name, absent ? null : (versionIn(said) ?? UNKNOWN)];
+      const key = keyOf(place);
+      const remembered = key === null ? undefined : before[key];
+      const { said, absent } =
+        remembered === undefined ? await ask(place, args, env, limitMs, signal) : { said: remembered, absent: false };
+      const version = absent ? null : versionIn(said);
+      if (key !== null && version !== null) known[key] = version;
+      return [name, absent ? null : (version ?? UNKNOWN)];
     }),
   );
+  if (memory !== undefined && JSON.stringify(known) !== JSON.stringify(before)) remember(memory, known);
   return Object.fromEntries(found.filter((each): each is [string, string] => each[1] !== null));
+}
+
+/** null: what it says may change while it stays the same file. */
+function keyOf(place: string): string | null {
+  const real = realpathSync(place);
+  if (/[/\\](shims|\.volta|proxies|\.cargo)[/\\]/.test(place) || /rustup|mise|asdf/.test(real)) return null;
+  const { size, mtimeMs } = statSync(real);
+  return `${real} ${size} ${mtimeMs}`;
+}
+function recall(memory: string): Record<string, string> {
+  try {
+    const raw = JSON.parse(readText(memory) || '{}') as Record<string, unknown>;
+    return Object.fromEntries(
+      Object.entries(raw).filter((each): each is [string, string] => typeof each[1] === 'string'),
+    );
+  } catch {
+    return {}; // cut short: everything is asked anew
+  }
+}
+function remember(memory: string, known: Record<string, string>): void {
+  try {
+    mkdirSync(dirname(memory), { recursive: true });
+    const beside = `${memory}.${process.pid}`;
+    writeFileSync(beside, `${JSON.stringify(known, null, 2)}\n`);
+    renameSync(beside, memory);
+  } catch {
+    // A cache that cannot be written only costs the time of asking again.
+  }
 }
 
 /** The first thing that looks like a version: `go version go1.22.1 linux/amd64`, `git version 2.39.5 (…)`. */

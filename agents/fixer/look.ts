@@ -102,7 +102,7 @@ async function read(path: string): Promise<string | null> {
 function endOf(log: string): string {
   if (!log.startsWith(sep)) return '';
   try {
-    return tail(log, 400, 64 << 10).join('\n');
+    return tail(log, 400, 32 << 10).join('\n');
   } catch {
     return '';
   }

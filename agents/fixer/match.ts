@@ -19,9 +19,14 @@ const LINE_LIMIT = 400;
  * line, and what a stranger's program prints must not make that slow.
  */
 const searchable = (output: string): string =>
-  plainText(output.slice(-2 * TEXT_LIMIT))
+  output
+    .slice(-2 * TEXT_LIMIT)
     .split('\n')
-    .map((line) => line.slice(0, LINE_LIMIT).trimEnd())
+    .map((line) =>
+      plainText(line.slice(-4 * LINE_LIMIT))
+        .slice(0, LINE_LIMIT)
+        .trimEnd(),
+    )
     .join('\n')
     .replace(/\n{3,}/g, '\n\n')
     .slice(-TEXT_LIMIT);
@@ -86,28 +91,30 @@ function repair(rule: Repair, found: Case): Fixed | null {
   };
 }
 
+const ORDER = ['workspace', 'toolchain', 'deps', 'build', 'start'];
 /** The step whose input the fix changes: the earliest of them, so that all that follows is done again with it. */
 function goOnFrom(rule: Repair, { heal: input }: Case, actions: readonly Action[]): string {
   const failed = input.step === 'prove' ? 'start' : input.step;
-  const order = ['workspace', 'toolchain', 'deps', 'build', 'start'];
-  const first = actions.map((action): string => {
-    switch (action.do) {
-      case 'use-copy':
-        return input.overlay.copy ? failed : 'workspace';
-      case 'write-overlay-file':
-        return 'workspace';
-      case 'choose-version':
-      case 'relax-version':
-        return 'toolchain';
-      case 'add-install':
-        return 'deps';
-      case 'set-command':
-        return action.role === 'install' ? 'deps' : action.role;
-      case 'set-env':
-        return rule.from ?? failed;
-    }
-  });
-  return [...first, failed].sort((a, b) => order.indexOf(a) - order.indexOf(b))[0]!;
+  const steps = actions.map((action) => stepChangedBy(action, input.overlay.copy) ?? failed);
+  return [...steps, rule.from ?? failed, failed].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))[0]!;
+}
+/** null: every step from the failed one on. */
+function stepChangedBy(action: Action, copied: boolean): string | null {
+  switch (action.do) {
+    case 'use-copy':
+      return copied ? null : 'workspace';
+    case 'write-overlay-file':
+      return 'workspace';
+    case 'choose-version':
+    case 'relax-version':
+      return 'toolchain';
+    case 'add-install':
+      return 'deps';
+    case 'set-command':
+      return action.role === 'install' ? 'deps' : action.role;
+    case 'set-env':
+      return null;
+  }
 }
 
 const unknown = ({ error }: Heal, text: string): Fact => ({ type: 'fixer.helpless', error, cause: mainLine(text) });

@@ -227,9 +227,12 @@ export const wantedOf = ({ how, wantsPage, rawTcp, giveUpMs, stayMs }: Check): s
   return `${rawTcp ? 'an open port' : wantsPage ? 'a page' : 'a good answer'} within ${giveUpMs / 1000} s, and for ${stayMs / 1000} s after`;
 };
 
+/** What package managers say around a script. */
+const around = /^npm (?:warn|notice)\b|^> \S/;
 /** Plain text of the last lines of a log, at most 300 characters. */
 export const excerptOf = (lines: string[]): string =>
   lines
+    .filter((line) => !around.test(line))
     .join(' ')
     .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
     .replace(/\s+/g, ' ')

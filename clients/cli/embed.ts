@@ -1,13 +1,21 @@
-/** A runtime inside the CLI's own process, where none is reachable. The one client file that may import actors/. */
+/**
+ * A runtime inside the CLI's own process, where none is reachable. The one client file that may import actors/, and only
+ * when it is needed: loading the whole house takes longer than starting a broker, so both are done at once.
+ */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Runtime, startRuntime } from '../../actors/main.js';
+import type { Check } from '../../actors/doctor.js';
+import type { Runtime } from '../../actors/main.js';
+import type { Plan } from '../../agents/detection/contract.js';
+import { openBroker } from '../../runtime/broker/start.js';
 import type { Config } from '../../runtime/config.js';
 import { openLog } from '../../runtime/log.js';
 import { type Client, clientOf, reach } from './connect.js';
 
-export { diagnose } from '../../actors/doctor.js';
-export { planOf } from '../../actors/plan.js';
+export const diagnose = async (config: Config): Promise<Check[]> =>
+  (await import('../../actors/doctor.js')).diagnose(config);
+export const planOf = async (root: string, service: string | null): Promise<Plan> =>
+  (await import('../../actors/plan.js')).planOf(root, service);
 
 export interface Reached {
   client: Client;
@@ -31,6 +39,7 @@ export async function reachOrEmbed(config: Config, say: (line: string) => void):
 }
 
 export async function embed(config: Config, say: (line: string) => void): Promise<Reached & { runtime: Runtime }> {
+  const [, { startRuntime }] = await Promise.all([openBroker(config, say), import('../../actors/main.js')]);
   const log = openLog(config.logLevel, join(config.state, 'hosts', config.host, 'host.log'));
   const runtime = await startRuntime({ config, log, say });
   return { runtime, client: await clientOf(runtime.broker) };

@@ -1,8 +1,8 @@
 /**
  * Gets a repository from a URL: one commit, no history, no submodules, no large files by LFS.
  *
- * Asked first with `ls-remote`, so that a host out of reach is known within 25 s, twice asked within a minute, and a wrong name before anything is
- * fetched. On failure the folder is gone. The URL's password goes to git only; neither the clone's configuration nor an
+ * Asked first with `ls-remote`, so that a host out of reach is known within 20 s (asked twice, within a minute) and a
+ * wrong name before anything is fetched. On failure the folder is gone. The URL's password goes to git only; neither the clone's configuration nor an
  * error ever holds it.
  */
 import { existsSync } from 'node:fs';
@@ -26,7 +26,7 @@ export interface Cloned {
   notes: string[];
 }
 
-const REACH_MS = 25_000;
+const REACH_MS = 20_000;
 const LIMIT_MS = 10 * 60_000;
 const PROTOCOLS = 'https:http:ssh:git:file';
 const SETTINGS = [
@@ -120,7 +120,7 @@ async function sshCommand(cwd: string): Promise<string> {
   const { code, stdout } = await runGit(['config', '--global', 'core.sshCommand'], { cwd });
   const { GIT_SSH_COMMAND, GIT_SSH } = gitEnvironment({ cwd });
   const own = GIT_SSH_COMMAND ?? GIT_SSH ?? (code === 0 ? stdout.toString('utf8').trim() : '');
-  return `${own || 'ssh'} -o BatchMode=yes -o ConnectTimeout=20`;
+  return `${own || 'ssh'} -o BatchMode=yes -o ConnectTimeout=15`;
 }
 
 const gitFailed = (url: string, reason: string, fix: string, cause?: unknown): RunnerError =>

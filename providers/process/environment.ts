@@ -38,6 +38,12 @@ const ofOuterNpm =
 const secretName = /token|_auth|authtoken|passw|secret|credential|_key$|username|http_basic|certfile|keyfile/i;
 const secretUrl = /^[a-z][a-z0-9+.-]*:\/\/[^/\s@]+@|\s[a-z][a-z0-9+.-]*:\/\/[^/\s@]+@/i;
 const proxy = /_proxy$/i;
+/** With a host that does not answer npm and pip lose more than a minute before anybody hears of it, unless the user wants so. */
+export const patience: Readonly<Record<string, string>> = {
+  PIP_RETRIES: '2',
+  npm_config_fetch_retry_mintimeout: '2000',
+  npm_config_fetch_retry_maxtimeout: '10000',
+};
 
 /** @param env where it is taken from, this process's own by default. */
 export function childEnvironment(o: ChildEnvironment, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
@@ -50,8 +56,10 @@ export function childEnvironment(o: ChildEnvironment, env: NodeJS.ProcessEnv = p
     if (secret && !o.install) continue;
     child[name] = value;
   }
-  // pip tries a host that does not answer six times: a minute and a half before anybody hears of it.
-  if (o.install) child.PIP_RETRIES ??= '2';
+  if (o.install) {
+    const set = new Set(Object.keys(child).map((name) => name.toLowerCase()));
+    for (const [name, value] of Object.entries(patience)) if (!set.has(name.toLowerCase())) child[name] = value;
+  }
   Object.assign(child, o.overlay);
   const path = [...(o.toolPath ?? []), child.PATH ?? ''].filter((part) => part !== '').join(delimiter);
   if (path !== '') child.PATH = path;

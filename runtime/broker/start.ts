@@ -14,7 +14,6 @@ import { fail, RunnerError } from '../errors.js';
 import { isAlive } from '../identity.js';
 import { lockHolder } from '../lock.js';
 import { program } from '../program.js';
-import { fetchServer } from './fetch.js';
 import { type FoundServer, findServer } from './find.js';
 import { keeperOf, names, readCredentials, readServer, type ServerRecord, serverAlive, touchWanted } from './record.js';
 import { endOrphans, endProcess } from './server.js';
@@ -65,7 +64,8 @@ export async function openBroker(config: Config, say: (line: string) => void): P
     }
     if ((keeper === null || keeper.left()) && lockHolder(join(folder, names.lock)) === null) {
       if (server === null) {
-        server = (await findServer(config)) ?? (await fetchServer(config, say));
+        // Loaded only where it is needed: most machines have a server.
+        server = (await findServer(config)) ?? (await (await import('./fetch.js')).fetchServer(config, say));
         deadline = Date.now() + READY_MS;
       }
       keeper = startKeeper(folder, server);

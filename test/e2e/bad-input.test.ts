@@ -1,13 +1,23 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, closeSync, ftruncateSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { expectNothingLeft, textsIn, treeOf } from './left.js';
-import { bin, commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
+import { asNobody, expectNothingLeft, textsIn, treeOf } from './left.js';
+import { commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
 
 const quick = { RR_BROKER_IDLE_MS: '700' };
-const server = "require('node:http').createServer((_, r) => r.end('<h1>It is up</h1>')).listen(process.env.PORT);\n";
+const server =
+  "require('node:http').createServer((_, r) => r.setHeader('content-type', 'text/html').end('<h1>It is up</h1>')).listen(process.env.PORT);\n";
 
 /** Writes a repository; with git unless told otherwise. */
 function write(s: Scratch, name: string, files: Record<string, string>, { git = true } = {}): string {
@@ -51,42 +61,19 @@ test('a path that is missing, is a file, or cannot be read is refused at the doo
   await expectNothingLeft(s);
 }, 60_000);
 
-test.skipIf(process.getuid?.() !== 0 && process.platform !== 'linux')(
-  'a folder this user may not read is refused with the command that mends it',
-  async () => {
-    const s = scratch(quick);
-    const root = write(s, 'closed', { 'package.json': '{}' }, { git: false });
-    chmodSync(root, 0o000);
-    onTestFinished(() => chmodSync(root, 0o700));
-    for (const command of ['run', 'plan']) {
-      const { code, out } = await asNobody(s, command, root, '--json');
-      expect(out).toContain('"PATH_UNREADABLE"');
-      expect(JSON.parse(out.trim()).error.fix).toContain('chmod');
-      expect(code).toBe(2);
-    }
-    await expectNothingLeft(s);
-  },
-  60_000,
-);
-
-/** rr as an ordinary user: by setpriv when the tests are root's. */
-export async function asNobody(s: Scratch, ...args: string[]) {
-  const root = process.getuid?.() === 0;
-  if (root) execFileSync('chown', ['-R', '65534:65534', s.dir]);
-  const [program, ...before] = root
-    ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
-    : [process.execPath];
-  const child = spawn(program!, [...before, bin, ...args], {
-    cwd: s.dir,
-    env: { ...s.env, HOME: s.dir, XDG_RUNTIME_DIR: '' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (text) => (out += text));
-  child.stderr.on('data', (text) => (err += text));
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { code, out, err };
-}
+test('a folder this user may not read is refused with the command that mends it', async () => {
+  const s = scratch(quick);
+  const root = write(s, 'closed', { 'package.json': '{}' }, { git: false });
+  chmodSync(root, 0o000);
+  onTestFinished(() => chmodSync(root, 0o700));
+  for (const command of ['run', 'plan']) {
+    const { code, out } = await asNobody(s, command, root, '--json');
+    expect(out).toContain('"PATH_UNREADABLE"');
+    expect(JSON.parse(out.trim()).error.fix).toContain('chmod');
+    expect(code).toBe(2);
+  }
+  await expectNothingLeft(s);
+}, 60_000);
 
 test('an empty folder and one without any manifest are not runnable, and each says why', async () => {
   const s = scratch(quick);
@@ -174,18 +161,17 @@ test('loops, links out, odd names and a sparse gigabyte neither stop a run nor l
     if (before) expect(treeOf(root)).toEqual(before);
     for (const { path, text } of textsIn(result.bundle)) expect(text.includes('the-outside-secret'), path).toBe(false);
   }
-  expect(execFileSync('ls', ['-a', root], { encoding: 'utf8' })).not.toContain('pwned');
+  expect([existsSync(join(root, 'pwned')), existsSync(join(s.dir, 'pwned'))]).toEqual([false, false]);
   await expectNothingLeft(s);
 }, 90_000);
 
 test('100 000 small files are planned in bounded time (printed)', async () => {
   const s = scratch(quick);
-  const root = write(
-    s,
-    'many',
-    { 'package.json': '{"scripts":{"start":"node server.js"}}', 'server.js': server },
-    { git: false },
-  );
+  const memory = existsSync('/dev/shm') ? '/dev/shm' : s.dir;
+  const root = mkdtempSync(join(memory, 'rr-many-'));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  writeFileSync(join(root, 'package.json'), '{"scripts":{"start":"node server.js"}}');
+  writeFileSync(join(root, 'server.js'), server);
   for (let folder = 0; folder < 200; folder += 1) {
     const at = join(root, `part-${folder % 20}`, `folder-${folder}`);
     mkdirSync(at, { recursive: true });
@@ -197,28 +183,3 @@ test('100 000 small files are planned in bounded time (printed)', async () => {
   expect(objects[0]).toMatchObject({ services: [{ kind: 'web-service' }] });
   expect(ms).toBeLessThan(30_000);
 }, 120_000);
-
-test('a git URL that leads nowhere fails within the minute with its true cause and the next step', async () => {
-  const s = scratch(quick);
-  // One that takes the connection and never says a word.
-  const silent = createServer(() => undefined).listen(0, '127.0.0.1');
-  onTestFinished(() => void silent.close());
-  await new Promise((resolve) => silent.once('listening', resolve));
-  const { port } = silent.address() as { port: number };
-  const cases: [string, RegExp][] = [
-    [`file://${s.dir}/no-such.git`, /no-such\.git.*(does not exist|not appear to be a git repository|no repository)/i],
-    ['https://no-such-host.invalid/a/b.git', /no-such-host\.invalid/],
-    [`http://127.0.0.1:${port}/a/b.git`, /127\.0\.0\.1/],
-    ['https://127.0.0.1:1/a/b.git', /127\.0\.0\.1/],
-  ];
-  const told = await Promise.all(cases.map(([url]) => tell(s, 'run', url, '--once')));
-  for (const [n, [url, cause]] of cases.entries()) {
-    const { code, objects, ms, err } = told[n]!;
-    const result = resultOf(objects);
-    expect(result, `${url}\n${err}`).toMatchObject({ outcome: 'failed', error: { ...one } });
-    expect(result.error.message).toMatch(cause);
-    expect(code).toBe(1);
-    expect(ms).toBeLessThan(60_000);
-  }
-  await expectNothingLeft(s);
-}, 90_000);

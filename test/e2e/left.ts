@@ -1,11 +1,10 @@
-/** What a run may not leave behind: processes, listening ports, changes in the user's tree. Looks, does not trust. */
-import { execFileSync } from 'node:child_process';
+/** What a run may not leave behind: processes, listening ports, changes in the tree of the user. Looks, does not trust. */
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { join } from 'node:path';
 import { expect } from 'vitest';
-import { eventually, gitStatus, type Scratch } from './rr.js';
+import { bin, eventually, gitStatus, type Scratch } from './rr.js';
 
 /** Living processes that name the folder, carry it in their environment, or work in it. */
 export function processesOf(dir: string): { pid: number; what: string }[] {
@@ -80,11 +79,32 @@ export function treeOf(repo: string): { status: string; hash: string } {
   return { status: gitStatus(repo), hash: hash.digest('hex') };
 }
 
-/** Every text under a folder, to look for what must not be there. */
-export function* textsIn(folder: string): Generator<{ path: string; text: string }> {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* textsIn(path);
-    else if (entry.isFile()) yield { path, text: readFileSync(path, 'latin1') };
+/** Every text under a folder (files below 64 MB), to look for what must not be there. */
+export function* textsIn(folder: Buffer | string): Generator<{ path: string; text: string }> {
+  const at = Buffer.from(folder);
+  for (const name of readdirSync(at, { encoding: 'buffer' })) {
+    const path = Buffer.concat([at, Buffer.from('/'), name]);
+    const stat = lstatSync(path);
+    if (stat.isDirectory()) yield* textsIn(path);
+    else if (stat.isFile() && stat.size < 1 << 26) yield { path: path.toString(), text: readFileSync(path, 'latin1') };
   }
+}
+
+/** rr as an ordinary user: by setpriv when the tests are root's. */
+export async function asNobody(s: Scratch, ...args: string[]) {
+  const root = process.getuid?.() === 0;
+  if (root) execFileSync('chown', ['-R', '65534:65534', s.dir]);
+  const [program, ...before] = root
+    ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
+    : [process.execPath];
+  const child = spawn(program!, [...before, bin, ...args], {
+    cwd: s.dir,
+    env: { ...s.env, HOME: s.dir, XDG_RUNTIME_DIR: '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (text) => (out += text));
+  child.stderr.on('data', (text) => (err += text));
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, out, err };
 }

@@ -52,6 +52,7 @@ export const nodeInstall: readonly Rule[] = [
     id: 'pnpm-no-lock',
     steps: ['deps'],
     signature: [/ERR_PNPM_NO_LOCKFILE/],
+    guard: (found) => managerOf(found) === 'pnpm',
     cause: () => 'the install asks for pnpm-lock.yaml and there is none',
     actions: (found) => rewriteInstall(found, (line) => line.replace(/ --frozen-lockfile\b/, ' --no-lockfile')),
     proves: 'the install ends with 0',
@@ -60,6 +61,7 @@ export const nodeInstall: readonly Rule[] = [
     id: 'pnpm-lock-drift',
     steps: ['deps'],
     signature: [/ERR_PNPM_(?:OUTDATED_LOCKFILE|LOCKFILE_CONFIG_MISMATCH|LOCKFILE_BREAKING_CHANGE)/],
+    guard: (found) => managerOf(found) === 'pnpm',
     cause: () => 'pnpm-lock.yaml does not match package.json',
     // pnpm writes the lock file it has mended: on a copy only.
     actions: (found) => {
@@ -79,6 +81,7 @@ export const nodeInstall: readonly Rule[] = [
       /YN0028/,
       /lockfile would have been (?:modified|created) by this install/,
     ],
+    guard: (found) => managerOf(found) === 'yarn',
     cause: () => 'yarn.lock does not match package.json',
     actions: (found) => {
       if (!berry(found))
@@ -97,6 +100,7 @@ export const nodeInstall: readonly Rule[] = [
     id: 'bun-lock-drift',
     steps: ['deps'],
     signature: [/lockfile had changes, but lockfile is frozen/],
+    guard: (found) => managerOf(found) === 'bun',
     cause: () => 'the lock file of bun does not match package.json',
     actions: (found) =>
       rewriteInstall(found, (line) => withFlag(line.replace(/ --frozen-lockfile\b/, ''), '--no-save')),

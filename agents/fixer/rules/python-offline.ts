@@ -26,7 +26,7 @@ export const pythonOffline: readonly Rule[] = [
     actions: (found) => [
       command('install', ...installOf(found).map((line) => line.replace(VENV, '$1 --system-site-packages'))),
       // It is known not to answer: what is still missing after this should be said soon.
-      env('PIP_RETRIES', '0'),
+      env('PIP_RETRIES', '1'),
       env('PIP_DEFAULT_TIMEOUT', '5'),
     ],
     key: () => 'system-site-packages',

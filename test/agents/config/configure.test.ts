@@ -261,3 +261,11 @@ test('env files are read as dotenv reads them', () => {
     { name: 'H', value: 'h', line: 9 },
   ]);
 });
+
+test('a secret that bears the name of the package whose code reads it is the own one of the application', async () => {
+  const asks = (from: string) => fill([variable('SHOP_SECRET_KEY', { from })]);
+  expect(originOf(await asks('shop/__init__.py:9'), 'SHOP_SECRET_KEY')).toBe('generated');
+  expect((await asks('pay/__init__.py:9')).missing).toMatchObject([{ name: 'SHOP_SECRET_KEY' }]);
+  const theirs = await fill([variable('STRIPE_SECRET_KEY', { from: 'stripe/client.py:1' })]);
+  expect(theirs.missing).toMatchObject([{ name: 'STRIPE_SECRET_KEY' }]);
+});

@@ -58,6 +58,11 @@ const py = (start: string) => ({
     start,
   },
 });
+const bare = {
+  language: 'python',
+  packageManager: 'pip',
+  commands: { install: ['pip install -r requirements.txt'], build: [], start: 'python app.py' },
+};
 const sample = {
   texts: { 'site1.py': 'from flask import Flask\napplication = Flask(__name__)\n' },
   files: ['site1.py'],
@@ -84,7 +89,8 @@ const cases: [file: string, step: string, rule: string | null, given?: Given][] 
   ['husky-no-git', 'deps', 'git-hooks'],
   ['npm-enotfound', 'deps', 'host-unreachable'],
   ['npm-econnrefused', 'deps', 'host-unreachable'],
-  ['py-nonet', 'deps', 'host-unreachable', { service: py('python app.py') }],
+  ['py-nonet', 'deps', 'installed-packages', { service: py('python app.py') }],
+  ['py-nonet', 'deps', 'host-unreachable', { service: bare }],
   ['npm-e404', 'deps', 'package-absent'],
   ['npm-etarget', 'deps', 'package-absent'],
   ['npm-e401', 'deps', 'access-refused'],
@@ -146,7 +152,7 @@ const cases: [file: string, step: string, rule: string | null, given?: Given][] 
   ['py-requires', 'deps', 'python-version', { service: py('python a.py') }],
   ['py-entry', 'start', 'wrong-program', { service: py('python3 main.py'), look: { files: ['app.py'] } }],
   ['py-two', 'start', 'python-2', { service: py('python3 two.py') }],
-  ['py-nopin', 'deps', 'package-absent', { service: py('python a.py') }],
+  ['py-nopin', 'deps', 'package-absent', { service: bare }],
   ['flask-noapp', 'start', 'wrong-app', { service: py('flask run --port $PORT'), look: sample }],
   ['flask-badapp', 'start', 'wrong-app', { service: py('flask --app wrong run'), look: sample }],
   ['uvicorn-nomod', 'start', 'wrong-app', { service: py('uvicorn main:app'), look: sample }],

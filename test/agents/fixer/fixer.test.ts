@@ -47,7 +47,7 @@ test('no output makes the fixer throw, and every answer is one its contract has'
   );
 });
 
-test('a text of 200 000 characters is judged within a second', () => {
+test('a text of 200 000 characters is judged soon', () => {
   for (const piece of [
     'A'.repeat(200_000),
     "Cannot find module '".repeat(10_000),

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { openKeeper } from '../../../providers/process/client.js';
-import { childEnvironment } from '../../../providers/process/environment.js';
+import { childEnvironment, patience } from '../../../providers/process/environment.js';
 import { command, logOf, scratchRun } from './scratch.js';
 
 const ours = {
@@ -64,7 +64,7 @@ test('an application gets what the list allows and nothing else', () => {
 });
 
 test('an install step gets the tokens of registries too', () => {
-  expect(childEnvironment({ run: 'r', overlay: {}, install: true }, env)).toEqual({ ...ours, ...tokens, PIP_RETRIES: '2', RR_RUN: 'r' });
+  expect(childEnvironment({ run: 'r', overlay: {}, install: true }, env)).toEqual({ ...ours, ...tokens, ...patience, RR_RUN: 'r' });
 });
 
 test('the overlay wins, tools come first in PATH, and the run is always marked', () => {

@@ -1,0 +1,2 @@
+// Never ends and says nothing.
+setInterval(() => undefined, 1_000);

@@ -1,0 +1,1 @@
+module.exports = (who) => `Hello from ${who}`;
