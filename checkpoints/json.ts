@@ -15,6 +15,8 @@ import { writeDurably } from './durable.js';
 
 /** How many versions of an actor's checkpoint are kept. */
 export const KEPT_VERSIONS = 20;
+/** Checkpoint files whose names of versions are remembered; those of ended runs are forgotten. */
+const KEPT_OPEN = 256;
 
 const pascal = (kind: string): string =>
   kind
@@ -91,16 +93,21 @@ export async function versionsIn(history: string): Promise<string[]> {
 
 /** @param state the state folder. */
 export function jsonStore(state: string): CheckpointStore {
-  const open = new Map<string, { db: Low<Checkpoint | null>; file: CheckpointFile; last: Promise<void> }>();
+  const open = new Map<
+    string,
+    { db: Low<Checkpoint | null>; file: CheckpointFile; last: Promise<void>; busy: number }
+  >();
   const at = (place: Place) => {
     const path = join(state, checkpointFile(place));
     let entry = open.get(path);
     if (!entry) {
+      if (open.size >= KEPT_OPEN) for (const [other, { busy }] of open) if (busy === 0) open.delete(other);
       const file = new CheckpointFile(path);
       entry = {
         file,
         db: new Low<Checkpoint | null>(file as Adapter<Checkpoint | null>, null),
         last: Promise.resolve(),
+        busy: 0,
       };
       open.set(path, entry);
     }
@@ -111,15 +118,23 @@ export function jsonStore(state: string): CheckpointStore {
       const { db, last } = at(place);
       await last;
       await db.read();
-      return db.data;
+      const { data } = db;
+      db.data = null;
+      return data;
     },
     save(checkpoint, durable) {
       const entry = at(checkpoint);
       const write = async (): Promise<void> => {
         entry.file.durable = durable;
         entry.db.data = checkpoint;
-        await entry.db.write();
+        try {
+          await entry.db.write();
+        } finally {
+          entry.db.data = null; // the actor has it
+          entry.busy -= 1;
+        }
       };
+      entry.busy += 1;
       const saved = entry.last.then(write);
       entry.last = saved.catch(() => undefined); // a failed save is its caller's to handle; the next one is tried anew
       return saved;

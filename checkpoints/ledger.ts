@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fdatasync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { fail } from '../runtime/errors.js';
 import type { Ledger, Line } from '../runtime/store.js';
 
 const flush = promisify(fdatasync);
@@ -57,45 +58,78 @@ const whole = (text: string): string[] =>
 interface Appender {
   append(line: Line): void;
   sync(): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
+  /** Nothing waits to be flushed. */
+  isClean(): boolean;
 }
+/** Runs whose files are kept open; more only while they are written to. */
+const KEPT_OPEN = 32;
+
+/** A line that a broken disk left is no reason to take no more of them; brokenAt tells of it. */
+const readable = (line: string): AuditLine[] => {
+  try {
+    return [JSON.parse(line) as AuditLine];
+  } catch {
+    return [];
+  }
+};
 
 function openAppender(path: string, chained: boolean): Appender {
   mkdirSync(dirname(path), { recursive: true });
-  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const lines = whole(text).map((line) => JSON.parse(line) as AuditLine);
+  const data = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+  const lines = whole(data.toString('utf8')).flatMap(readable);
   const fd = openSync(path, 'a', 0o600);
-  const end = text.lastIndexOf('\n') + 1;
-  if (end < text.length) ftruncateSync(fd, Buffer.byteLength(text.slice(0, end)));
+  let size = data.lastIndexOf(10) + 1;
+  if (size < data.length) ftruncateSync(fd, size);
   const ids = new Set(lines.map(({ id }) => id));
   let seq = lines.at(-1)?.seq ?? 0;
   let prev = lines.at(-1)?.hash ?? FIRST;
-  let dirty = false;
+  /** Bytes known to be on disk. */
+  let flushed = size;
   let closed = false;
   let flushing: Promise<void> | null = null;
+  const flushNow = async (): Promise<void> => {
+    const upTo = size;
+    try {
+      await flush(fd);
+      flushed = upTo;
+    } finally {
+      flushing = null;
+    }
+  };
+  /** All of it or nothing: a disk that fills up must not leave half a line in the middle. */
+  const write = (text: string): void => {
+    const bytes = Buffer.from(text);
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    } catch (error) {
+      ftruncateSync(fd, size);
+      throw fail('STATE_UNWRITABLE', { path, reason: (error as NodeJS.ErrnoException).code ?? error }, error);
+    }
+    size += bytes.length;
+  };
   return {
+    isClean: () => flushed === size && flushing === null,
     append(line) {
       if (ids.has(line.id) || closed) return;
+      const rest = { seq: seq + 1, ...line };
+      const hash = chained ? hashOf(prev, rest) : '';
+      write(`${JSON.stringify(chained ? { ...rest, prev, hash } : rest)}\n`);
       ids.add(line.id);
       seq += 1;
-      const rest = { seq, ...line };
-      const hash = chained ? hashOf(prev, rest) : '';
-      writeSync(fd, `${JSON.stringify(chained ? { ...rest, prev, hash } : rest)}\n`);
       prev = hash;
-      dirty = true;
     },
     async sync() {
-      if (flushing) await flushing; // one already under way may have begun before our line
-      if (!dirty || closed) return;
-      dirty = false;
-      flushing = flush(fd).finally(() => {
-        flushing = null;
-      });
-      await flushing;
+      for (const wanted = size; flushed < wanted && !closed; ) {
+        flushing ??= flushNow();
+        await flushing;
+      }
     },
-    close() {
-      if (!closed) closeSync(fd);
+    async close() {
+      if (closed) return;
       closed = true;
+      await flushing?.catch(() => undefined); // told to those who wait for it
+      closeSync(fd);
     },
   };
 }
@@ -105,7 +139,17 @@ export function openLedger(state: string): Ledger {
   const open = new Map<string, { facts: Appender | null; audit: Appender }>();
   const of = (run: string) => {
     let entry = open.get(run);
-    if (!entry) {
+    if (entry) {
+      open.delete(run); // the least recently used come first
+      open.set(run, entry);
+    } else {
+      for (const [other, { facts, audit }] of open) {
+        if (open.size < KEPT_OPEN) break;
+        if (other === 'sys' || facts?.isClean() === false || !audit.isClean()) continue;
+        open.delete(other);
+        void facts?.close();
+        void audit.close();
+      }
       entry =
         run === 'sys'
           ? { facts: null, audit: openAppender(join(state, 'checkpoints', 'admin_audit.log'), true) }
@@ -129,11 +173,9 @@ export function openLedger(state: string): Ledger {
       await Promise.all([entry?.facts?.sync(), entry?.audit.sync()]);
     },
     async close() {
-      for (const { facts, audit } of open.values()) {
-        facts?.close();
-        audit.close();
-      }
+      const all = [...open.values()].flatMap(({ facts, audit }) => (facts ? [facts, audit] : [audit]));
       open.clear();
+      await Promise.all(all.map((one) => one.close()));
     },
   };
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const bin = join(root, 'dist/clients/cli/bin.js');
+const bin = join(root, 'dist/rr/bin.js');
 const fixtures = process.argv.length > 2 ? process.argv.slice(2) : ['express-hello', 'heal-missing-module'];
 
 /** What a person would have seen: the prompt, then each line. */

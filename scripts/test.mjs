@@ -24,7 +24,7 @@ const checks = [
   () => tool('typescript/bin/tsc', '-p', 'tsconfig.json'),
   () => tool('@biomejs/biome/bin/biome', 'check', '.'),
   () => node('scripts/floors.mjs'),
-  () => tool('typescript/bin/tsc', '-p', 'tsconfig.build.json') && node('scripts/finish-build.mjs'),
+  () => tool('typescript/bin/tsc', '-p', 'tsconfig.build.json') && node('scripts/bundle.mjs'),
 ];
 for (const check of checks) counts[check() ? 'passed' : 'failed'] += 1;
 

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { Job, Result, State } from '../run/contract.js';
 
-const run = z.string().regex(/^[a-z0-9-]+$/);
+/** Words that are subjects and folders of the system itself are nobody's run. */
+const run = z.string().regex(/^(?!(?:sys|api|view|queue)$)[a-z0-9][a-z0-9-]{0,63}$/);
 export const RunLine = z.strictObject({
   run,
   state: State,

@@ -90,20 +90,18 @@ export function advance(workflow: Workflow, c: RunContext, now: number): void {
   const over = ({ id, optional }: Step): boolean =>
     ['done', 'skipped', ...(optional ? ['failed'] : [])].includes(c.steps[id]!.state);
   const byId = new Map(workflow.steps.map((step) => [step.id, step]));
-  // What failed while another step was being mended is tried once more.
-  if (!trying(c))
-    for (const step of workflow.steps)
-      if (c.steps[step.id]!.state === 'failed' && !step.optional) c.steps[step.id]!.state = 'pending';
   for (let progress = true; progress; ) {
     progress = false;
     for (const step of workflow.steps) {
       const state = c.steps[step.id]!;
+      // What failed while another step was being mended is tried once more.
+      if (state.state === 'failed' && !step.optional && !trying(c)) state.state = 'pending';
       if (state.state !== 'pending' || !step.needs.every((need) => over(byId.get(need)!))) continue;
       progress = true;
       const scope = scopeOf(workflow, c);
       if (step.when !== undefined && !isThere(at(scope, step.when))) {
         state.state = 'skipped';
-        closeFix(c, step, null);
+        closeFix(c, step, null); // it was made needless
         continue;
       }
       state.attempt += 1;

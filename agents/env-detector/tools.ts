@@ -67,7 +67,7 @@ export function findProgram(name: string, path: string): string | null {
 
 /**
  * @param memory a file that remembers what each program said, by its place, size and time: a tool that has not changed
- * is not asked again. One that hides many versions (a shim) is asked in any case.
+ * is not asked again.
  * @returns name → version, `unknown` for one that is there and did not say in time.
  */
 export async function findTools(
@@ -86,11 +86,11 @@ export async function findTools(
       const read = readVersion(place, name);
       if (read !== null) return [name, read];
       const key = keyOf(place);
-      const remembered = key === null ? undefined : before[key];
+      const remembered = before[key];
       const { said, absent } =
         remembered === undefined ? await ask(place, args, env, limitMs, signal) : { said: remembered, absent: false };
       const version = absent ? null : versionIn(said);
-      if (key !== null && version !== null) known[key] = version;
+      if (version !== null) known[key] = version;
       return [name, absent ? null : (version ?? UNKNOWN)];
     }),
   );
@@ -98,12 +98,12 @@ export async function findTools(
   return Object.fromEntries(found.filter((each): each is [string, string] => each[1] !== null));
 }
 
-/** null: what it says may change while it stays the same file. */
-function keyOf(place: string): string | null {
+/** What a version is remembered by. A shim stays the same file when its answer changes: it is believed for an hour. */
+function keyOf(place: string, now = Date.now()): string {
   const real = realpathSync(place);
-  if (/[/\\](shims|\.volta|proxies|\.cargo)[/\\]/.test(place) || /rustup|mise|asdf/.test(real)) return null;
   const { size, mtimeMs } = statSync(real);
-  return `${real} ${size} ${mtimeMs}`;
+  const shim = /[/\\](shims|\.volta|proxies|\.cargo)[/\\]/.test(place) || /rustup|mise|asdf/.test(real);
+  return `${shim ? `${place} until ${Math.floor(now / 3_600_000)}` : real} ${size} ${mtimeMs}`;
 }
 function recall(memory: string): Record<string, string> {
   try {

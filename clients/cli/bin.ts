@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /** The `rr` program. What costs time to load is loaded when a command needs it. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../runtime/program.js';
 
 const [first] = process.argv.slice(2);
 if (first === '--version' || first === '-V') {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as {
     version: string;
   };
   process.stdout.write(`${version}\n`);

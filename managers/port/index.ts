@@ -1,7 +1,8 @@
 /**
  * Port manager: leases free TCP ports of loopback to runs and remembers who holds which, across restarts.
  *
- * One lease is worked on at a time, so two runs never get the same port; the others wait in the context. Whether a port
+ * Several may look for one at once; who finds what another has been given meanwhile looks again, so two leases never
+ * have the same port. Whether a port
  * is free is tested by binding it (a bound socket that does not listen must count too), on IPv4 and IPv6. A lease is
  * ended by its run; asking again for the same service gives the same port while it is held.
  */
@@ -20,9 +21,15 @@ type Find = { run: string; service: string; wanted: number[]; held: number[] };
 type Found = { type: 'found'; run: string; service: string; port: number | null; error: ErrorRecord | null };
 interface Context {
   leases: Held[];
+  /** Whose port is being looked for. */
+  seeking: { run: string; service: string }[];
 }
 const holding = (leases: Held[], run: string, service: string): Held | undefined =>
   leases.find((l) => l.run === run && l.service === service);
+const isOf =
+  ({ run, service }: { run: string; service: string }) =>
+  (other: { run: string; service: string }): boolean =>
+    other.run === run && other.service === service;
 const leased = ({ run, service, port }: Held): Fact => ({ type: 'port.leased', run, service, port });
 const ports = (leases: Held[]): number[] => leases.map(({ port }) => port);
 
@@ -31,7 +38,7 @@ const machine = setup({
   actions: { find: effect<Find>(), emit: effect<Fact>() },
 }).createMachine({
   id: 'port-manager',
-  context: { leases: [] },
+  context: { leases: [], seeking: [] },
   initial: 'up',
   states: {
     up: {
@@ -45,18 +52,38 @@ const machine = setup({
             },
           },
           {
-            actions: {
-              type: 'find',
-              params: ({ context, event }) => ({
-                run: event.run,
-                service: event.service,
-                wanted: event.wanted,
-                held: ports(context.leases),
-              }),
-            },
+            actions: [
+              assign(({ context, event: { run, service } }) => ({ seeking: [...context.seeking, { run, service }] })),
+              {
+                type: 'find',
+                params: ({ context, event }) => ({
+                  run: event.run,
+                  service: event.service,
+                  wanted: event.wanted,
+                  held: ports(context.leases),
+                }),
+              },
+            ],
           },
         ],
         found: [
+          // It was asked for twice at once.
+          {
+            guard: ({ context, event }) => holding(context.leases, event.run, event.service) !== undefined,
+            actions: {
+              type: 'emit',
+              params: ({ context, event }) => leased(holding(context.leases, event.run, event.service)!),
+            },
+          },
+          // Its run gave everything back meanwhile.
+          {
+            guard: ({ context, event }) => !context.seeking.some(isOf(event)),
+            actions: {
+              type: 'emit',
+              params: ({ event }) =>
+                ({ type: 'port.refused', run: event.run, error: fail('INTERRUPTED').toRecord() }) as Fact,
+            },
+          },
           // Two searches may have found the same port: the second looks again.
           {
             guard: ({ context, event }) => event.port !== null && ports(context.leases).includes(event.port),
@@ -75,15 +102,21 @@ const machine = setup({
             actions: [
               assign(({ context, event: { run, service, port } }) => ({
                 leases: [...context.leases, { run, service, port: port! }],
+                seeking: context.seeking.filter((one) => !isOf({ run, service })(one)),
               })),
               { type: 'emit', params: ({ event: { run, service, port } }) => leased({ run, service, port: port! }) },
             ],
           },
           {
-            actions: {
-              type: 'emit',
-              params: ({ event }) => ({ type: 'port.refused', run: event.run, error: event.error! }) as Fact,
-            },
+            actions: [
+              assign(({ context, event }) => ({
+                seeking: context.seeking.filter((one) => !isOf(event)(one)),
+              })),
+              {
+                type: 'emit',
+                params: ({ event }) => ({ type: 'port.refused', run: event.run, error: event.error! }) as Fact,
+              },
+            ],
           },
         ],
         'port.release': {
@@ -97,7 +130,10 @@ const machine = setup({
                   ports: ports(context.leases.filter(({ run }) => run === event.run)),
                 }) as Fact,
             },
-            assign(({ context, event }) => ({ leases: context.leases.filter(({ run }) => run !== event.run) })),
+            assign(({ context, event }) => ({
+              leases: context.leases.filter(({ run }) => run !== event.run),
+              seeking: context.seeking.filter(({ run }) => run !== event.run),
+            })),
           ],
         },
       },

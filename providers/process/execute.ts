@@ -149,16 +149,17 @@ export function failureOf(
 }
 
 const noise =
-  /complete log of this run|_logs[/\\]|^npm (error|ERR!)\s*$|^\s*at\s|^Node\.js v|^\s*\^+\s*$|^\s*[{}\]]\s*,?$|^\s*(errno|syscall|requireStack|code):/i;
+  /complete log of this run|_logs[/\\]|^npm (error|ERR!)\s*((command|path|code|errno|signal|workspace|location|lifecycle script)\b.*)?$|^\s*at\s|^Node\.js v|^\s*\^+\s*$|^\s*[{}\]]\s*,?$|^\s*(errno|syscall|requireStack|code):/i;
 const speaks =
   /error|exception|cannot|can't|could not|unable|fail|denied|missing|not found|refused|in use|invalid|unsupported|required|unexpected/i;
 /** The line of an output that says most about a failure; the same failure gives the same line. */
 export function telling(text: string): string {
-  const lines = text
+  const all = text
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !noise.test(line));
-  const line = lines.findLast((one) => speaks.test(one)) ?? lines.at(-1) ?? '';
+    .filter((line) => line !== '');
+  const lines = all.filter((line) => !noise.test(line));
+  const line = lines.findLast((one) => speaks.test(one)) ?? lines.at(-1) ?? all.at(-1) ?? '';
   return line.slice(0, 300);
 }
 

@@ -74,7 +74,7 @@ async function byRr(name: string): Promise<number> {
   const dir = fresh(name);
   const state = mkdtempSync(join(tmpdir(), 'rr-bench-state-'));
   const { ms, value } = await timed(() =>
-    spawnSync(process.execPath, [program('clients/cli/bin'), 'run', dir, '--once', '--json', '--state', state], {
+    spawnSync(process.execPath, [program('rr/bin'), 'run', dir, '--once', '--json', '--state', state], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { ...process.env, RR_BROKER_IDLE_MS: '500' },
     }),

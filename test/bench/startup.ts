@@ -17,7 +17,7 @@ export const startup: Bench = async function* (wanted) {
   const ours: number[] = [];
   for (let n = 0; n < ROUNDS; n += 1) {
     bare.push(run(['-e', '0']));
-    ours.push(run([program('clients/cli/bin'), '--version']));
+    ours.push(run([program('rr/bin'), '--version']));
   }
   const raw = summary(bare);
   yield { measure: 'startup-node', ...raw, ratio: null, settings: { command: 'node -e 0', rounds: ROUNDS } };

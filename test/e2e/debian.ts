@@ -3,7 +3,17 @@
  * comes up on a machine that has not installed it. What is installed already is taken as it is.
  */
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -27,7 +37,11 @@ async function unpack(place: string, packages: readonly string[]): Promise<strin
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, '.unpack-'));
   const apt = (options: readonly string[], ...words: string[]) =>
-    run('apt-get', [...options, '-q', ...words], { cwd: work, maxBuffer: 16 << 20, env: { ...process.env, LC_ALL: 'C' } });
+    run('apt-get', [...options, '-q', ...words], {
+      cwd: work,
+      maxBuffer: 16 << 20,
+      env: { ...process.env, LC_ALL: 'C' },
+    });
   try {
     const get = async (options: readonly string[]): Promise<void> => {
       const { stdout } = await apt(options, 'install', '-s', '--no-install-recommends', ...packages);
@@ -36,17 +50,21 @@ async function unpack(place: string, packages: readonly string[]): Promise<strin
     };
     // Package lists of the machine may be empty or old: then a private copy, which needs no root either.
     await get([]).catch(async () => {
-      for (const folder of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(work, folder), { recursive: true });
+      for (const folder of ['lists/partial', 'cache/archives/partial'])
+        mkdirSync(join(work, folder), { recursive: true });
       const own = ['-o', `Dir::State::lists=${work}/lists`, '-o', `Dir::Cache=${work}/cache`];
       await apt(own, 'update');
       await get(own);
     });
     const root = join(work, 'root');
-    for (const deb of readdirSync(work).filter((file) => file.endsWith('.deb'))) await run('dpkg', ['-x', join(work, deb), root]);
+    for (const deb of readdirSync(work).filter((file) => file.endsWith('.deb')))
+      await run('dpkg', ['-x', join(work, deb), root]);
     if (!existsSync(place)) renameSync(root, place);
     return place;
   } catch (error) {
-    throw new Error(`${packages.join(', ')}: Debian's packages could not be fetched; install them, then test again`, { cause: error });
+    throw new Error(`${packages.join(', ')}: Debian's packages could not be fetched; install them, then test again`, {
+      cause: error,
+    });
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -59,7 +77,11 @@ const under = (root: string, ...patterns: string[]): string[] =>
       (folders, part) =>
         folders.flatMap((folder) => {
           const names = existsSync(folder) ? readdirSync(folder) : [];
-          return names.filter((name) => (part.includes('*') ? new RegExp(`^${part.replaceAll('*', '.*')}$`).test(name) : name === part)).map((name) => join(folder, name));
+          return names
+            .filter((name) =>
+              part.includes('*') ? new RegExp(`^${part.replaceAll('*', '.*')}$`).test(name) : name === part,
+            )
+            .map((name) => join(folder, name));
         }),
       [root],
     ),
@@ -95,10 +117,31 @@ export async function rubyBin(dir: string): Promise<{ bin: string; gemPath: stri
   const lib = 'usr/lib/*-linux-gnu*';
   const env = {
     LD_LIBRARY_PATH: under(root, lib).join(delimiter),
-    RUBYLIB: under(root, 'usr/lib/ruby/vendor_ruby', 'usr/lib/ruby/*.*', `${lib}/ruby/vendor_ruby/*.*`, `${lib}/ruby/*.*`).join(delimiter),
+    RUBYLIB: under(
+      root,
+      'usr/lib/ruby/vendor_ruby',
+      'usr/lib/ruby/*.*',
+      `${lib}/ruby/vendor_ruby/*.*`,
+      `${lib}/ruby/*.*`,
+    ).join(delimiter),
   };
   wrap(bin, 'ruby', env, `'${program}'`);
   for (const name of ['bundle', 'bundler', 'rackup', 'puma', 'gem'])
-    for (const [script] of [under(root, `usr/bin/${name}`, `usr/bin/${name}*.*`)]) if (script) wrap(bin, name, {}, `'${bin}/ruby' '${script}'`);
-  return { bin, gemPath: [...under(root, 'usr/share/rubygems-integration/*', 'var/lib/gems/*'), '/usr/share/rubygems-integration/all'].join(delimiter) };
+    for (const [script] of [under(root, `usr/bin/${name}`, `usr/bin/${name}*.*`)])
+      if (script) wrap(bin, name, {}, `'${bin}/ruby' '${script}'`);
+  return {
+    bin,
+    gemPath: [
+      ...under(root, 'usr/share/rubygems-integration/*', 'var/lib/gems/*'),
+      '/usr/share/rubygems-integration/all',
+    ].join(delimiter),
+  };
+}
+
+/** A folder of wheels that builds need, for PIP_FIND_LINKS. */
+export async function wheelFolder(dir: string): Promise<string> {
+  const root = await unpacked('wheels', ['python3-setuptools-whl', 'python3-wheel-whl']);
+  const folder = join(dir, 'wheels');
+  cpSync(join(root, 'usr/share/python-wheels'), folder, { recursive: true });
+  return folder;
 }

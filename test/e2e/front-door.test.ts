@@ -13,8 +13,14 @@ async function upWith(extra: Record<string, string> = {}) {
 test('service discovery finds the front door, with a JSON Schema of every verb', async () => {
   const { nats, ask } = await upWith();
   const ping = (await nats.request('$SRV.PING', '', { timeout: 5_000 })).json() as Record<string, unknown>;
-  expect(ping).toMatchObject({ type: 'io.nats.micro.v1.ping_response', name: 'repo-runner', version: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
-  const info = (await nats.request(`$SRV.INFO.repo-runner.${ping.id}`, '', { timeout: 5_000 })).json() as { endpoints: { subject: string; metadata: Record<string, string> }[] };
+  expect(ping).toMatchObject({
+    type: 'io.nats.micro.v1.ping_response',
+    name: 'repo-runner',
+    version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+  });
+  const info = (await nats.request(`$SRV.INFO.repo-runner.${ping.id}`, '', { timeout: 5_000 })).json() as {
+    endpoints: { subject: string; metadata: Record<string, string> }[];
+  };
   const verbs = ['jobs.submit', 'runs.list', 'runs.get', 'runs.cancel', 'runs.stop', 'admin.tree'];
   for (const verb of verbs) {
     const endpoint = info.endpoints.find(({ subject }) => subject === `rr.api.*.${verb}`)!;
@@ -23,16 +29,24 @@ test('service discovery finds the front door, with a JSON Schema of every verb',
   }
   await ask('rr.api.local.runs.list');
   await ask('rr.api.local.runs.get', { run: 'nobody' });
-  const stats = (await nats.request('$SRV.STATS.repo-runner', '', { timeout: 5_000 })).json() as { endpoints: { name: string; num_requests: number; num_errors: number; last_error: string }[] };
+  const stats = (await nats.request('$SRV.STATS.repo-runner', '', { timeout: 5_000 })).json() as {
+    endpoints: { name: string; num_requests: number; num_errors: number; last_error: string }[];
+  };
   expect(stats.endpoints.find(({ name }) => name === 'runs-list')).toMatchObject({ num_requests: 1, num_errors: 0 });
-  expect(stats.endpoints.find(({ name }) => name === 'runs-get')).toMatchObject({ num_requests: 1, num_errors: 1, last_error: expect.stringContaining('RUN_UNKNOWN') });
+  expect(stats.endpoints.find(({ name }) => name === 'runs-get')).toMatchObject({
+    num_requests: 1,
+    num_errors: 1,
+    last_error: expect.stringContaining('RUN_UNKNOWN'),
+  });
 }, 60_000);
 
 test('a job submitted over the bus is on disk when it is answered, runs, proves itself, and stops', async () => {
   const { s, nats, ask } = await upWith();
   const source = s.repo('node-plain');
   const facts: string[] = [];
-  nats.subscribe('rr.view.local.>', { callback: (_, message) => void facts.push((message.json() as { type: string }).type) });
+  nats.subscribe('rr.view.local.>', {
+    callback: (_, message) => void facts.push((message.json() as { type: string }).type),
+  });
   const { run } = await ask('rr.api.local.jobs.submit', { source });
   const saved = JSON.parse(readFileSync(join(s.state, 'checkpoints/orchestrator_state.json'), 'utf8'));
   expect(saved.state.context.runs[run]).toMatchObject({ job: { source } });
@@ -41,12 +55,27 @@ test('a job submitted over the bus is on disk when it is answered, runs, proves 
   const { result } = await eventually(get, (answer) => answer.result !== null);
   expect(result).toMatchObject({ outcome: 'healthy', kind: 'web-service', run, tokens: 0, error: null });
   expect(result.services[0].proof).toMatchObject({ status: 200, title: 'Plain' });
-  expect((await ask('rr.api.local.runs.list')).runs).toMatchObject([{ run, state: 'up', outcome: 'healthy', url: result.services[0].url }]);
+  expect((await ask('rr.api.local.runs.list')).runs).toMatchObject([
+    { run, state: 'up', outcome: 'healthy', url: result.services[0].url },
+  ]);
 
   const { actors } = await ask('rr.api.local.admin.tree');
   const kinds = actors.map(({ kind }: { kind: string }) => kind);
-  for (const kind of ['admin', 'orchestrator', 'run', 'port-manager', 'service-manager', 'orchestrator-manager', 'health', 'runner']) expect(kinds).toContain(kind);
-  expect(actors.find(({ kind }: { kind: string }) => kind === 'health')).toMatchObject({ address: `${run}/health/health-1`, restarts: 0 });
+  for (const kind of [
+    'admin',
+    'orchestrator',
+    'run',
+    'port-manager',
+    'service-manager',
+    'orchestrator-manager',
+    'health',
+    'runner',
+  ])
+    expect(kinds).toContain(kind);
+  expect(actors.find(({ kind }: { kind: string }) => kind === 'health')).toMatchObject({
+    address: `${run}/health/health-1`,
+    restarts: 0,
+  });
 
   expect(await ask('rr.api.local.runs.stop', { run })).toMatchObject({ run });
   expect(await eventually(get, ({ ended }) => ended)).toMatchObject({ state: 'done' });
@@ -55,7 +84,10 @@ test('a job submitted over the bus is on disk when it is answered, runs, proves 
   // The orchestrator told the admin how it went.
   const admin = JSON.parse(readFileSync(join(s.state, 'checkpoints/admin_state.json'), 'utf8'));
   expect(admin.state.context.outcomes).toContainEqual({ run, outcome: 'healthy', error: null });
-  const after = await eventually(() => ask('rr.api.local.admin.tree'), ({ actors: all }) => all.every(({ address }: { address: string }) => !address.startsWith(run)));
+  const after = await eventually(
+    () => ask('rr.api.local.admin.tree'),
+    ({ actors: all }) => all.every(({ address }: { address: string }) => !address.startsWith(run)),
+  );
   expect(after.actors.length).toBeGreaterThan(4);
 }, 60_000);
 
@@ -65,16 +97,25 @@ test('the same job submitted twice under one id is one run', async () => {
   expect(await ask('rr.api.local.jobs.submit', { source, run: 'mine-1' })).toEqual({ run: 'mine-1' });
   expect(await ask('rr.api.local.jobs.submit', { source, run: 'mine-1' })).toEqual({ run: 'mine-1' });
   expect((await ask('rr.api.local.runs.list', { all: true })).runs).toHaveLength(1);
-  const { result } = await eventually(() => ask('rr.api.local.runs.get', { run: 'mine-1' }), (answer) => answer.result !== null);
+  const { result } = await eventually(
+    () => ask('rr.api.local.runs.get', { run: 'mine-1' }),
+    (answer) => answer.result !== null,
+  );
   expect(result).toMatchObject({ outcome: 'healthy', kind: 'job' });
 }, 60_000);
 
 test('a run cancelled while it installs ends within seconds, with nothing left alive', async () => {
   const { s, ask } = await upWith();
-  const { run } = await ask('rr.api.local.jobs.submit', { source: s.repo('slow-install', { ignore: 'node_modules/\ninstalls.log\n' }) });
+  const { run } = await ask('rr.api.local.jobs.submit', {
+    source: s.repo('slow-install', { ignore: 'node_modules/\ninstalls.log\n' }),
+  });
   await eventually(s.processes, (all) => all.some(({ what }) => what.includes('slowly.js')));
   await ask('rr.api.local.runs.cancel', { run });
-  const ended = await eventually(() => ask('rr.api.local.runs.get', { run }), (answer) => answer.ended, 10_000);
+  const ended = await eventually(
+    () => ask('rr.api.local.runs.get', { run }),
+    (answer) => answer.ended,
+    10_000,
+  );
   expect(ended).toMatchObject({ state: 'cancelled', outcome: 'cancelled' });
   expect(s.processes().filter(({ what }) => /slowly|npm ci/.test(what))).toEqual([]);
 }, 60_000);
@@ -86,35 +127,73 @@ test.each([
   ['a path that is not there', 'rr.api.local.jobs.submit', '{"source":"/no/such/folder"}', 'PATH_MISSING'],
   ['a verb nobody serves', 'rr.api.local.jobs.explode', '{}', 'USAGE'],
   ['a run nobody knows', 'rr.api.local.runs.stop', '{"run":"nobody"}', 'RUN_UNKNOWN'],
-])('%s is refused with its code and its fix, also in the headers', async (_, subject, body, code) => {
-  const { nats } = await upWith();
-  const answer = await nats.request(subject, body, { timeout: 5_000 });
-  expect(answer.json()).toEqual({ error: { code, message: expect.any(String), fix: expect.stringMatching(/\w/) } });
-  expect(answer.headers?.get('Nats-Service-Error-Code')).toBe(code);
-}, 30_000);
+])(
+  '%s is refused with its code and its fix, also in the headers',
+  async (_, subject, body, code) => {
+    const { nats } = await upWith();
+    const answer = await nats.request(subject, body, { timeout: 5_000 });
+    expect(answer.json()).toEqual({ error: { code, message: expect.any(String), fix: expect.stringMatching(/\w/) } });
+    expect(answer.headers?.get('Nats-Service-Error-Code')).toBe(code);
+  },
+  30_000,
+);
 
 test('malformed commands to an actor are refused and harm nobody', async () => {
   const { s, nats, ask } = await upWith();
   const answers = [];
-  for (const data of ['', '[]', '{"v":1}', '{"v":1,"id":"x","type":"port.lease","run":"sys","from":"t","causation":null,"hop":1,"deadline":null,"traceparent":null,"payload":{"wanted":"?"}}', '{"v":1,"id":"y","type":"port.lease","run":"sys","from":"t","causation":null,"hop":9,"deadline":null,"traceparent":null,"payload":{}}'])
-    answers.push((await nats.request('rr.sys.port-manager.main.in', data, { timeout: 5_000 })).json() as { error: { code: string } });
-  expect(answers.map(({ error }) => error.code)).toEqual(['MESSAGE_INVALID', 'MESSAGE_INVALID', 'MESSAGE_INVALID', 'MESSAGE_INVALID', 'HOP_LIMIT']);
+  for (const data of [
+    '',
+    '[]',
+    '{"v":1}',
+    '{"v":1,"id":"x","type":"port.lease","run":"sys","from":"t","causation":null,"hop":1,"deadline":null,"traceparent":null,"payload":{"wanted":"?"}}',
+    '{"v":1,"id":"y","type":"port.lease","run":"sys","from":"t","causation":null,"hop":9,"deadline":null,"traceparent":null,"payload":{}}',
+  ])
+    answers.push(
+      (await nats.request('rr.sys.port-manager.main.in', data, { timeout: 5_000 })).json() as {
+        error: { code: string };
+      },
+    );
+  expect(answers.map(({ error }) => error.code)).toEqual([
+    'MESSAGE_INVALID',
+    'MESSAGE_INVALID',
+    'MESSAGE_INVALID',
+    'MESSAGE_INVALID',
+    'HOP_LIMIT',
+  ]);
   const tree = await ask('rr.api.local.admin.tree');
-  expect(tree.actors.find(({ kind }: { kind: string }) => kind === 'port-manager')).toMatchObject({ restarts: 0, turn: 0 });
+  expect(tree.actors.find(({ kind }: { kind: string }) => kind === 'port-manager')).toMatchObject({
+    restarts: 0,
+    turn: 0,
+  });
   expect(existsSync(join(s.state, 'hosts'))).toBe(true);
 }, 30_000);
 
 test('a command sent again gets the same answer without a second turn', async () => {
   const { nats, ask } = await upWith();
-  const command = JSON.stringify({ v: 1, id: 'lease-1', type: 'port.lease', run: 'sys', from: 'test', causation: null, hop: 1, deadline: Date.now() + 60_000, traceparent: null, payload: { run: 'r', service: 's', wanted: [] } });
+  const command = JSON.stringify({
+    v: 1,
+    id: 'lease-1',
+    type: 'port.lease',
+    run: 'sys',
+    from: 'test',
+    causation: null,
+    hop: 1,
+    deadline: Date.now() + 60_000,
+    traceparent: null,
+    payload: { run: 'r', service: 's', wanted: [] },
+  });
   const lease = async () => {
     for (;;) {
-      const answer = (await nats.request('rr.sys.port-manager.main.in', command, { timeout: 5_000 })).json() as { accepted?: true; fact?: { port: number } };
+      const answer = (await nats.request('rr.sys.port-manager.main.in', command, { timeout: 5_000 })).json() as {
+        accepted?: true;
+        fact?: { port: number };
+      };
       if (answer.fact) return answer.fact;
     }
   };
   const first = await lease();
-  const turn = async () => (await ask('rr.api.local.admin.tree')).actors.find(({ kind }: { kind: string }) => kind === 'port-manager').turn;
+  const turn = async () =>
+    (await ask('rr.api.local.admin.tree')).actors.find(({ kind }: { kind: string }) => kind === 'port-manager').turn;
   const before = await turn();
   expect(await lease()).toEqual(first);
   expect(await turn()).toBe(before);
@@ -123,6 +202,9 @@ test('a command sent again gets the same answer without a second turn', async ()
 test('every message may take the wire instead of the short way', async () => {
   const { s, ask } = await upWith({ RR_FORCE_WIRE: 'true' });
   const { run } = await ask('rr.api.local.jobs.submit', { source: s.repo('node-plain') });
-  const { result } = await eventually(() => ask('rr.api.local.runs.get', { run }), (answer) => answer.result !== null);
+  const { result } = await eventually(
+    () => ask('rr.api.local.runs.get', { run }),
+    (answer) => answer.result !== null,
+  );
   expect(result).toMatchObject({ outcome: 'healthy' });
 }, 60_000);

@@ -79,6 +79,23 @@ export function treeOf(repo: string): { status: string; hash: string } {
   return { status: gitStatus(repo), hash: hash.digest('hex') };
 }
 
+/** Lets so many work at once, the others wait: for tests that go on side by side. */
+export function atOnce(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = most;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free -= 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
+}
+
 /** Every text under a folder (files below 64 MB), to look for what must not be there. */
 export function* textsIn(folder: Buffer | string): Generator<{ path: string; text: string }> {
   const at = Buffer.from(folder);

@@ -8,8 +8,10 @@ import { connect } from '@nats-io/transport-node';
 import { onTestFinished } from 'vitest';
 import { packageRoot } from '../../runtime/program.js';
 
-export const bin = join(packageRoot(), 'dist/clients/cli/bin.js');
+export const bin = join(packageRoot(), 'dist/rr/bin.js');
 const repos = join(packageRoot(), 'test/repos');
+
+type Finished = (end: () => void | Promise<void>) => void;
 
 export interface Scratch {
   dir: string;
@@ -22,8 +24,11 @@ export interface Scratch {
   processes(): { pid: number; what: string }[];
 }
 
-/** A scratch folder with a state folder of its own; when the test ends everything in it ends. */
-export function scratch(extra: Record<string, string> = {}): Scratch {
+/**
+ * A scratch folder with a state folder of its own; when the test ends everything in it ends.
+ * @param finished the hook of a test that runs beside others; they have their own.
+ */
+export function scratch(extra: Record<string, string> = {}, finished: Finished = onTestFinished): Scratch {
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'rr-e2e-')));
   const state = join(dir, 'state');
   const env = {
@@ -48,7 +53,7 @@ export function scratch(extra: Record<string, string> = {}): Scratch {
           return []; // ended while we looked
         }
       });
-  onTestFinished(async () => {
+  finished(async () => {
     for (const one of all) one.child.kill('SIGKILL');
     for (let n = 0; n < 20 && processes().length > 0; n += 1) {
       for (const { pid } of processes())
@@ -156,14 +161,14 @@ export async function finish(
 export const resultOf = (objects: Record<string, unknown>[]): any => objects.find(({ type }) => type === 'result');
 
 /** A raw client that knows nothing of our library: NATS, subjects, JSON. */
-export async function rawClient(state: string) {
+export async function rawClient(state: string, finished: Finished = onTestFinished) {
   const server = JSON.parse(readFileSync(join(state, 'broker', 'server.json'), 'utf8')) as { url: string };
   const { user, pass } = JSON.parse(readFileSync(join(state, 'broker', 'credentials.json'), 'utf8')) as {
     user: string;
     pass: string;
   };
   const nats = await connect({ servers: server.url, user, pass });
-  onTestFinished(() => nats.close());
+  finished(() => nats.close());
   return {
     nats,
     // biome-ignore lint/suspicious/noExplicitAny: answers are looked into freely by tests

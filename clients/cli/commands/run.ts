@@ -16,6 +16,8 @@ export interface JobOptions {
 }
 /** A result is asked for this often beside what is heard, since a fact may be lost. */
 const LOOK_MS = 1_000;
+/** Keeps nobody alive: what is waited for may come sooner. */
+const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
 
 export const request = (source: string, { ref, service, copy, env }: JobOptions) => ({
   source: isUrl(source) ? source : resolve(source),
@@ -61,7 +63,7 @@ export async function run(
       for (;;) {
         const { result } = await client.call('runs.get', { run: id! });
         if (result) return result;
-        await Promise.race([voice.settled, sleep(LOOK_MS), ...(fallen ? [fallen] : [])]);
+        await Promise.race([voice.settled, pause(), ...(fallen ? [fallen] : [])]);
       }
     };
     const result = await settled();
@@ -74,7 +76,7 @@ export async function run(
         voice.ended(state);
         break;
       }
-      await Promise.race([voice.ended$, sleep(LOOK_MS), ...(fallen ? [fallen] : [])]);
+      await Promise.race([voice.ended$, pause(), ...(fallen ? [fallen] : [])]);
     }
     await stopping;
     if (runtime)

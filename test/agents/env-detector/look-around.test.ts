@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: npm's own syntax
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
@@ -150,4 +150,22 @@ test('a registry that answers is reached, one that is gone or silent is not, beh
   expect(await isReachable('http://127.0.0.1:9/', {}, 2_000)).toBe(false);
   expect(await isReachable('http://127.0.0.1:9/', { HTTPS_PROXY: 'http://p:1' }, 2_000)).toBeNull();
   expect(await isReachable('nonsense', {}, 2_000)).toBeNull();
+});
+
+test('a tool that has not changed is asked once; one that has is asked again', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'rr-tools-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const asked = join(dir, 'asked');
+  const tool = (version: string): void =>
+    writeFileSync(join(dir, 'php'), `#!/bin/sh\necho x >> '${asked}'\necho PHP ${version}\n`, { mode: 0o755 });
+  const look = () =>
+    findTools({ PATH: `${dir}:/usr/bin:/bin` }, 2_000, { memory: join(dir, 'cache', 'versions.json') });
+  tool('8.1.0');
+  expect((await look()).php).toBe('8.1.0');
+  expect((await look()).php).toBe('8.1.0');
+  expect(readFileSync(asked, 'utf8')).toBe('x\n');
+  tool('8.3.12');
+  expect((await look()).php).toBe('8.3.12');
+  writeFileSync(join(dir, 'cache', 'versions.json'), '{"cut sho');
+  expect((await look()).php).toBe('8.3.12');
 });

@@ -1,0 +1,452 @@
+/**
+ * Real repositories of every stack that can run on this machine, brought up by the built `rr` and looked at from outside.
+ * Two at a time; what takes long (tools that must be fetched) only with RR_LONG=1.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, type TestContext, test } from 'vitest';
+import { phpBin, pythonPath, rubyBin, wheelFolder } from './debian.js';
+import { commitAll, eventually, finish, gitStatus, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+
+const TEST_MS = 200_000;
+type Env = Record<string, string>;
+interface Stack {
+  repo: string;
+  kind: string;
+  /** What the proof holds, beside status 200 of an HTTP one. */
+  proof: Record<string, unknown>;
+  args?: string[];
+  /** What a user of this machine has in the environment. */
+  env?: (dir: string) => Promise<Env>;
+  /** More words of `rr run`, made with the environment's. */
+  ran?: (result: ReturnType<typeof resultOf>, s: Scratch) => void;
+  long?: true;
+}
+
+// Two runs at a time, so that a machine with two cores is not asked for more.
+let free = 2;
+async function turn<T>(work: () => Promise<T>): Promise<T> {
+  while (free === 0) await sleep(50);
+  free -= 1;
+  try {
+    return await work();
+  } finally {
+    free += 1;
+  }
+}
+
+const text = (part: string) => expect.stringContaining(part);
+const before = (folder: string): string => [folder, process.env.PATH].join(delimiter);
+/** No package index is reached: as on a machine without a network. */
+const noIndex: Env = {
+  PIP_CONFIG_FILE: '/dev/null',
+  PIP_INDEX_URL: 'https://index.invalid/simple',
+  PIP_EXTRA_INDEX_URL: '',
+  PIP_FIND_LINKS: '',
+};
+/** A home in which the user has installed Python packages for himself, as `pip install --user` does. */
+async function homeWith(dir: string, ...packages: string[]): Promise<string> {
+  const home = join(dir, 'home');
+  const site = execFileSync('python3', ['-c', 'import site; print(site.getusersitepackages())'], {
+    env: { ...process.env, HOME: home, PYTHONUSERBASE: '' },
+    encoding: 'utf8',
+  }).trim();
+  mkdirSync(join(site, '..'), { recursive: true });
+  symlinkSync(await pythonPath(...packages), site);
+  return home;
+}
+
+const stacks: Stack[] = [
+  { repo: 'express-hello', kind: 'web-service', proof: { title: 'Express', excerpt: text('Hello from Express') } },
+  { repo: 'express-generator', kind: 'web-service', proof: { status: 404, notes: [text('404 on every known path')] } },
+  {
+    repo: 'fastify-api',
+    kind: 'web-service',
+    proof: { path: '/health', excerpt: '{"status":"ok","service":"fastify-api"}' },
+  },
+  { repo: 'koa-app', kind: 'web-service', proof: { excerpt: 'hello' } },
+  { repo: 'node-plain', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Node' } },
+  { repo: 'node-typescript', kind: 'web-service', proof: { title: 'Hello from TypeScript' } },
+  {
+    repo: 'node-port-fixed',
+    kind: 'web-service',
+    proof: { url: text(':39217/'), excerpt: text('Hello from port 39217') },
+  },
+  { repo: 'node-ipv6-only', kind: 'web-service', proof: { url: text('http://[::1]:'), title: 'IPv6' } },
+  {
+    repo: 'node-worker',
+    kind: 'worker',
+    proof: { url: null, status: null, excerpt: text('worker ready'), stayedMs: expect.any(Number) },
+  },
+  { repo: 'node-job', kind: 'job', proof: { url: null, status: null, excerpt: 'counted 3 words' } },
+  { repo: 'node-library', kind: 'library', proof: { status: null, excerpt: text('# pass 1 # fail 0') } },
+  { repo: 'node-cli', kind: 'cli', proof: { status: null, excerpt: 'Usage: greet NAME' } },
+  { repo: 'main-missing', kind: 'web-service', proof: { excerpt: 'hi' } },
+  {
+    repo: 'workspace-apps',
+    kind: 'web-service',
+    proof: { path: '/api/health', excerpt: '{"says":"Hello from the API"}' },
+  },
+  {
+    repo: 'workspace-apps',
+    kind: 'web-service',
+    args: ['--service', 'apps/admin'],
+    proof: { title: 'Admin', excerpt: 'Hello from the admin page' },
+  },
+  {
+    repo: 'front-and-back',
+    kind: 'web-service',
+    args: ['--service', 'backend'],
+    proof: { path: '/api/items', excerpt: '[]' },
+  },
+  { repo: 'pnpm-hello', kind: 'web-service', proof: { title: 'pnpm', excerpt: 'Hello after 60000 ms' } },
+  { repo: 'vite-spa', kind: 'static-site', proof: { title: 'Vite page', contentType: text('text/html') } },
+  { repo: 'static-site', kind: 'static-site', proof: { title: 'Static site', excerpt: 'Hello from a page' } },
+  { repo: 'python-plain-server', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Python' } },
+  { repo: 'python-job', kind: 'job', proof: { excerpt: 'counted 45' } },
+  {
+    // Flask is at hand, and nothing has to be fetched: handed over as a user does who keeps it in a folder of his own.
+    repo: 'flask-hello',
+    kind: 'web-service',
+    env: async () => ({ ...noIndex, PYTHONPATH: await pythonPath('python3-flask') }),
+    proof: { path: '/health', excerpt: '{"status":"ok"}' },
+    ran: ({ degraded }) => expect(degraded).toEqual([]),
+  },
+  {
+    // Built from its pyproject.toml, with the tools for that from a folder of wheels.
+    repo: 'flask-package',
+    kind: 'web-service',
+    env: async (dir) => ({
+      ...noIndex,
+      PIP_NO_INDEX: '1',
+      PIP_FIND_LINKS: await wheelFolder(dir),
+      PYTHONPATH: await pythonPath('python3-flask'),
+    }),
+    proof: { title: 'Guestbook', excerpt: 'Hello from a package' },
+  },
+  {
+    // No index answers, and the user has installed what is asked for.
+    repo: 'flask-factory',
+    kind: 'web-service',
+    env: async (dir) => ({ ...noIndex, HOME: await homeWith(dir, 'python3-flask', 'python3-gunicorn') }),
+    proof: { title: 'Shop', excerpt: 'Hello from the factory' },
+    ran: ({ fixes, degraded }) => {
+      expect(fixes).toMatchObject([{ rule: 'installed-packages', helped: true }]);
+      expect(degraded).toEqual([text('the package index does not answer')]);
+    },
+  },
+  {
+    repo: 'php-plain',
+    kind: 'web-service',
+    env: async (dir) => ({ PATH: before(await phpBin(dir)) }),
+    proof: { title: 'PHP', excerpt: 'Hello from PHP' },
+  },
+  {
+    repo: 'ruby-sinatra',
+    kind: 'web-service',
+    env: async (dir) => {
+      const { bin, gemPath } = await rubyBin(dir);
+      return { PATH: before(bin), GEM_PATH: gemPath };
+    },
+    proof: { excerpt: expect.stringMatching(/Hello from Sinatra|pong/) },
+  },
+  {
+    repo: 'rack-app',
+    kind: 'web-service',
+    env: async (dir) => {
+      const { bin, gemPath } = await rubyBin(dir);
+      return { PATH: before(bin), GEM_PATH: gemPath };
+    },
+    proof: { title: 'Rack', excerpt: 'Hello from Rack' },
+  },
+  { repo: 'java-plain', kind: 'web-service', proof: { title: 'Java', excerpt: 'Hello from Java' } },
+  { repo: 'rust-plain', kind: 'web-service', proof: { title: 'Rust', excerpt: 'Hello from Rust' } },
+  { repo: 'rust-library', kind: 'library', proof: { excerpt: text('1 passed; 0 failed') } },
+  { repo: 'shell-start', kind: 'web-service', proof: { title: 'Shell', excerpt: 'Hello from a shell script' } },
+  { repo: 'hono-node', kind: 'web-service', proof: { excerpt: 'hello' } },
+  { repo: 'bun-server', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
+  { repo: 'deno-serve', kind: 'web-service', proof: {}, long: true },
+];
+
+const ignore = 'node_modules/\ndist/\nbuild/\nout/\ntarget/\n.venv/\n__pycache__/\n*.egg-info/\n';
+
+/** `rr run … --once --json` to its end, and what must hold after any run: nothing of the user's changed, nothing left. */
+async function bringUp(s: Scratch, folder: string, args: string[] = []) {
+  const commit = execFileSync('git', ['rev-parse', 'HEAD'], { cwd: folder, encoding: 'utf8' });
+  const { code, objects, err } = await finish(s.rr('run', folder, '--once', '--json', ...args));
+  const result = resultOf(objects);
+  if (!result) throw new Error(`no result (exit ${code}): ${err}`);
+  expect(gitStatus(folder)).toBe('');
+  expect(execFileSync('git', ['rev-parse', 'HEAD'], { cwd: folder, encoding: 'utf8' })).toBe(commit);
+  return { code, result, state: JSON.parse(readFileSync(join(result.bundle, 'run.json'), 'utf8')).state as string };
+}
+const nothingLeft = (s: Scratch) => eventually(s.processes, (left) => left.length === 0, 20_000);
+
+const title = ({ repo, args = [] }: Stack): string => [repo, ...args].join(' ');
+test.concurrent.for(
+  stacks.filter(({ long }) => !long || process.env.RR_LONG).map((stack) => [title(stack), stack] as const),
+)(
+  '%s comes up and is proven',
+  { timeout: TEST_MS },
+  async ([, { repo, kind, proof, args = [], env, ran }], { onTestFinished }: TestContext) => {
+    const s = scratch({}, onTestFinished);
+    await turn(async () => {
+      Object.assign(s.env, await env?.(s.dir));
+      const folder = s.repo(repo, { ignore });
+      const { code, result, state } = await bringUp(s, folder, args);
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', kind, error: null });
+      const http = kind === 'web-service' || kind === 'static-site';
+      expect(result.services).toMatchObject([{ proof: { ...(http ? { status: 200 } : {}), ...proof } }]);
+      expect(result.services[0].url === null).toBe(!http);
+      if (http) expect(result.services[0].proof.stayedMs).toBeGreaterThanOrEqual(2_000);
+      expect({ code, state }).toEqual({ code: 0, state: 'done' });
+      ran?.(result, s);
+    });
+    await nothingLeft(s);
+  },
+);
+
+// What cannot run here is said with its true cause, the next step, and soon.
+const refused: { repo: string; env: Env; file?: [string, string]; error: Record<string, unknown>; code: number }[] = [
+  {
+    repo: 'go-http',
+    env: { PATH: '' },
+    code: 3,
+    error: { code: 'TOOL_MISSING', message: text('go >=1.19 is needed (go.mod:3)'), fix: text('install Go') },
+  },
+  {
+    repo: 'dotnet-web',
+    env: { PATH: '' },
+    code: 3,
+    error: { code: 'TOOL_MISSING', message: text('dotnet'), fix: text('.NET SDK') },
+  },
+  {
+    repo: 'flask-hello',
+    env: noIndex,
+    file: ['requirements.txt', 'flask>=2.2\nnobody-has-this-package\n'],
+    code: 1,
+    error: { code: 'HOST_UNREACHABLE', message: text('index.invalid') },
+  },
+  {
+    repo: 'express-hello',
+    env: { npm_config_registry: 'http://registry.invalid/', npm_config_prefer_offline: 'false' },
+    code: 1,
+    error: { code: 'HOST_UNREACHABLE', message: text('registry.invalid') },
+  },
+];
+test.concurrent.for(refused.map((one) => [one.repo, one.error.code, one] as const))(
+  '%s: %s is said within 60 s',
+  { timeout: TEST_MS },
+  async ([, , { repo, env, file, error, code }], { onTestFinished }) => {
+    const s = scratch({}, onTestFinished);
+    await turn(async () => {
+      // Only what every machine has, and node: a toolchain that happens to be here is not found.
+      const PATH = env.PATH === '' ? bareBin(s) : process.env.PATH!;
+      Object.assign(
+        s.env,
+        env,
+        { PATH, npm_config_cache: join(s.dir, 'npm-cache') },
+        env.PATH === '' ? { HOME: s.dir } : {},
+      );
+      const folder = s.repo(repo, { git: false });
+      if (file) writeFileSync(join(folder, file[0]), file[1]);
+      commitAll(folder, ignore);
+      const from = Date.now();
+      const run = await bringUp(s, folder);
+      const outcome = code === 3 ? 'needs-input' : 'failed';
+      expect(run.result).toMatchObject({ outcome, error });
+      expect(run).toMatchObject({ code, state: outcome });
+      expect(Date.now() - from).toBeLessThan(60_000);
+    });
+    await nothingLeft(s);
+  },
+);
+/** A PATH of the system's own programs without any toolchain. */
+function bareBin(s: Scratch): string {
+  const bin = join(s.dir, 'bin');
+  mkdirSync(bin, { recursive: true });
+  for (const program of ['sh', 'git', 'uname', 'cat', 'nats-server'])
+    for (const folder of ['/bin', '/usr/bin', '/usr/sbin', '/usr/local/bin'])
+      if (!readdirSync(bin).includes(program) && readdirSync(folder).includes(program))
+        symlinkSync(join(folder, program), join(bin, program));
+  symlinkSync(process.execPath, join(bin, 'node'));
+  return bin;
+}
+
+test.concurrent('a service that is not there is named, with those that are', { timeout: TEST_MS }, async ({
+  onTestFinished,
+}) => {
+  const s = scratch({}, onTestFinished);
+  await turn(async () => {
+    const { code, result } = await bringUp(s, s.repo('workspace-apps', { ignore }), ['--service', 'shop']);
+    expect(result.error).toMatchObject({ code: 'SERVICE_UNKNOWN', message: expect.stringMatching(/shop.*api.*admin/) });
+    expect(code).toBe(2);
+  });
+});
+
+test.concurrent('rr plan tells services, commands and reasons, and runs nothing', { timeout: TEST_MS }, async ({
+  onTestFinished,
+}) => {
+  const s = scratch({}, onTestFinished);
+  await turn(async () => {
+    for (const [repo, chosen, language, start] of [
+      ['turbo-pnpm', 'web', 'node', 'pnpm start'],
+      ['go-http', 'hello', 'go', expect.stringContaining('hello')],
+      ['java-maven-spring', expect.any(String), 'java', expect.stringContaining('java')],
+      ['laravel-like', 'laravel-like', 'php', expect.stringContaining('artisan serve')],
+    ] as const) {
+      const folder = s.repo(repo, { ignore });
+      const { code, out } = await finish(s.rr('plan', folder, '--json'));
+      const plan = JSON.parse(out);
+      expect(plan.chosen).toEqual([chosen]);
+      const service = plan.services.find(({ name }: { name: string }) => name === plan.chosen[0]);
+      expect(service).toMatchObject({ language, commands: { start } });
+      expect(service.evidence.length).toBeGreaterThan(0);
+      expect(code).toBe(0);
+      expect(gitStatus(folder)).toBe('');
+      expect(execFileSync('git', ['status', '--porcelain', '--ignored'], { cwd: folder, encoding: 'utf8' })).toBe('');
+    }
+    expect(s.processes()).toEqual([]);
+  });
+});
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+
+test.concurrent.for(['express-hello', 'static-site', 'python-plain-server'])(
+  'recipe.sh of a proven %s brings a clean copy up without rr',
+  { timeout: TEST_MS },
+  async (repo, { onTestFinished }) => {
+    const s = scratch({}, onTestFinished);
+    await turn(async () => {
+      const { result } = await bringUp(s, s.repo(repo, { ignore }));
+      const [{ proof }] = result.services;
+      cpSync(join(result.bundle, 'recipe.sh'), join(s.dir, 'recipe.sh'));
+      const copy = s.repo(repo, { ignore, as: 'clean' });
+      const port = await freePort();
+      const { RR_HOME: _, ...env } = s.env;
+      const app = spawn('sh', [join(s.dir, 'recipe.sh'), copy], {
+        env: { ...env, PORT: String(port) },
+        stdio: 'ignore',
+        detached: true,
+      });
+      onTestFinished(() => void process.kill(-app.pid!, 'SIGKILL'));
+      const look = () =>
+        fetch(new URL(proof.path, `http://127.0.0.1:${port}`))
+          .then((answer) => answer.text())
+          .catch(String);
+      await eventually(look, (page) => page.includes(proof.excerpt), 60_000);
+    });
+  },
+);
+
+const recipe = (more: object) =>
+  JSON.stringify({
+    format: 1,
+    service: 'app',
+    path: '.',
+    kind: 'web-service',
+    tools: {},
+    install: [],
+    build: [],
+    files: [],
+    env: {},
+    port: 4321,
+    proof: { how: 'http', path: '/', status: 200, title: 'Proven' },
+    ...more,
+  });
+
+test.concurrent('a recipe.json in a repository is a claim: a true one brings it up, a wrong one does not make it healthy', {
+  timeout: TEST_MS,
+}, async ({ onTestFinished }) => {
+  const s = scratch({}, onTestFinished);
+  await turn(async () => {
+    const lay = (name: string, files: Record<string, string>): string => {
+      const folder = join(s.dir, name);
+      mkdirSync(folder);
+      for (const [path, body] of Object.entries(files)) writeFileSync(join(folder, path), body);
+      commitAll(folder, ignore);
+      return folder;
+    };
+    const page =
+      "require('http').createServer((_, r) => r.end('<title>Page</title>It is up')).listen(process.env.PORT)";
+    // Nothing else tells how this program without an ending is started.
+    const told = await bringUp(s, lay('told', { 'recipe.json': recipe({ start: 'node ./serve' }), serve: page }));
+    expect(told.result).toMatchObject({
+      outcome: 'healthy',
+      services: [{ proof: { status: 200, excerpt: text('It is up') } }],
+    });
+
+    const lies = await bringUp(
+      s,
+      lay('lies', { 'recipe.json': recipe({ start: 'echo healthy, status 200' }), 'notes.txt': 'nothing' }),
+    );
+    expect(lies.result.outcome).toBe('failed');
+    expect(lies.code).toBe(1);
+
+    // The code itself weighs more than what is claimed about it.
+    const own = await bringUp(
+      s,
+      lay('own', {
+        'recipe.json': recipe({ start: 'echo healthy', kind: 'job', proof: { how: 'exit', path: null } }),
+        'server.js': page,
+      }),
+    );
+    expect(own.result).toMatchObject({
+      outcome: 'healthy',
+      kind: 'web-service',
+      services: [{ proof: { excerpt: text('It is up') } }],
+    });
+  });
+  await nothingLeft(s);
+});
+
+test.concurrent('the same stacks come up for jobs submitted over NATS to a runtime that is up', {
+  timeout: TEST_MS,
+}, async ({ onTestFinished }) => {
+  const s = scratch({}, onTestFinished);
+  await turn(async () => {
+    const up = s.rr('up', '--foreground', '--json');
+    await up.object(({ type }) => type === 'up');
+    const { ask, nats } = await rawClient(s.state, onTestFinished);
+    const jobs = ['express-hello', 'node-job', 'static-site', 'python-plain-server'].map(
+      (name) => stacks.find(({ repo }) => repo === name)!,
+    );
+    const folders = new Map<string, string>();
+    const runs = await Promise.all(
+      jobs.map(async ({ repo }) => {
+        folders.set(repo, s.repo(repo, { ignore }));
+        return (await ask('rr.api.local.jobs.submit', { source: folders.get(repo) })).run as string;
+      }),
+    );
+    for (const [n, { repo, kind, proof }] of jobs.entries()) {
+      const get = () => ask('rr.api.local.runs.get', { run: runs[n] });
+      const { result } = await eventually(get, (answer) => answer.result !== null, 90_000);
+      expect(result).toMatchObject({ outcome: 'healthy', kind, services: [{ proof }] });
+      const { url } = result.services[0];
+      if (url) expect(await (await fetch(url)).text()).toContain(result.services[0].proof.title);
+      await ask('rr.api.local.runs.stop', { run: runs[n] });
+      expect(await eventually(get, ({ ended }) => ended === true)).toMatchObject({ state: 'done' });
+      if (url)
+        expect(
+          await fetch(url).then(
+            () => 'answers',
+            () => 'gone',
+          ),
+        ).toBe('gone');
+      expect(gitStatus(folders.get(repo)!)).toBe('');
+    }
+    await nats.close();
+    up.child.kill('SIGINT');
+    expect(await up.exited).toBe(0);
+  });
+  await nothingLeft(s);
+});
