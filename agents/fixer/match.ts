@@ -5,10 +5,11 @@
  * What no rule knows keeps its own error; only the line that says most is picked out of the output.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { mainLine } from '../../providers/process/main-line.js';
+import { plain } from '../../providers/process/tail.js';
 import { apply } from './apply.js';
 import type { Action, Fact, Fixed, Heal } from './contract.js';
 import type { Look } from './look.js';
-import { mainLine, plainText } from './main-line.js';
 import { rules } from './rules/index.js';
 import type { Case, Repair, Rule } from './rules/rule.js';
 
@@ -23,7 +24,7 @@ const searchable = (output: string): string =>
     .slice(-2 * TEXT_LIMIT)
     .split('\n')
     .map((line) =>
-      plainText(line.slice(-4 * LINE_LIMIT))
+      plain(line.slice(-4 * LINE_LIMIT))
         .slice(0, LINE_LIMIT)
         .trimEnd(),
     )

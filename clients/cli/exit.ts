@@ -19,8 +19,11 @@ export const codeOf = ({ code }: { code: string }): number => {
   if (needs.has(code)) return codes.needsInput;
   return code === 'REPOSITORY_EMPTY' || code === 'NOT_RUNNABLE' ? codes.failed : codes.ours;
 };
-export const outcomeCode = (outcome: string): number =>
-  ({ healthy: codes.ok, 'needs-input': codes.needsInput, cancelled: codes.interrupted })[outcome] ?? codes.failed;
+/** @param error of the result: what was asked for wrongly may only be known once the repository was looked at. */
+export const outcomeCode = (outcome: string, error: { code: string } | null): number =>
+  outcome === 'failed' && error !== null && usage.has(error.code)
+    ? codes.usage
+    : ({ healthy: codes.ok, 'needs-input': codes.needsInput, cancelled: codes.interrupted }[outcome] ?? codes.failed);
 
 /** An error for people: what was met and wanted, then the fix. Or for programs: one JSON object. */
 export function tellError(error: unknown, json: boolean): ErrorRecord {

@@ -11,6 +11,7 @@ import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
 import { type Command, type Exit, openKeeper } from './client.js';
 import { childEnvironment } from './environment.js';
+import { mainLine } from './main-line.js';
 import { tail } from './tail.js';
 
 type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal'>;
@@ -143,24 +144,9 @@ export function failureOf(
   return fail('COMMAND_FAILED', {
     command,
     met,
-    last: telling(text) || 'it printed nothing',
+    last: mainLine(text) ?? (text.trim().split('\n').at(-1)?.slice(0, 300) || 'it printed nothing'),
     fix: 'read its whole output with rr logs, mend the cause, run again',
   }).toRecord();
-}
-
-const noise =
-  /complete log of this run|_logs[/\\]|^npm (error|ERR!)\s*((command|path|code|errno|signal|workspace|location|lifecycle script)\b.*)?$|^\s*at\s|^Node\.js v|^\s*\^+\s*$|^\s*[{}\]]\s*,?$|^\s*(errno|syscall|requireStack|code):/i;
-const speaks =
-  /error|exception|cannot|can't|could not|unable|fail|denied|missing|not found|refused|in use|invalid|unsupported|required|unexpected/i;
-/** The line of an output that says most about a failure; the same failure gives the same line. */
-export function telling(text: string): string {
-  const all = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const lines = all.filter((line) => !noise.test(line));
-  const line = lines.findLast((one) => speaks.test(one)) ?? lines.at(-1) ?? all.at(-1) ?? '';
-  return line.slice(0, 300);
 }
 
 /** An error on its way into a failure fact; what is not ours is thrown on, for the runtime to report. */

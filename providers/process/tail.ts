@@ -15,12 +15,19 @@ export function tail(path: string, lines: number, bytes: number): string[] {
   const all = plain(held.data.toString('utf8')).split('\n');
   if (all.at(-1) === '') all.pop();
   if (held.cut && all.length > 1) all.shift();
-  return lines > 0 ? all.slice(-lines) : [];
+  return lines > 0 ? all.slice(-lines).map(shorten) : [];
 }
+
+const LINE_CHARS = 2_000;
+const END_CHARS = 500;
+/** A line without end is shown by its beginning and its end. */
+const shorten = (line: string): string =>
+  line.length <= LINE_CHARS ? line : `${line.slice(0, LINE_CHARS - END_CHARS - 3)} … ${line.slice(-END_CHARS)}`;
 
 /**
  * Text without what a terminal would obey: escape sequences, control characters, marks that reorder text. Of a line
- * that was written over itself (progress bars) the last state stays. Tabs and line ends stay.
+ * that was written over itself (progress bars) the last state stays. Tabs and line ends stay. Takes time in proportion to
+ * the text, whatever is in it.
  */
 export const plain = (text: string): string =>
   text
@@ -29,9 +36,16 @@ export const plain = (text: string): string =>
     // CSI, then all other escapes
     .replace(/(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?/g, '')
     .replace(/\x1b[ -/]*[0-~]?/g, '')
-    .replace(/\r+\n/g, '\n')
-    .replace(/[^\n]*\r(?=[^\n])/g, '')
+    .split('\n')
+    .map(lastState)
+    .join('\n')
     .replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
+
+function lastState(line: string): string {
+  let end = line.length;
+  while (end > 0 && line[end - 1] === '\r') end--;
+  return line.slice(line.lastIndexOf('\r', end - 1) + 1, end);
+}
 
 function readEnd(path: string, bytes: number): { data: Buffer; cut: boolean } {
   let fd: number;

@@ -54,7 +54,7 @@ test('a runtime killed while the application is up finds it again, alive and unt
   const { services } = (await first.object(({ type }) => type === 'result')) as { services: { url: string }[] };
   const app = () => s.processes().filter(({ what }) => /^node server\.js/.test(what.trim()));
   const before = app().map(({ pid }) => pid);
-  expect(before).toHaveLength(1);
+  expect(before, JSON.stringify([first.objects(), s.processes()], null, 1)).toHaveLength(1);
   first.child.kill('SIGKILL');
   await first.exited;
   expect((await fetch(services[0]!.url)).status).toBe(200);

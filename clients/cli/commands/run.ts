@@ -85,7 +85,7 @@ export async function run(
         (line) => voice.say(line),
         () => interrupts > 0,
       );
-    return outcomeCode(result.outcome);
+    return outcomeCode(result.outcome, result.error);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await client.close();

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { apply } from '../../../agents/fixer/apply.js';
 import { type Action, emptyOverlay, Fact, Overlay } from '../../../agents/fixer/contract.js';
-import { mainLine } from '../../../agents/fixer/main-line.js';
+import { mainLine } from '../../../providers/process/main-line.js';
 import { heal } from '../../../agents/fixer/match.js';
 import { rules } from '../../../agents/fixer/rules/index.js';
 import { actionsOf, type Given, healOf, lookOf } from './case.js';

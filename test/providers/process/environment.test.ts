@@ -64,7 +64,12 @@ test('an application gets what the list allows and nothing else', () => {
 });
 
 test('an install step gets the tokens of registries too', () => {
-  expect(childEnvironment({ run: 'r', overlay: {}, install: true }, env)).toEqual({ ...ours, ...tokens, ...patience, RR_RUN: 'r' });
+  expect(childEnvironment({ run: 'r', overlay: {}, install: true }, env)).toEqual({
+    ...ours,
+    ...tokens,
+    ...patience,
+    RR_RUN: 'r',
+  });
 });
 
 test('the overlay wins, tools come first in PATH, and the run is always marked', () => {

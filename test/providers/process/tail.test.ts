@@ -33,7 +33,30 @@ test.each([
   ['\x1b]0;never ended\nnext', '\nnext'],
   ['10%\r50%\r100%\nnext\r\nwindows\r\n', '100%\nnext\nwindows\n'],
   ['waiting\r', 'waiting'],
+  ['old\rnew\r\r', 'new'],
+  ['\r\n\rab\r\r\n', '\nab\n'],
   ['\x1b[2K\x1b[1Gdone\x1b7\x1b(B', 'done'],
   ['bell\x07 null\0 del\x7f c1\x9b31m \u202eback\u202c', 'bell null del c1 back'],
   ['tab\tstays, ümläute 日本 🙂 too', 'tab\tstays, ümläute 日本 🙂 too'],
 ])('%j is shown as %j', (raw, shown) => expect(plain(raw)).toBe(shown));
+
+test('the time to make a text plain grows with its length alone, whatever fills its lines', () => {
+  const slowest = (count: number): number =>
+    Math.max(
+      ...['x', '\r', 'x\r', '\r\rx', '\x1b[', '\x1b]', '\x1b ', '10%\r\n'].map((piece) => {
+        const text = `${piece.repeat(count)}${'y'.repeat(count)}`;
+        const began = performance.now();
+        plain(text);
+        return performance.now() - began;
+      }),
+    );
+  slowest(20_000);
+  // A quadratic one took 400 times as long on the second as on the first: minutes.
+  expect(slowest(400_000)).toBeLessThan(2_000);
+});
+
+test('a line without end is shown by its beginning and its end', () => {
+  const [line] = tail(log(`begin${'x'.repeat(100_000)}end\n`), 1, 200_000);
+  expect(line!.length).toBe(2_000);
+  expect(line).toMatch(/^beginx+ … x+end$/);
+});

@@ -1,8 +1,5 @@
 /** Picks out of a command's output the line that says most about why it failed. */
-import { plain } from '../../providers/process/tail.js';
-
-/** Without what a terminal would obey. */
-export const plainText = (text: string): string => plain(text);
+import { plain } from './tail.js';
 
 const NOISE: readonly RegExp[] = [
   /^$/,
@@ -10,9 +7,13 @@ const NOISE: readonly RegExp[] = [
   /^at\s/,
   /^\^+$/,
   /^Node\.js v\d/,
-  /^(?:npm (?:error|ERR!)\s*)?(?:A complete log of this run|code |errno |path |syscall |command |Lifecycle script|workspace |location |signal |network |For a full report|Run "npm help|dest |file )/,
+  /^(?:npm (?:error|ERR!)\s*)?(?:A complete log of this run|To see a list of scripts|code |errno |path |syscall |command |Lifecycle script|workspace |location |signal |network |For a full report|Run "npm help|dest |file )/,
   /^npm (?:warn|notice|info)\b/i,
   /^npm (?:error|ERR!)\s*$/,
+  /_logs[/\\]/,
+  // where a module was asked for
+  /^- (?:[A-Za-z]:)?[/\\]\S*$/,
+  /^Require stack:$/,
   /^> /,
   /^(?:code|errno|syscall|address|port|path|type|requireStack|library|reason|opensslErrorStack|url|hostname|spawnargs|cause|generatedMessage): /,
   /ELIFECYCLE/,
@@ -34,11 +35,11 @@ const NOISE: readonly RegExp[] = [
 const STRONG =
   /^(?:\S+\s){0,3}(?:Uncaught )?(?:[\w.]*(?:Error|Exception|Panic)\b(?:\s\[\w+\])?|error(?:\[\w+\]| TS\d+)?|fatal(?: error)?|panic|ERROR|FATAL)\s?:/i;
 const WEAK =
-  /\b(?:error|failed|failure|cannot|can't|could not|not found|unable to|denied|refused|missing|invalid|unexpected|ERR_\w+|E[A-Z]{5,})\b/i;
+  /\b(?:error|failed|failure|cannot|can't|could not|not found|unable to|denied|refused|missing|invalid|unexpected|unsupported|not compatible|in use|ERR_\w+|E[A-Z]{5,})\b/i;
 
 /** @returns at most 300 characters; null for a text with nothing to say. */
 export function mainLine(text: string): string | null {
-  const lines = plainText(text)
+  const lines = plain(text)
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => !NOISE.some((noise) => noise.test(line)))
