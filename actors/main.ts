@@ -11,16 +11,17 @@ import { connect } from '@nats-io/transport-node';
 import { bundleOf } from '../checkpoints/bundle.js';
 import { jsonStore, makeFolder } from '../checkpoints/json.js';
 import { openLedger } from '../checkpoints/ledger.js';
+import { abandonRun } from '../providers/process/execute.js';
 import type { Message } from '../runtime/actor.js';
 import { type Broker, connectOptions, openBroker } from '../runtime/broker/start.js';
-import { openBus } from '../runtime/bus.js';
+import { openBus, revive } from '../runtime/bus.js';
 import { systemClock } from '../runtime/clock.js';
 import type { Config } from '../runtime/config.js';
-import { fail, toRecord } from '../runtime/errors.js';
+import { type ErrorRecord, fail, toRecord } from '../runtime/errors.js';
 import { lockHolder, takeLock } from '../runtime/lock.js';
 import type { Log } from '../runtime/log.js';
 import { packageRoot } from '../runtime/program.js';
-import { main } from '../runtime/subjects.js';
+import { main, placeOf } from '../runtime/subjects.js';
 import { openSystem, type System } from '../runtime/system.js';
 import { ensureStreams, natsWire } from '../runtime/wire.js';
 import { openFrontDoor } from './front-door/index.js';
@@ -34,6 +35,11 @@ export interface Runtime {
   openRuns(): string[];
   /** Resolves when the runtime cannot go on, with the reason. */
   fallen: Promise<unknown>;
+  /**
+   * For a process that leaves at once: the run's keeper ends all it holds by itself, and nothing of the run is begun
+   * again. Synchronous.
+   */
+  abandon(run: string): void;
   /** Ends the runtime; what it holds under keepers stays up and is found again at the next start. */
   close(): Promise<void>;
 }
@@ -70,6 +76,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     const fallen = new Promise<unknown>((resolve) => {
       fall = resolve;
     });
+    const unable = new Map<string, ErrorRecord>();
     const system = openSystem({
       definitions,
       bus,
@@ -82,19 +89,13 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       hostDir,
       bundleOf: (run) => (run === 'sys' ? config.state : bundleOf(config.state, run)),
       fallen: fall,
+      unable: (address, error) => void unable.set(address, error),
     });
     undo.push(() => system.close());
     await system.start({ run: 'sys', kind: 'host', id: config.host }, null);
     await system.start({ run: 'sys', kind: 'admin', id: 'main' }, null);
     system.post(main('admin'), { type: 'booted', host: config.host, at: Date.now() } as Message);
-    const until = Date.now() + BOOT_MS;
-    while (!system.cell(main('orchestrator'))) {
-      if (Date.now() > until)
-        throw fail('INTERNAL', {
-          reason: `the actors did not start within ${BOOT_MS / 1000} s; see ${join(hostDir, 'host.log')}`,
-        });
-      await sleep(5);
-    }
+    await everyoneIsUp(system, unable, hostDir);
     const openRuns = (): string[] => {
       const context = system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined;
       return Object.entries(context?.runs ?? {}).flatMap(([run, { ended }]) => (ended ? [] : [run]));
@@ -104,10 +105,41 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     await nats.flush();
     const open = openRuns();
     if (open.length > 0) say(`resuming ${open.length} open ${open.length === 1 ? 'run' : 'runs'}: ${open.join(', ')}`);
-    return { broker, system, openRuns, fallen, close };
+    const abandon = (run: string): void => abandonRun(bundleOf(config.state, run));
+    endBroken(unable, abandon, say);
+    return { broker, system, openRuns, fallen, abandon, close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Waits until all that the admin's registry names lives, or is known not to. @throws what keeps a system actor down. */
+async function everyoneIsUp(system: System, unable: Map<string, ErrorRecord>, hostDir: string): Promise<void> {
+  for (const until = Date.now() + BOOT_MS; ; await sleep(5)) {
+    for (const [address, error] of unable) if (placeOf(address).run === 'sys') throw revive(error);
+    const { registry = {} } = (system.cell(main('admin'))?.state().state.context ?? {}) as {
+      registry?: Record<string, unknown>;
+    };
+    const waiting = [main('orchestrator'), ...Object.keys(registry)].filter(
+      (address) => !system.cell(address) && !unable.has(address),
+    );
+    if (waiting.length === 0) return;
+    if (Date.now() > until)
+      throw fail('INTERNAL', {
+        reason: `${waiting[0]} did not start within ${BOOT_MS / 1000} s; see ${join(hostDir, 'host.log')}`,
+      });
+  }
+}
+
+/** A run with an actor that cannot be started again is over: what it held is ended, the orchestrator hears the cause. */
+function endBroken(unable: Map<string, ErrorRecord>, abandon: Runtime['abandon'], say: Options['say']): void {
+  const told = new Set<string>();
+  for (const [address, error] of unable) {
+    const { run } = placeOf(address);
+    if (!told.has(run)) say(`the run ${run} cannot go on: ${error.message}\n    fix: ${error.fix}  [${error.code}]`);
+    told.add(run);
+    abandon(run);
   }
 }
 

@@ -11,7 +11,7 @@ import type { Clock } from './clock.js';
 import { fail, type RunnerError, toRecord } from './errors.js';
 import { type Answer, Answered, type Envelope, envelop, readEnvelope } from './message.js';
 import type { Line } from './store.js';
-import { addressOfInbox, factOf, inboxesOf, inboxOf, placeOf, viewOf } from './subjects.js';
+import { addressOfInbox, factOf, inboxesOf, inboxOf, placeOf, USER, viewOf } from './subjects.js';
 import type { Wire } from './wire.js';
 
 /** Takes a command; answers once or, after `accepted`, a second time. */
@@ -43,7 +43,7 @@ const AGAIN_MS = 250;
 const STREAM_MS = 5_000;
 
 /** @param user who may see this runtime's facts under `rr.view.<user>.…`. */
-export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = 'local' } = {}): Bus {
+export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = USER } = {}): Bus {
   const inboxes = new Map<string, Inbox>();
   const served = new Map<string, { count: number; end: () => void }>();
   const pending = new Map<string, (message: { data: Uint8Array; noResponders: boolean }) => void>();

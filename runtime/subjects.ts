@@ -27,6 +27,8 @@ export const factOf = (address: string, type: string): string => `rr.${dotted(ad
 export const viewOf = (user: string, address: string, type: string): string =>
   `rr.view.${user}.${dotted(address)}.${nameOf(type)}`;
 export const viewsOf = (user: string, run: string): string => `rr.view.${user}.${run}.>`;
+/** The one user there is so far: whoever holds the broker's credentials. */
+export const USER = 'local';
 export const apiOf = (user: string, service: string, verb: string): string => `rr.api.${user}.${service}.${verb}`;
 export const allFacts = 'rr.*.*.*.out.*';
 

@@ -61,6 +61,8 @@ export interface SystemOptions {
   bundleOf(run: string): string;
   /** The root died. */
   fallen(error: unknown): void;
+  /** An actor could not be started; whoever asks it hears the same. */
+  unable?(address: string, error: ErrorRecord): void;
 }
 
 interface Kept {
@@ -80,6 +82,21 @@ export function openSystem(options: SystemOptions): System {
   const kept = new Map<string, Kept>();
   const poison = openPoison(hostDir);
   let closed = false;
+
+  /** An actor that cannot be started (its checkpoint is broken…) answers with the cause instead of not at all. */
+  const away = new Map<string, () => void>();
+  const keepAway = (address: string, error: ErrorRecord): void => {
+    if (closed) return;
+    away.set(
+      address,
+      bus.listen(address, (_, answer) => answer({ error })),
+    );
+    options.unable?.(address, error);
+  };
+  const comeBack = (address: string): void => {
+    away.get(address)?.();
+    away.delete(address);
+  };
 
   const open = async (address: string, entry: Kept): Promise<void> => {
     const { spawn } = entry;
@@ -153,13 +170,18 @@ export function openSystem(options: SystemOptions): System {
     const callOff = (): void => undefined;
     const entry: Kept = { cell: null, opening: Promise.resolve(), mourned: [], spawn, parent, deaths: [], callOff };
     kept.set(address, entry);
+    comeBack(address);
     entry.opening = open(address, entry).catch((error: unknown) => {
-      if (kept.get(address) === entry) kept.delete(address);
+      if (kept.get(address) === entry) {
+        kept.delete(address);
+        keepAway(address, toRecord(error));
+      }
       throw error;
     });
     return entry.opening;
   }
   async function stop(address: string): Promise<void> {
+    comeBack(address);
     const entry = kept.get(address);
     if (!entry) return;
     kept.delete(address);
@@ -215,6 +237,7 @@ export function openSystem(options: SystemOptions): System {
       }),
     async close() {
       closed = true;
+      for (const address of [...away.keys()]) comeBack(address);
       callOffBeat();
       await Promise.all([...kept.keys()].map(stop));
       await ledger.close();

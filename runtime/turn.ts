@@ -108,6 +108,7 @@ export async function openCell(
   let callOffSave = (): void => undefined;
   let unlisten = (): void => undefined;
   const asking = new Map<string, () => void>();
+  let committed: Checkpoint | null = restored;
 
   const checkpoint = (): Checkpoint => ({
     format: 1,
@@ -232,7 +233,9 @@ export async function openCell(
     }
     forgetOld();
     callOffSave();
-    await store.save(checkpoint(), true);
+    const next = checkpoint();
+    await store.save(next, true);
+    committed = next;
     if (dead) return;
     const audit = facts.filter(isAudited);
     if (command)
@@ -263,7 +266,7 @@ export async function openCell(
   const admit = (command: Envelope): boolean => {
     const known = answers.get(command.id);
     if (known) {
-      tell(command.id, { fact: known.fact });
+      tell(command.id, known.fact.type === failed ? { error: errorOf(known.fact) } : { fact: known.fact });
       return false;
     }
     if (open.has(command.id)) {
@@ -312,8 +315,7 @@ export async function openCell(
   /** What an effect reported changes nothing in the machine. */
   const settleOnly = async ({ settles, event, causation }: Item): Promise<void> => {
     if (!settles) return;
-    if (event.type.endsWith('Failed'))
-      return end({ event, causation, settles, command: null }, (event as Message & { error: ErrorRecord }).error);
+    if (event.type.endsWith('Failed')) return end({ event, causation, settles, command: null }, errorOf(event));
     owed.delete(settles);
     saveSoon();
   };
@@ -429,15 +431,11 @@ export async function openCell(
       e.id,
       persist({ send: bus.send, clock }, to, envelope, (answer) => {
         asking.delete(e.id);
-        const ended =
-          'fact' in answer && answer.fact.type === failed
-            ? { error: (answer.fact as Message & { error: ErrorRecord }).error }
-            : answer;
         report({
           type: 'answered',
           tag,
-          fact: 'fact' in ended ? ended.fact : null,
-          error: 'error' in ended ? ended.error : null,
+          fact: 'fact' in answer ? answer.fact : null,
+          error: 'error' in answer ? answer.error : null,
           at: clock.now(),
         } as Answered);
       }),
@@ -474,7 +472,7 @@ export async function openCell(
   return {
     address,
     def,
-    state: checkpoint,
+    state: () => ({ ...committed!, owed: [...owed.values()] }),
     busySince: () => busySince,
     post: (event) => post({ event, causation: null, settles: null, command: null }),
     async stop() {
@@ -484,6 +482,7 @@ export async function openCell(
   };
 }
 
+const errorOf = (told: Message): ErrorRecord => (told as Message & { error: ErrorRecord }).error;
 const contextDue = (snapshot: AnyMachineSnapshot): number | null =>
   (snapshot.context as { dueAt?: number | null }).dueAt ?? null;
 const spawned = ({ run, kind, id, tag }: Spawn, error: ErrorRecord | null, at: number): Message =>

@@ -1,7 +1,7 @@
 /** The recipe of a proven run: what was really done, as data and as a shell script that needs nothing of ours. */
 import type { Tool } from '../agents/dependency/contract.js';
 import type { Service } from '../agents/detection/contract.js';
-import type { Overlay } from '../agents/fixer/contract.js';
+import { GENERATE, type Overlay } from '../agents/fixer/contract.js';
 import type { Scope } from '../runtime/workflow.js';
 
 export interface Recipe {
@@ -17,7 +17,7 @@ export interface Recipe {
   install: string[];
   build: string[];
   start: string;
-  /** Files laid into the copy, from the repository's root. */
+  /** Files laid into the copy, from the repository's root; `NAME=$generate` is a line with a secret to be generated. */
   files: { path: string; text: string }[];
   /** null: to be generated (an own secret). */
   env: Record<string, string | null>;
@@ -50,7 +50,12 @@ export function recipeOf(scope: Scope): Recipe {
     build: scope.buildCommands as string[],
     start: scope.startCommand as string,
     files: scope.files as { path: string; text: string }[],
-    env: { ...env, ...overlay.env },
+    env: {
+      ...env,
+      ...Object.fromEntries(
+        Object.entries(overlay.env).map(([name, value]) => [name, value === GENERATE ? null : value]),
+      ),
+    },
     port: sockets[0]?.port ?? (scope.port as { port: number } | undefined)?.port ?? null,
     proof: { how: service.proof.how, path: proof.path, status: proof.status, title: proof.title },
   };
@@ -58,10 +63,19 @@ export function recipeOf(scope: Scope): Recipe {
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** A file's text as one word for the shell: a secret that is asked for is made as the script runs. */
+const textOf = (text: string): string =>
+  text
+    .split(/(?<==)\$generate(?=\r?(?:\n|$))/)
+    .map(quote)
+    .join('"$(secret)"');
+
 /** A POSIX shell script: `sh recipe.sh [FOLDER]` sets the repository in FOLDER (default: here) up and runs it in the foreground. */
 export function scriptOf(recipe: Recipe): string {
   const steps = [...recipe.install, ...recipe.build].map((command) => `( ${command} )`);
   const serves = /(^|\s)rr-static\s/.test(recipe.start);
+  const generates =
+    Object.values(recipe.env).includes(null) || recipe.files.some(({ text }) => text.includes(`=${GENERATE}`));
   const plain = !serves && !/[;&|]/.test(recipe.start) && !/^\w+=/.test(recipe.start);
   return `${[
     '#!/bin/sh',
@@ -75,13 +89,13 @@ export function scriptOf(recipe: Recipe): string {
     'set -eu',
     `cd "\${1:-.}"${recipe.path === '.' ? '' : `/${quote(recipe.path)}`}`,
     ...(recipe.port === null ? [] : [`export PORT="\${PORT:-${recipe.port}}" HOST="\${HOST:-127.0.0.1}"`]),
-    ...(Object.values(recipe.env).includes(null) ? ["secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \\n'; }"] : []),
+    ...(generates ? ["secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \\n'; }"] : []),
     ...Object.entries(recipe.env).map(([name, value]) =>
       value === null ? `export ${name}="\${${name}:-$(secret)}"` : `export ${name}=${quote(value)}`,
     ),
     ...recipe.files.map(
       ({ path, text }) =>
-        `printf '%s' ${quote(text)} > ${quote(recipe.path === '.' ? path : path.slice(recipe.path.length + 1))}`,
+        `printf '%s' ${textOf(text)} > ${quote(recipe.path === '.' ? path : path.slice(recipe.path.length + 1))}`,
     ),
     ...(serves ? ['rr_static() { exec python3 -m http.server "$PORT" --bind "$HOST" --directory "$1"; }'] : []),
     ...steps,

@@ -1,6 +1,6 @@
 /** What the steps of `repo-run` see: the chosen service with the run's overlay laid over it. Pure. */
 import type { Plan, Service } from '../agents/detection/contract.js';
-import type { Overlay } from '../agents/fixer/contract.js';
+import { GENERATE, type Overlay } from '../agents/fixer/contract.js';
 import type { RunView, Scope, Workflow } from '../runtime/workflow.js';
 
 /** Frameworks whose root is a page for people: an empty or JSON answer there is no proof. */
@@ -84,10 +84,13 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
       path: service.path === '.' ? path : `${service.path}/${path}`,
       text,
     })),
+    // Those that the config agent makes up reach the application in its file.
+    variables: Object.fromEntries(Object.entries(overlay.env).filter(([, value]) => value !== GENERATE)),
     install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
     // Not `build`: that is the step's own result.
     buildCommands: overlay.build ?? service.commands.build,
     startCommand: overlay.start ?? proves,
+    notPorts: overlay.notPorts,
     wantedPorts: service.ports.map(({ number }) => number),
     wantsPage: service.kind === 'static-site' || (service.framework !== null && pages.has(service.framework)),
   };

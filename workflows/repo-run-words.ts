@@ -76,7 +76,7 @@ export function describe(step: string, s: Scope): string {
       const { set, missing } = get<{ set: { origin: string }[]; missing: { name: string }[] }>('config');
       return (
         [
-          set.length > 0 && `${set.length} variables set`,
+          set.length > 0 && `${set.length} variable${set.length === 1 ? '' : 's'} set`,
           missing.length > 0 && `not given: ${list(missing.map(({ name }) => name))}`,
         ]
           .filter(Boolean)

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { lookAtPath } from '../../agents/file/source.js';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
+import { withoutPassword } from '../../providers/git/clone.js';
 import { tail } from '../../providers/process/tail.js';
 import type { Message } from '../../runtime/actor.js';
 import type { Bus } from '../../runtime/bus.js';
@@ -14,7 +15,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
 import { fail, toRecord } from '../../runtime/errors.js';
 import { parse } from '../../runtime/message.js';
-import { callOf, main } from '../../runtime/subjects.js';
+import { apiOf, callOf, main, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
 import type { RunContext } from '../run/state.js';
@@ -80,12 +81,17 @@ export function openFrontDoor({
       const at = clock.now();
       const run = wanted ?? newRunId(at);
       const bundle = bundleOf(config.state, run);
+      const source = withoutPassword(request.source);
       if (!runs()[run]) {
-        if (existsSync(bundle))
+        if (fromDisk(config.state, run))
           throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
-        await writeBundle(bundle, [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }]);
+        // What is secret goes beside the job, never into it: a job is told and written down in many places.
+        const inputs = [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }];
+        if (source !== request.source)
+          inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: request.source })}\n` });
+        await writeBundle(bundle, inputs);
       }
-      const job = { workflow: 'repo-run', ...request, user };
+      const job = { workflow: 'repo-run', ...request, source, user };
       await ask(
         main('orchestrator'),
         { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,
@@ -138,7 +144,7 @@ export function openFrontDoor({
     'admin.tree': async () => ({ host: config.host, actors: system.living() }),
   };
 
-  const end = bus.wire.subscribe('rr.api.*.*.*', ({ subject, data, reply }) => {
+  const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {
     const call = callOf(subject);
     const verb = `${call?.service}.${call?.verb}` as Verb;
     const began = performance.now();

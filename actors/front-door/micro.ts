@@ -3,6 +3,7 @@
  * published protocol (ADR-32), since the services module for this client is a pre-release that clashes with it.
  */
 import { z } from 'zod';
+import { USER } from '../../runtime/subjects.js';
 import type { Wire } from '../../runtime/wire.js';
 import { serviceName, type Verb, verbs } from './contract.js';
 
@@ -25,7 +26,11 @@ export function openMicro(wire: Wire, id: string, version: string): Micro {
     (Object.keys(verbs) as Verb[]).map((verb) => [verb, { requests: 0, errors: 0, lastError: '', time: 0 }]),
   );
   const identity = { name: serviceName, id, version, metadata: {} };
-  const endpoint = (verb: Verb) => ({ name: verb.replace('.', '-'), subject: `rr.api.*.${verb}`, queue_group: '' });
+  const endpoint = (verb: Verb) => ({
+    name: verb.replace('.', '-'),
+    subject: `rr.api.${USER}.${verb}`,
+    queue_group: '',
+  });
   const answers: Record<string, () => object> = {
     PING: () => ({ type: 'io.nats.micro.v1.ping_response', ...identity }),
     INFO: () => ({

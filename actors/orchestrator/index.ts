@@ -68,6 +68,12 @@ const dismiss = (run: string): Ask => ({
   withinMs: MINUTE,
   tag: `dismiss ${run}`,
 });
+const stopRun = (run: string, reason: 'stop' | 'cancel'): Ask => ({
+  to: `${run}/run/run-1`,
+  command: { type: 'run.stop', reason } as Message,
+  withinMs: MINUTE,
+  tag: `stop ${run}`,
+});
 const report = (run: string, { outcome, error }: Result): Ask => ({
   to: main('admin'),
   command: { type: 'admin.report', run, outcome, error } as Message,
@@ -105,12 +111,7 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
       finish(c, event.run, failedResult(event.run, known, 'cancelled', fail('INTERRUPTED').toRecord()), true);
     else {
       change(event.run, { unwanted: true });
-      asks.push({
-        to: `${event.run}/run/run-1`,
-        command: { type: 'run.stop', reason: event.reason } as Message,
-        withinMs: MINUTE,
-        tag: `stop ${event.run}`,
-      });
+      asks.push(stopRun(event.run, event.reason));
     }
     return c;
   }
@@ -174,9 +175,14 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
             ),
         known.ended,
       );
+      // It broke on its way: what it has begun is still alive and must be ended, or nobody hears of an end.
+      if (event.error && !known.ended) asks.push(stopRun(run, 'stop'));
       break;
     case 'watch':
-      change(run, { ended: true, state: (fact.state as State | undefined) ?? 'failed' });
+      change(run, {
+        ended: true,
+        state: known.result?.outcome === 'failed' ? 'failed' : ((fact.state as State | undefined) ?? 'failed'),
+      });
       facts.push({ type: 'orchestrator.ended', run, state: c.runs[run]!.state });
       asks.push(dismiss(run));
       break;

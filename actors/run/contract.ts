@@ -103,6 +103,8 @@ export const AppExited = z.strictObject({
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   lines: z.array(z.string()),
+  /** Set when the application did not end by itself: its keeper died, or nobody can watch it any more. */
+  error: failure.nullable(),
 });
 export const Stopping = z.strictObject({ type: z.literal('run.stopping') });
 export const Ended = z.strictObject({

@@ -15,6 +15,14 @@ const FIXES_A_PHASE = 3;
 const MINUTE = 60_000;
 export type Failure = OpenFix['failure'];
 
+/** An error without what differs each time: times, process ids, addresses in memory. */
+const alike = ({ code, message }: ErrorRecord): string =>
+  `${code} ${message}`
+    .replace(/\b\d{4}-\d\d-\d\d(?:[T ]|\b)/g, '')
+    .replace(/\b\d\d?:\d\d:\d\d(?:[.,]\d+)?Z?/g, '')
+    .replace(/\b(pid|process)\W{0,2}\d+/gi, '$1')
+    .replace(/\b0x[0-9a-f]+|\b\d+(?:\.\d+)? ?m?s\b/gi, '');
+
 /**
  * Judges the fix that is being tried, when its step has ended. One that changed nothing, or broke an earlier step, is
  * undone. @returns the failure it was for, when that stands again.
@@ -27,7 +35,10 @@ export function closeFix(
   const fix = trying(c);
   if (!fix) return null;
   if (!failure && fix.step !== step.id) return null; // an earlier step, done again on the way
-  fix.helped = failure === null || (fix.step === step.id && failure.error.message !== fix.failure.error.message);
+  const same = failure !== null && alike(failure.error) === alike(fix.failure.error);
+  fix.helped = failure === null || (fix.step === step.id && !same);
+  fix.effect =
+    failure === null ? `${step.id} passed` : `${step.id} failed${same ? ' as before' : `: ${failure.error.message}`}`;
   if (!fix.helped) {
     c.overlay = fix.before;
     c.undone.push(fix.from);
@@ -90,6 +101,7 @@ export function healed(workflow: Workflow, c: RunContext, { fact, error, at: now
     actions: actions.map((action) => ({ ...action })),
     signature,
     helped: null,
+    effect: null,
     ms: now - askedAt,
     before: c.overlay,
     from,

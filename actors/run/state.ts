@@ -23,6 +23,8 @@ export interface OpenFix extends Fix {
   /** The step it sent the run back to, and all steps done again for it. */
   from: string;
   redo: string[];
+  /** What came of it, in words; null: not known yet. */
+  effect: string | null;
   /** What failed when it was tried. */
   failure: { error: ErrorRecord; evidence: unknown };
 }
@@ -224,14 +226,28 @@ function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: Erro
   c.out.facts.push({ type: 'run.settled', result: c.result });
 }
 
-export const told = ({ before: _, failure: __, from: ___, redo: ____, ...fix }: OpenFix): Fix => fix;
+export const told = ({ before: _, failure: __, from: ___, redo: ____, effect: _____, ...fix }: OpenFix): Fix => fix;
 /** The fix that is being tried. */
 export const trying = ({ fixes }: RunContext): OpenFix | null => fixes.find(({ helped }) => helped === null) ?? null;
 export const json = (path: string, value: unknown): Write => ({ path, text: `${JSON.stringify(value, null, 2)}\n` });
+const SHOWN_LINES = 20;
+/** What a command of the repository left behind; `steps/` has the whole of it. */
+const shown = (evidence: unknown): unknown => {
+  const { tail } = (evidence ?? {}) as { tail?: unknown };
+  return typeof tail === 'string'
+    ? { ...(evidence as object), tail: tail.split('\n').slice(-SHOWN_LINES).join('\n') }
+    : evidence;
+};
 export const fixesFile = (c: RunContext): Write =>
   json(
     'fixes.json',
-    c.fixes.map((fix) => ({ ...told(fix), error: fix.failure.error, undone: fix.helped === false })),
+    c.fixes.map((fix) => ({
+      ...told(fix),
+      error: fix.failure.error,
+      evidence: shown(fix.failure.evidence),
+      effect: fix.effect,
+      undone: fix.helped === false,
+    })),
   );
 export const runFile = ({ run, job, state, startedAt, result, steps }: RunContext): Write =>
   json('run.json', { format: 1, run, job, state, startedAt: new Date(startedAt).toISOString(), steps, result });

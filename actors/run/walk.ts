@@ -180,14 +180,16 @@ function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error:
 }
 
 /** The application ended though nobody asked it to. */
-function appEnded(c: RunContext, { fact }: Answered): void {
+function appEnded(c: RunContext, { fact, error: unseen }: Answered): void {
   if (c.mode !== 'up') return;
   const {
     exitCode = null,
     signal = null,
     lines = [],
-  } = (fact ?? {}) as { exitCode?: number | null; signal?: string | null; lines?: string[] };
-  c.out.facts.push({ type: 'run.app-exited', exitCode, signal, lines });
+    lost = false,
+  } = (fact ?? {}) as { exitCode?: number | null; signal?: string | null; lines?: string[]; lost?: boolean };
+  const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : unseen;
+  c.out.facts.push({ type: 'run.app-exited', exitCode, signal, lines, error });
   giveUp(c);
 }
 

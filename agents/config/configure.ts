@@ -10,11 +10,12 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { makeSecret, readSeed, seedOf } from '../../providers/secrets.js';
 import { fail } from '../../runtime/errors.js';
+import { GENERATE } from '../fixer/contract.js';
 import type { Configure, Configured } from './contract.js';
 import { readEnvFile } from './env-file.js';
 import { evidentValue, isNotOurs, isOwnSecret, isPlaceholder, isThirdParty } from './names.js';
-import { makeSecret, readSeed } from './secrets.js';
 
 export interface ConfigureService extends Omit<Configure, 'type'> {
   bundle: string;
@@ -38,11 +39,10 @@ export async function configure({ service, root, path, env, given, bundle }: Con
   // The package whose code reads a variable often gives it its name: `shop/__init__.py` asks for SHOP_SECRET_KEY.
   for (const variable of env)
     choices.set(variable.name, choose(variable, given, own, [service, ...variable.from.split('/').slice(0, -1)]));
-  for (const [name, value] of Object.entries(given))
-    if (!choices.has(name)) choices.set(name, { value, origin: 'given', from: 'given' });
+  for (const [name, value] of Object.entries(given)) if (!choices.has(name)) choices.set(name, asGiven(value));
   const envFile = envFileOf(bundle, service);
   try {
-    const values = await valuesOf(choices, env, own, join(bundle, 'inputs', 'secret.seed'));
+    const values = await valuesOf(choices, env, own, seedOf(bundle));
     await writeWhole(envFile, `${JSON.stringify(values, null, 2)}\n`);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -59,13 +59,18 @@ export async function configure({ service, root, path, env, given, bundle }: Con
   return { type: 'config.configured', envFile, set, missing };
 }
 
+const asGiven = (value: string): Choice =>
+  value === GENERATE
+    ? { value: '', origin: 'generated', from: 'a fix of this run' }
+    : { value, origin: 'given', from: 'given' };
+
 function choose(
   { name, required, secret, default: example, from }: Variable,
   given: Readonly<Record<string, string>>,
   own: ReadonlyMap<string, { value: string; from: string }>,
   words: readonly string[],
 ): Choice {
-  if (Object.hasOwn(given, name)) return { value: given[name]!, origin: 'given', from: 'given' };
+  if (Object.hasOwn(given, name)) return asGiven(given[name]!);
   const there = own.get(name);
   if (there !== undefined && there.value !== '') return { value: null, origin: 'repository', from: there.from };
   if (isNotOurs(name)) return { value: null, origin: 'skipped', from };

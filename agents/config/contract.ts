@@ -15,7 +15,7 @@ export const Configure = z.strictObject({
       from: z.string(),
     }),
   ),
-  /** Variables given by the user or by a fix: these win. */
+  /** Variables given by the user or by a fix: these win. `$generate`: one to be made up here. */
   given: z.record(z.string(), z.string()).default({}),
 });
 export const Configured = z.strictObject({

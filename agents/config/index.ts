@@ -4,10 +4,10 @@
  * Hears `config.configure` (one a service, also several at once) and says `config.configured` with the names, where each
  * came from and the keys that are missing. Values go to a file of the run only; the repository is only read.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setup } from 'xstate';
+import { readGiven } from '../../providers/secrets.js';
 import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
+import { GENERATE } from '../fixer/contract.js';
 import { configure } from './configure.js';
 import { Command, type Configure, type Configured, Ends, Fact } from './contract.js';
 
@@ -34,19 +34,15 @@ const machine = setup({
   },
 });
 
-const fill: Perform<Configure> = async ({ type: _, ...wanted }, { bundle }): Promise<Filled> => ({
-  type: 'filled',
-  fact: await configure({ ...wanted, given: { ...(await givenByUser(bundle)), ...wanted.given }, bundle }),
-});
-
-/** What the user gave with the job: it waits in the run's folder, since values never cross the bus. */
-async function givenByUser(bundle: string): Promise<Record<string, string>> {
-  const text = await readFile(join(bundle, 'inputs', 'given.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}';
-    throw error;
-  });
-  return JSON.parse(text) as Record<string, string>;
-}
+const fill: Perform<Configure> = async ({ type: _, ...wanted }, { bundle }): Promise<Filled> => {
+  const user = await readGiven(bundle);
+  // What a person gave is never made up.
+  const fixed = Object.entries(wanted.given).filter(([name, value]) => value !== GENERATE || !user[name]);
+  return {
+    type: 'filled',
+    fact: await configure({ ...wanted, given: { ...user, ...Object.fromEntries(fixed) }, bundle }),
+  };
+};
 
 export const config = defineActor({
   kind: 'config',

@@ -34,7 +34,7 @@ export const Install = z.strictObject({
   cwd: z.string(),
   commands: z.array(z.string()),
   tools: z.array(Tool),
-  /** Variables from a fix. */
+  /** Variables from a fix; `$generate` for a secret that is made up here. What the user gave is added. */
   env: z.record(z.string(), z.string()).default({}),
 });
 export const Equipped = z.strictObject({ type: z.literal('dependency.equipped'), tools: z.array(Tool) });

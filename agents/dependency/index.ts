@@ -6,9 +6,11 @@
  */
 import { setup } from 'xstate';
 import { execute, failureOf, foreseen } from '../../providers/process/execute.js';
+import { readGiven, withSecrets } from '../../providers/secrets.js';
 import { findTool, type ToolName } from '../../providers/toolchain/index.js';
 import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
+import { GENERATE } from '../fixer/contract.js';
 import { Command, type Command as Commands, Ends, Fact, type Tool } from './contract.js';
 
 type Equip = Extract<Commands, { type: 'dependency.equip' }>;
@@ -60,13 +62,15 @@ const equip: Perform<Equip> = async ({ wants, relaxed }, { config, signal, log }
 const install: Perform<Install> = async ({ service, cwd, commands, tools, env }, context): Promise<Message> => {
   const { installWallMs: wallMs, idleMs } = context.config;
   const done: { command: string; ms: number }[] = [];
+  const { NODE_ENV: _, ...given } = await readGiven(context.bundle); // it says how to run, and would leave out what builds
+  const own = { CI: '1', ...given, ...(await withSecrets(env, GENERATE, context.bundle)) };
   for (const [n, shell] of commands.entries()) {
     const order = {
       n,
       shell,
       cwd,
       tools,
-      env: { CI: '1', ...env },
+      env: own,
       envFile: null,
       install: true,
       wallMs,

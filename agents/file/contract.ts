@@ -17,7 +17,7 @@ export const Prepare = z.strictObject({
   writes: z.array(z.string()),
   /** Another run works in the folder, or a fix must write a tracked file. */
   forceCopy: z.boolean().default(false),
-  /** Files of a fix, laid into a work that is the run's own; path from the root. */
+  /** Files of a fix, laid into a work that is the run's own; path from the root. A line `NAME=$generate` gets its secret there. */
   files: z.array(z.strictObject({ path: z.string(), text: z.string() })).default([]),
 });
 export const Fetched = z.strictObject({

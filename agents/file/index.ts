@@ -4,6 +4,8 @@
  * Hears `file.fetch` and `file.prepare`, each answered by one fact. The user's folder is only ever read; what is made is
  * `<bundle>/work`, there whole or not at all.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setup } from 'xstate';
 import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
 import { Command, Ends, Fact, type Fetch, type Fetched, type Prepare, type Prepared } from './contract.js';
@@ -41,8 +43,18 @@ const machine = setup({
 
 const fetch: Perform<Fetch> = async ({ source, ref }, { bundle, signal }): Promise<Got> => ({
   type: 'got',
-  fact: await fetchSource({ source, ref, bundle, signal }),
+  fact: await fetchSource({ source: await withItsPassword(source, bundle), ref, bundle, signal }),
 });
+
+/** A URL's password waits in the run's folder: it is in no message. */
+async function withItsPassword(source: string, bundle: string): Promise<string> {
+  const text = await readFile(join(bundle, 'inputs', 'source.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  return text === null ? source : (JSON.parse(text) as { source: string }).source;
+}
+
 const prepare: Perform<Prepare> = async ({ type: _, ...wanted }, { bundle, config, signal }): Promise<Placed> => ({
   type: 'placed',
   fact: await prepareWorkspace({ ...wanted, bundle, state: config.state, signal }),

@@ -8,7 +8,9 @@ import { lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { plantRepository } from '../../providers/git/git-folder.js';
 import { listFiles, noticedByGit, openRepository, type Repository } from '../../providers/git/repository.js';
+import { textWithSecrets } from '../../providers/secrets.js';
 import { fail } from '../../runtime/errors.js';
+import { GENERATE } from '../fixer/contract.js';
 import type { Prepare, Prepared } from './contract.js';
 import { copyTree } from './copy.js';
 import { plantBarrier } from './fetch.js';
@@ -29,7 +31,8 @@ const worthless = /\.(log|pyc|pyo|class|o|tmp|swp|pid|sock)$|(^|\/)(\.DS_Store|T
 /** @throws STATE_UNWRITABLE, and what reading the folder throws. */
 export async function prepareWorkspace(wanted: PrepareWorkspace): Promise<Prepared> {
   const place = await placeOf(wanted);
-  for (const { path, text } of wanted.files) await lay(place.root, path, text);
+  for (const { path, text } of wanted.files)
+    await lay(place.root, path, await textWithSecrets(text, GENERATE, wanted.bundle));
   return place;
 }
 
@@ -65,11 +68,12 @@ async function placeOf(wanted: PrepareWorkspace): Promise<Prepared> {
   });
   if (kind !== 'local') return prepared(root, kind, `this ${kind} is the run's own`);
   const repository = await openRepository(root, signal);
-  const why = forceCopy
-    ? 'a copy was asked for'
-    : files.length > 0
+  const why =
+    files.length > 0
       ? 'a fix writes files of its own, so the work is done on a copy'
-      : await whyCopy(repository, writes);
+      : forceCopy
+        ? 'a copy was asked for'
+        : await whyCopy(repository, writes);
   if (why === null) return prepared(root, 'local', 'git ignores everything that will be written');
   const notes = await fillWork(bundle, (to) => copyWork(wanted, repository, to));
   return prepared(workOf(bundle), 'copy', why, notes ?? []);

@@ -21,6 +21,8 @@ function applyOne(overlay: Overlay, action: Action): Overlay {
       return overlay.relaxed.includes(action.tool)
         ? overlay
         : { ...overlay, relaxed: [...overlay.relaxed, action.tool] };
+    case 'move-port':
+      return { ...overlay, notPorts: [...new Set([...overlay.notPorts, action.port])] };
     case 'use-copy':
       return { ...overlay, copy: true };
     case 'write-overlay-file': {

@@ -4,11 +4,18 @@ import { Evidence } from '../dependency/contract.js';
 import { Service } from '../detection/contract.js';
 
 /**
+ * Stands for a secret that is made up for the run: as a variable's whole value in the overlay's env, or after the `=` of
+ * a line of an overlay file (`SESSION_SECRET=$generate`). The value is derived where it is used, from the run's seed and the
+ * variable's name; it never crosses the bus and is in no fact.
+ */
+export const GENERATE = '$generate';
+
+/**
  * What lies over the repository in a run, never in it: the sum of all fixes kept so far.
  * Undoing a fix is going back to the overlay before it.
  */
 export const Overlay = z.strictObject({
-  /** Variables for all commands of the service. */
+  /** Variables for all commands of the service; `$generate` for a secret of its own. */
   env: z.record(z.string(), z.string()),
   /** Commands in place of the plan's. */
   install: z.array(z.string()).nullable(),
@@ -22,6 +29,8 @@ export const Overlay = z.strictObject({
   relaxed: z.array(z.string()),
   /** The work is to be done on a copy: a fix writes where the repository's owner does. */
   copy: z.boolean(),
+  /** Ports that were lost to another program between lease and start. */
+  notPorts: z.array(z.int()),
   /** Files written into the copy before the install, path from the service's folder. */
   files: z.array(z.strictObject({ path: z.string(), text: z.string() })),
 });
@@ -34,9 +43,10 @@ export const emptyOverlay: z.infer<typeof Overlay> = {
   versions: {},
   relaxed: [],
   copy: false,
+  notPorts: [],
   files: [],
 };
-/** The closed vocabulary of repairs. */
+/** The closed vocabulary of repairs. Values and texts may hold `$generate`, never a secret. */
 export const Action = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('set-env'), name: z.string(), value: z.string() }),
   z.strictObject({
@@ -48,6 +58,7 @@ export const Action = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('choose-version'), tool: z.string(), want: z.string() }),
   z.strictObject({ do: z.literal('relax-version'), tool: z.string() }),
   z.strictObject({ do: z.literal('use-copy') }),
+  z.strictObject({ do: z.literal('move-port'), port: z.int() }),
   z.strictObject({ do: z.literal('write-overlay-file'), path: z.string(), text: z.string() }),
 ]);
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });

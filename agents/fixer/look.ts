@@ -2,7 +2,6 @@
  * What the fixer may know of a service's folder: plain data, gathered once for a failure, bounded and read-only. The
  * folder belongs to somebody else, so nothing is followed out of it, nothing is executed and nothing is written.
  */
-import { randomBytes } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { access, open, readdir, realpath } from 'node:fs/promises';
 import { freemem, totalmem } from 'node:os';
@@ -23,8 +22,6 @@ export interface Look {
   bins: readonly string[];
   /** The end of the failed command's log: longer than the evidence's tail. */
   log: string;
-  /** 64 hexadecimal digits nobody can guess, for a secret that must be made up. */
-  random: string;
   memoryMb: number;
   /** Who holds the port that the failure names. */
   holder: string | null;
@@ -59,7 +56,6 @@ export async function gather(heal: Heal): Promise<Look> {
     installed: root === null ? [] : await packages(join(root, 'node_modules')),
     bins: root === null ? [] : await names(join(root, 'node_modules', '.bin')),
     log,
-    random: randomBytes(32).toString('hex'),
     memoryMb: Math.floor(Math.min(constrainedMemory() || totalmem(), totalmem(), freemem() * 4) / 2 ** 20),
     holder: holder === null ? null : `${holder.name} (pid ${holder.pid})`,
   };

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { mainLine } from '../../providers/process/main-line.js';
 import { plain } from '../../providers/process/tail.js';
 import { apply } from './apply.js';
-import type { Action, Fact, Fixed, Heal } from './contract.js';
+import { type Action, type Fact, type Fixed, GENERATE, type Heal } from './contract.js';
 import type { Look } from './look.js';
 import { rules } from './rules/index.js';
 import type { Case, Repair, Rule } from './rules/rule.js';
@@ -92,11 +92,13 @@ function repair(rule: Repair, found: Case): Fixed | null {
   };
 }
 
-const ORDER = ['workspace', 'toolchain', 'deps', 'build', 'start'];
+const ORDER = ['needs', 'workspace', 'toolchain', 'config', 'deps', 'build', 'port', 'start'];
 /** The step whose input the fix changes: the earliest of them, so that all that follows is done again with it. */
 function goOnFrom(rule: Repair, { heal: input }: Case, actions: readonly Action[]): string {
   const failed = input.step === 'prove' ? 'start' : input.step;
   const steps = actions.map((action) => stepChangedBy(action, input.overlay.copy) ?? failed);
+  // The environment is not on the way to the packages: who changes both goes back to before they part.
+  if (steps.includes('config') && steps.some((step) => step === 'toolchain' || step === 'deps')) return 'needs';
   return [...steps, rule.from ?? failed, failed].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))[0]!;
 }
 /** null: every step from the failed one on. */
@@ -106,6 +108,8 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
       return copied ? null : 'workspace';
     case 'write-overlay-file':
       return 'workspace';
+    case 'move-port':
+      return 'port';
     case 'choose-version':
     case 'relax-version':
       return 'toolchain';
@@ -114,7 +118,7 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
     case 'set-command':
       return action.role === 'install' ? 'deps' : action.role;
     case 'set-env':
-      return null;
+      return action.value === GENERATE ? 'config' : null;
   }
 }
 

@@ -6,6 +6,7 @@ import { type Broker, connectOptions, findBroker } from '../../runtime/broker/st
 import { revive } from '../../runtime/bus.js';
 import type { Config } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
+import { USER } from '../../runtime/subjects.js';
 
 export interface Told {
   id: string;
@@ -22,7 +23,6 @@ export interface Client {
 }
 const CALL_MS = 35_000;
 const PING_MS = 400;
-const user = 'local';
 
 /** Connects to a broker. @throws BROKER_UNREACHABLE */
 export async function clientOf(broker: Broker): Promise<Client & { answers(): Promise<boolean> }> {
@@ -44,7 +44,7 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
       ),
     async call(verb, request) {
       const answer = await nats
-        .request(`rr.api.${user}.${verb}`, JSON.stringify(request), { timeout: CALL_MS })
+        .request(`rr.api.${USER}.${verb}`, JSON.stringify(request), { timeout: CALL_MS })
         .catch((error: Error) => {
           throw fail('RUNTIME_UNREACHABLE', { url: broker.url }, error);
         });
@@ -53,7 +53,7 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
       return body as never;
     },
     facts(hear) {
-      nats.subscribe(`rr.view.${user}.>`, {
+      nats.subscribe(`rr.view.${USER}.>`, {
         callback: (error, message) => (error ? undefined : hear(message.json() as Told)),
       });
     },

@@ -12,6 +12,8 @@ const usage = new Set([
   'RUN_UNKNOWN',
   'SERVICE_UNKNOWN',
 ]);
+/** Nothing that a repository or its user can bring about. */
+const broken = new Set(['INTERNAL', 'DECIDE_THREW']);
 const needs = new Set(['BROKER_ABSENT', 'TOOL_MISSING', 'SERVICE_MISSING', 'PORT_HELD']);
 
 export const codeOf = ({ code }: { code: string }): number => {
@@ -20,10 +22,11 @@ export const codeOf = ({ code }: { code: string }): number => {
   return code === 'REPOSITORY_EMPTY' || code === 'NOT_RUNNABLE' ? codes.failed : codes.ours;
 };
 /** @param error of the result: what was asked for wrongly may only be known once the repository was looked at. */
-export const outcomeCode = (outcome: string, error: { code: string } | null): number =>
-  outcome === 'failed' && error !== null && usage.has(error.code)
-    ? codes.usage
-    : ({ healthy: codes.ok, 'needs-input': codes.needsInput, cancelled: codes.interrupted }[outcome] ?? codes.failed);
+export const outcomeCode = (outcome: string, error: { code: string } | null): number => {
+  if (outcome === 'failed' && error !== null && usage.has(error.code)) return codes.usage;
+  if (outcome === 'failed' && error !== null && broken.has(error.code)) return codes.ours;
+  return { healthy: codes.ok, 'needs-input': codes.needsInput, cancelled: codes.interrupted }[outcome] ?? codes.failed;
+};
 
 /** An error for people: what was met and wanted, then the fix. Or for programs: one JSON object. */
 export function tellError(error: unknown, json: boolean): ErrorRecord {

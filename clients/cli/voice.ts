@@ -2,6 +2,7 @@
 import type { Fact, Result } from '../../actors/run/contract.js';
 import type { Told } from './connect.js';
 import { tellError } from './exit.js';
+import { fixWords } from './fix-words.js';
 
 export interface Voice {
   say(line: string): void;
@@ -48,7 +49,8 @@ export function openVoice(json: boolean): Voice {
     settled,
     ended$,
     say: (line) => void process.stderr.write(`${json ? line : dim(`· ${line}`)}\n`),
-    begin(run, source, elsewhere) {
+    begin(run, given, elsewhere) {
+      const source = given.replace(/(:\/\/)[^/?#\s]*@/, '$1'); // a password in a URL is for nobody's screen
       if (json) object({ type: 'run', run, source });
       else
         out(
@@ -71,12 +73,7 @@ export function openVoice(json: boolean): Voice {
           else row(red('✗'), fact.step, fact.ms, fact.note);
           break;
         case 'run.fix-tried':
-          row(
-            yellow('↻'),
-            'heal',
-            fact.fix.ms,
-            `${fact.fix.cause} ${dim(`(${fact.fix.rule})`)}: ${fact.fix.actions.map(action).join(', ')}`,
-          );
+          row(yellow('↻'), 'heal', fact.fix.ms, `${fixWords(fact.fix)}  ${dim(`(${fact.fix.rule})`)}`);
           break;
         case 'run.fix-judged':
           row(
@@ -87,7 +84,12 @@ export function openVoice(json: boolean): Voice {
           );
           break;
         case 'run.app-exited':
-          row(red('✗'), 'exited', null, fact.signal ? `ended by ${fact.signal}` : `ended with ${fact.exitCode}`);
+          row(
+            red('✗'),
+            'exited',
+            null,
+            fact.error?.message ?? (fact.signal ? `ended by ${fact.signal}` : `ended with ${fact.exitCode}`),
+          );
           for (const line of fact.lines.slice(-5)) out(dim(`              ${line}`));
           break;
       }
@@ -112,8 +114,3 @@ export function openVoice(json: boolean): Voice {
     error: (error) => void tellError(error, json),
   };
 }
-
-const action = (a: Record<string, unknown>): string => {
-  const rest = Object.entries(a).filter(([key]) => key !== 'do' && key !== 'text');
-  return `${a.do} ${rest.map(([, value]) => (Array.isArray(value) ? value.join(' && ') : String(value))).join(' ')}`.trim();
-};

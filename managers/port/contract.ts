@@ -7,6 +7,8 @@ export const Lease = z.strictObject({
   service: z.string(),
   /** Ports the application would like, best first; empty means any. */
   wanted: z.array(z.int().min(1).max(65535)),
+  /** Ports that turned out to be taken; a lease of one of them is given up. */
+  not: z.array(z.int()).default([]),
 });
 export const Release = z.strictObject({ type: z.literal('port.release'), run: z.string() });
 export const Leased = z.strictObject({

@@ -45,7 +45,10 @@ const machine = setup({
       on: {
         'port.lease': [
           {
-            guard: ({ context, event }) => holding(context.leases, event.run, event.service) !== undefined,
+            guard: ({ context, event: { run, service, not } }) => {
+              const held = holding(context.leases, run, service);
+              return held !== undefined && !not.includes(held.port);
+            },
             actions: {
               type: 'emit',
               params: ({ context, event }) => leased(holding(context.leases, event.run, event.service)!),
@@ -53,14 +56,17 @@ const machine = setup({
           },
           {
             actions: [
-              assign(({ context, event: { run, service } }) => ({ seeking: [...context.seeking, { run, service }] })),
+              assign(({ context, event: { run, service } }) => ({
+                leases: context.leases.filter((held) => !isOf({ run, service })(held)),
+                seeking: [...context.seeking, { run, service }],
+              })),
               {
                 type: 'find',
                 params: ({ context, event }) => ({
                   run: event.run,
                   service: event.service,
                   wanted: event.wanted,
-                  held: ports(context.leases),
+                  held: [...ports(context.leases), ...event.not],
                 }),
               },
             ],

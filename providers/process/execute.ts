@@ -9,9 +9,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
+import { isAlive } from '../../runtime/identity.js';
 import { type Command, type Exit, openKeeper } from './client.js';
 import { childEnvironment } from './environment.js';
 import { mainLine } from './main-line.js';
+import { readRecord } from './protocol.js';
+import { send } from './sweep.js';
 import { tail } from './tail.js';
 
 type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal'>;
@@ -75,6 +78,14 @@ const quiet = {
 export function closeRun(bundle: string): void {
   mkdirSync(bundle, { recursive: true });
   writeFileSync(closedMark(bundle), '');
+}
+
+/** Closes a run and has its keeper end all it holds, without waiting for it. */
+export function abandonRun(bundle: string): void {
+  if (!existsSync(bundle)) return;
+  closeRun(bundle);
+  const keeper = readRecord(bundle);
+  if (keeper !== null && isAlive(keeper)) send(keeper.pid, 'SIGTERM');
 }
 
 /** The command as the keeper takes it. @throws INTERRUPTED when the run is being ended. */

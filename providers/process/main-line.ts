@@ -35,7 +35,9 @@ const NOISE: readonly RegExp[] = [
 const STRONG =
   /^(?:\S+\s){0,3}(?:Uncaught )?(?:[\w.]*(?:Error|Exception|Panic)\b(?:\s\[\w+\])?|error(?:\[\w+\]| TS\d+)?|fatal(?: error)?|panic|ERROR|FATAL)\s?:/i;
 const WEAK =
-  /\b(?:error|failed|failure|cannot|can't|could not|not found|unable to|denied|refused|missing|invalid|unexpected|unsupported|not compatible|in use|ERR_\w+|E[A-Z]{5,})\b/i;
+  /\b(?:error|failed|failure|cannot|can't|could not|not found|unable to|denied|refused|missing|invalid|unexpected|unsupported|not compatible|in use)\b/i;
+/** Of node, npm and their like; the codes of errors are written large. */
+const CODE = /\b(?:ERR_\w+|E[A-Z]{5,})\b/;
 
 /** @returns at most 300 characters; null for a text with nothing to say. */
 export function mainLine(text: string): string | null {
@@ -47,6 +49,9 @@ export function mainLine(text: string): string | null {
   // Compilers say the first thing first; a program that dies says it last.
   const compiler = lines.find((line) => /\berror TS\d+:|^error\[E\d+\]/.test(line));
   const line =
-    compiler ?? lines.findLast((one) => STRONG.test(one)) ?? lines.findLast((one) => WEAK.test(one)) ?? lines.at(-1);
+    compiler ??
+    lines.findLast((one) => STRONG.test(one)) ??
+    lines.findLast((one) => WEAK.test(one) || CODE.test(one)) ??
+    lines.at(-1);
   return line === undefined ? null : line.slice(0, 300);
 }

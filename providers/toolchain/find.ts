@@ -117,7 +117,8 @@ export async function findTool(o: FindTool): Promise<FoundTool> {
   const why = cause instanceof FetchFailure ? `${has}; ${cause.message}` : has;
   const nearest = o.allowDegraded ? nearestOf(met, range) : undefined;
   if (nearest !== undefined) {
-    const degraded = `${tool} ${range.text} is wanted (${from}); took ${nearest.version}, the nearest here (${why})`;
+    const reason = cause instanceof FetchFailure ? ` (${cause.message})` : '';
+    const degraded = `${tool} ${range.text} is wanted (${from}); took ${nearest.version}, the nearest here${reason}`;
     o.say(degraded);
     return found(o, nearest, env, degraded);
   }

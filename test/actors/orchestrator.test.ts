@@ -114,8 +114,10 @@ test('whatever is lost, cancelled or late, every run starts at most once, ends o
       for (const { do: what, pick, how } of steps) {
         if (what === 'work') town.work(pick, how);
         else if (what === 'deliver') town.deliver(pick);
-        else if (what === 'submit') town.hear(submit(`r${(n += 1)}`, slots));
-        else if (n > 0) town.hear({ type: 'orchestrator.stop', run: `r${1 + (pick % n)}`, reason: 'cancel' });
+        else if (what === 'submit') {
+          n += 1;
+          town.hear(submit(`r${n}`, slots));
+        } else if (n > 0) town.hear({ type: 'orchestrator.stop', run: `r${1 + (pick % n)}`, reason: 'cancel' });
         expect(town.held.length).toBeLessThanOrEqual(slots);
       }
       for (let quiet = 0; town.open.length + town.coming.length > 0; quiet += 1) {

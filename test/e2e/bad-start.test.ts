@@ -40,19 +40,15 @@ test.concurrent.for<[what: string, name: string, code: string, message: RegExp]>
   ],
   ['answers nothing but 500', 'only-500', 'NOT_PROVEN', /500 Internal Server Error/],
   ['serves an empty page', 'empty-page', 'NOT_PROVEN', /empty page and .*gone\.js/],
-])(
-  'an application that %s is not called healthy',
-  async ([, name, code, message], context) => {
-    const { result, code: exit } = await once(`bad-start-${name}`, context);
-    expect(result).toMatchObject({ outcome: 'failed', error: { code, fix: expect.stringMatching(/\w{3}/) } });
-    expect(result.error.message).toMatch(message);
-    expect(result.services.every(({ url, proof }: { url: null; proof: null }) => url === null && proof === null)).toBe(
-      true,
-    );
-    expect(exit).toBe(1);
-  },
-  90_000,
-);
+])('an application that %s is not called healthy', { timeout: 120_000 }, async ([, name, code, message], context) => {
+  const { result, code: exit } = await once(`bad-start-${name}`, context);
+  expect(result).toMatchObject({ outcome: 'failed', error: { code, fix: expect.stringMatching(/\w{3}/) } });
+  expect(result.error.message).toMatch(message);
+  expect(result.services.every(({ url, proof }: { url: null; proof: null }) => url === null && proof === null)).toBe(
+    true,
+  );
+  expect(exit).toBe(1);
+});
 
 test.concurrent('an application that leaves the foreground is found, proven and ended', async (context) => {
   const { result, code } = await once('bad-start-daemonises', context);

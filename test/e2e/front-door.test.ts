@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually, rawClient, scratch } from './rr.js';
@@ -23,7 +24,7 @@ test('service discovery finds the front door, with a JSON Schema of every verb',
   };
   const verbs = ['jobs.submit', 'runs.list', 'runs.get', 'runs.cancel', 'runs.stop', 'admin.tree'];
   for (const verb of verbs) {
-    const endpoint = info.endpoints.find(({ subject }) => subject === `rr.api.*.${verb}`)!;
+    const endpoint = info.endpoints.find(({ subject }) => subject === `rr.api.local.${verb}`)!;
     expect(JSON.parse(endpoint.metadata.request_schema!)).toMatchObject({ type: 'object' });
     expect(JSON.parse(endpoint.metadata.response_schema!)).toMatchObject({ type: 'object' });
   }
@@ -198,6 +199,27 @@ test('a command sent again gets the same answer without a second turn', async ()
   expect(await lease()).toEqual(first);
   expect(await turn()).toBe(before);
 }, 30_000);
+
+test('a password in a URL and the values of --env are in no message, log or checkpoint', async () => {
+  const { s, nats, ask } = await upWith();
+  const heard: string[] = [];
+  nats.subscribe('rr.>', { callback: (_, message) => void heard.push(message.string()) });
+  const { run } = await ask('rr.api.local.jobs.submit', {
+    source: 'http://someone:hunter2@127.0.0.1:9/none.git',
+    env: { API_KEY: 'hunter3' },
+  });
+  const get = () => ask('rr.api.local.runs.get', { run });
+  const { result } = await eventually(get, ({ ended }) => ended);
+  expect(result).toMatchObject({ outcome: 'failed', error: { code: 'GIT_FAILED', fix: expect.stringMatching(/\w/) } });
+  // All but the request itself, which the client sent.
+  expect(heard.filter((text) => /hunter/.test(text) && !text.includes('"env"'))).toEqual([]);
+  const told = execFileSync('grep', ['-rlE', 'hunter[23]', s.state], { encoding: 'utf8' }).trim().split('\n');
+  expect(told.map((path) => path.replace(`${s.state}/`, '')).sort()).toEqual([
+    `runs/${run}/inputs/given.json`,
+    `runs/${run}/inputs/source.json`,
+  ]);
+  for (const path of told) expect(statSync(path).mode & 0o077).toBe(0);
+}, 60_000);
 
 test('every message may take the wire instead of the short way', async () => {
   const { s, ask } = await upWith({ RR_FORCE_WIRE: 'true' });

@@ -1,6 +1,6 @@
 /**
  * Real repositories of every stack that can run on this machine, brought up by the built `rr` and looked at from outside.
- * Two at a time; what takes long (tools that must be fetched) only with RR_LONG=1.
+ * Three at a time; what takes long (tools that must be fetched) only with RR_LONG=1.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -26,8 +26,8 @@ interface Stack {
   long?: true;
 }
 
-// Two runs at a time, so that a machine with two cores is not asked for more.
-let free = 2;
+// Three runs at a time: each waits for two seconds at least, to see the application stay up.
+let free = 3;
 async function turn<T>(work: () => Promise<T>): Promise<T> {
   while (free === 0) await sleep(50);
   free -= 1;
@@ -67,7 +67,7 @@ const stacks: Stack[] = [
     kind: 'web-service',
     proof: { path: '/health', excerpt: '{"status":"ok","service":"fastify-api"}' },
   },
-  { repo: 'koa-app', kind: 'web-service', proof: { excerpt: 'hello' } },
+  { repo: 'koa-app', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
   { repo: 'node-plain', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Node' } },
   { repo: 'node-typescript', kind: 'web-service', proof: { title: 'Hello from TypeScript' } },
   {
@@ -106,7 +106,7 @@ const stacks: Stack[] = [
   { repo: 'vite-spa', kind: 'static-site', proof: { title: 'Vite page', contentType: text('text/html') } },
   { repo: 'static-site', kind: 'static-site', proof: { title: 'Static site', excerpt: 'Hello from a page' } },
   { repo: 'python-plain-server', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Python' } },
-  { repo: 'python-job', kind: 'job', proof: { excerpt: 'counted 45' } },
+  { repo: 'python-job', kind: 'job', proof: { excerpt: 'counted 45' }, long: true },
   {
     // Flask is at hand, and nothing has to be fetched: handed over as a user does who keeps it in a folder of his own.
     repo: 'flask-hello',
@@ -164,9 +164,9 @@ const stacks: Stack[] = [
   },
   { repo: 'java-plain', kind: 'web-service', proof: { title: 'Java', excerpt: 'Hello from Java' } },
   { repo: 'rust-plain', kind: 'web-service', proof: { title: 'Rust', excerpt: 'Hello from Rust' } },
-  { repo: 'rust-library', kind: 'library', proof: { excerpt: text('1 passed; 0 failed') } },
+  { repo: 'rust-library', kind: 'library', proof: { excerpt: text('1 passed; 0 failed') }, long: true },
   { repo: 'shell-start', kind: 'web-service', proof: { title: 'Shell', excerpt: 'Hello from a shell script' } },
-  { repo: 'hono-node', kind: 'web-service', proof: { excerpt: 'hello' } },
+  { repo: 'hono-node', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
   { repo: 'bun-server', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
   { repo: 'deno-serve', kind: 'web-service', proof: {}, long: true },
 ];

@@ -1,9 +1,9 @@
 /**
  * What a variable that nobody set may be given: what the repository's own examples say, an address of the application
- * itself, or a secret of its own made up on the spot. Keys of third parties and addresses of databases are never
+ * itself, or a secret of its own, made up where it is used (`$generate`). Keys of third parties and addresses of databases are never
  * invented.
  */
-import { createHash } from 'node:crypto';
+import { GENERATE } from '../contract.js';
 import type { Case } from './rule.js';
 
 const EXAMPLE = /(^|\/)\.?env[\w.-]*\.?(example|sample|template|dist|defaults?)[\w.-]*$|(^|\/)(example|sample)\.env$/;
@@ -63,7 +63,7 @@ const OWN_SECRET =
 
 /** @returns null where only a person can tell. */
 export function valueFor(found: Case, name: string): string | null {
-  const { heal, look } = found;
+  const { heal } = found;
   const said = fromExample(found, name) ?? heal.service.env.find((one) => one.name === name)?.default ?? null;
   if (said !== null && !filler(said)) return said;
   const port = String(heal.port ?? 3000);
@@ -81,8 +81,7 @@ export function valueFor(found: Case, name: string): string | null {
     )
   )
     return `http://localhost:${port}`;
-  // Each its own, so that what one of them signs another does not open.
-  if (OWN_SECRET.test(name)) return createHash('sha256').update(`${look.random} ${name}`).digest('hex');
+  if (OWN_SECRET.test(name)) return GENERATE;
   if (/^(APP|SITE|SERVICE|SERVER|PROJECT)_(NAME|TITLE)$/.test(name)) return heal.service.name;
   if (/^(DEBUG|VERBOSE|(ENABLE|DISABLE|USE|IS)_\w+|\w+_(ENABLED|DEBUG))$/.test(name)) return 'false';
   return null;
@@ -103,7 +102,7 @@ export function filledExample(found: Case): string {
             : valueFor(found, hit[1]!);
         return value === null || value === unquoted(hit[2]!)
           ? line
-          : `${hit[1]}=${/[\s#"'`$\\]/.test(value) ? JSON.stringify(value) : value}`;
+          : `${hit[1]}=${value !== GENERATE && /[\s#"'`$\\]/.test(value) ? JSON.stringify(value) : value}`;
       })
       .join('\n');
   const names = [...new Set(found.heal.service.env.map(({ name }) => name))];

@@ -9,6 +9,7 @@ const isNpm = (found: Case): boolean => managerOf(found) === 'npm';
 const hasLock = ({ look }: Case): boolean =>
   look.files.some((path) => /^(package-lock|npm-shrinkwrap)\.json$/.test(path));
 /** The usage text that `npm ci` ends with is long; often nothing else is left of its output. */
+const NO_LOCK = /npm ci. command can only install with an existing package-lock/;
 const USAGE = /aliases: clean-install, ic, install-clean/;
 const installAnyhow = (found: Case, flags = ''): Action[] => {
   const done = rewriteInstall(found, (line) => npmInstall(line, flags));
@@ -26,12 +27,16 @@ export function wantedNode({ text }: Case): string | null {
   return said?.[1]?.trim() ?? null;
 }
 
+/** The package that says so. */
+const claimant = ({ text }: Case): string =>
+  /with(?: your version of node\/npm:)? "?([@\w./-]+@[\w.-]+)/.exec(text)?.[1] ?? 'a package';
+
 export const nodeInstall: readonly Rule[] = [
   {
     id: 'npm-lock-drift',
     steps: ['deps', 'build', 'start'],
     signature: [/can only install (?:packages )?(?:when|with)[^\n]*in sync/, /cipm can only install packages/, USAGE],
-    guard: (found) => isNpm(found) && (hasLock(found) || !USAGE.test(found.match[0])),
+    guard: (found) => isNpm(found) && !NO_LOCK.test(found.text) && (hasLock(found) || !USAGE.test(found.match[0])),
     cause: () => 'the lock file does not match package.json, so `npm ci` refuses',
     // --no-save keeps to what the lock file pins and writes neither file (tried with npm 11); npm 6 needs it named.
     actions: (found) => installAnyhow(found, /cipm/.test(found.text) ? '--no-package-lock' : ''),
@@ -41,9 +46,9 @@ export const nodeInstall: readonly Rule[] = [
   {
     id: 'npm-no-lock',
     steps: ['deps', 'build', 'start'],
-    signature: [/npm ci. command can only install with an existing package-lock/, USAGE],
+    signature: [NO_LOCK, USAGE],
     guard: isNpm,
-    cause: () => '`npm ci` needs a lock file and there is none',
+    cause: (found) => `\`npm ci\` needs a lock file and ${hasLock(found) ? 'cannot read this one' : 'there is none'}`,
     actions: (found) => installAnyhow(found, '--no-package-lock'),
     key: () => 'npm ci',
     proves: 'the install ends with 0',
@@ -150,8 +155,7 @@ export const nodeInstall: readonly Rule[] = [
         !overlay.relaxed.includes('node')
       );
     },
-    cause: (found) =>
-      `${/with(?: your version of node\/npm:)? "?([@\w./-]+@[\w.-]+)/.exec(found.text)?.[1] ?? 'a package'} wants node ${wantedNode(found)}`,
+    cause: (found) => `${claimant(found)} wants node ${wantedNode(found)}`,
     actions: (found) => [{ do: 'choose-version', tool: 'node', want: wantedNode(found)! }],
     key: (found) => wantedNode(found)!,
     proves: 'the install ends with 0 on that version',
@@ -161,7 +165,7 @@ export const nodeInstall: readonly Rule[] = [
     steps: ['deps', 'build'],
     signature: [/code EBADENGINE\b/, /ERR_PNPM_UNSUPPORTED_ENGINE/, /The engine "\w+" is incompatible/],
     cause: (found) =>
-      `a package wants ${wantedNode(found) ?? 'another version of a tool'}, which was not to be had; its claim is not enforced`,
+      `${claimant(found)} wants ${wantedNode(found) === null ? 'another version of a tool' : `node ${wantedNode(found)}`}, which is not to be had; its claim is not enforced (degraded)`,
     actions: (found) =>
       managerOf(found) === 'yarn'
         ? rewriteInstall(found, (line) =>

@@ -75,6 +75,16 @@ const TALKS = /(?:listening|running|ready|started|serving|available)[^\n]{0,60}?
 
 export const ports: readonly Rule[] = [
   {
+    id: 'port-lost',
+    steps: ['start', 'prove'],
+    signature: [...HELD, UNNAMED],
+    guard: (found) => found.heal.port !== null && portIn(found) === found.heal.port,
+    cause: (found) => `port ${found.heal.port} was free when it was leased and was taken before the start`,
+    actions: (found) => [{ do: 'move-port', port: found.heal.port! }],
+    key: (found) => String(found.heal.port),
+    proves: 'the application listens on another port that it is given',
+  },
+  {
     id: 'port-held',
     steps: ['start', 'prove'],
     signature: [...HELD, UNNAMED],

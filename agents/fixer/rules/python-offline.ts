@@ -18,6 +18,8 @@ export const pythonOffline: readonly Rule[] = [
       /ProxyError\('(?:Cannot|Unable to) connect to proxy/,
     ],
     guard: (found) => {
+      // An index that names versions has answered, however often it had to be asked.
+      if (/from versions: (?!none\b)\S/.test(found.text)) return false;
       const lines = installOf(found);
       return lines.some((line) => VENV.test(line)) && lines.some((line) => PIP_INSTALL.test(line));
     },

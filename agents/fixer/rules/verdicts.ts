@@ -266,7 +266,7 @@ export const lastResort: readonly Rule[] = [
     // Where there is none at all, no version is near.
     guard: (found) => /\d/.test(tool(found)?.met ?? ''),
     cause: (found) =>
-      `${tool(found)!.name} ${tool(found)!.want} is not to be had; ${tool(found)!.met} is the nearest (degraded)`,
+      `${tool(found)!.name} ${tool(found)!.want} is not to be had; the nearest to it here is taken (degraded)`,
     actions: (found) => [{ do: 'relax-version', tool: tool(found)!.name }],
     key: (found) => tool(found)!.name,
     proves: 'everything that follows, on a version the repository did not ask for',

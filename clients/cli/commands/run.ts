@@ -39,7 +39,10 @@ export async function run(
   let stopping: Promise<unknown> | null = null;
   const interrupt = (): void => {
     interrupts += 1;
-    if (interrupts > 1) process.exit(codes.interrupted);
+    if (interrupts > 1) {
+      if (id) runtime?.abandon(id);
+      process.exit(codes.interrupted);
+    }
     voice.say('stopping');
     if (id) stopping = client.call('runs.stop', { run: id }).catch((error: unknown) => voice.error(error));
   };
@@ -70,10 +73,12 @@ export async function run(
     voice.result(result);
     if (options.once && result.outcome === 'healthy' && !stopping) await client.call('runs.stop', { run: id });
     else if (result.outcome === 'healthy' && !stopping) voice.holds();
+    let fell = false; // was up, and ended by itself
     for (;;) {
       const { ended, state } = await client.call('runs.get', { run: id });
       if (ended) {
         voice.ended(state);
+        fell = result.outcome === 'healthy' && state === 'failed';
         break;
       }
       await Promise.race([voice.ended$, pause(), ...(fallen ? [fallen] : [])]);
@@ -85,7 +90,7 @@ export async function run(
         (line) => voice.say(line),
         () => interrupts > 0,
       );
-    return outcomeCode(result.outcome, result.error);
+    return fell ? codes.failed : outcomeCode(result.outcome, result.error);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await client.close();

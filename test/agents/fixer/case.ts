@@ -21,7 +21,6 @@ export const lookOf = ({ look = {}, manifest }: Given): Look => ({
   installed: [],
   bins: [],
   log: '',
-  random: '5'.repeat(64),
   memoryMb: 4_000,
   holder: null,
   ...look,

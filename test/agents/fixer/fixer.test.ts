@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { apply } from '../../../agents/fixer/apply.js';
 import { type Action, emptyOverlay, Fact, Overlay } from '../../../agents/fixer/contract.js';
-import { mainLine } from '../../../providers/process/main-line.js';
 import { heal } from '../../../agents/fixer/match.js';
 import { rules } from '../../../agents/fixer/rules/index.js';
+import { mainLine } from '../../../providers/process/main-line.js';
 import { actionsOf, type Given, healOf, lookOf } from './case.js';
 
 const ask = (given: Given): Fact => heal(healOf(given), lookOf(given));
@@ -146,7 +146,7 @@ test('another missing variable is another failure, and what was set stays set', 
   const tried = [{ rule: 'missing-env', phase: 'run', signature: 'missing-env: SESSION_SECRET' }];
   expect(ask({ tail: 'Error: JWT_SECRET is required', overlay, tried })).toMatchObject({
     rule: 'missing-env',
-    overlay: { env: { SESSION_SECRET: 'x', JWT_SECRET: expect.stringMatching(/^[0-9a-f]{64}$/) } },
+    overlay: { env: { SESSION_SECRET: 'x', JWT_SECRET: '$generate' } },
   });
   expect(ask({ tail: 'Error: SESSION_SECRET is required', overlay, tried })).toMatchObject({ type: 'fixer.helpless' });
 });
@@ -160,9 +160,9 @@ test.each([
   ['DATABASE_URL', null],
   ['REDIS_URL', null],
   ['DB_PASSWORD', null],
-  ['JWT_SECRET', /^[0-9a-f]{64}$/],
-  ['NEXTAUTH_SECRET', /^[0-9a-f]{64}$/],
-  ['SECRET_KEY_BASE', /^[0-9a-f]{64}$/],
+  ['JWT_SECRET', /^\$generate$/],
+  ['NEXTAUTH_SECRET', /^\$generate$/],
+  ['SECRET_KEY_BASE', /^\$generate$/],
   ['APP_URL', /^http:\/\/localhost:4100$/],
   ['HTTP_PORT', /^4100$/],
   ['GREETING_TEXT', /^hello there$/],
@@ -190,6 +190,18 @@ test.each([
   expect(ask({ tail })).toMatchObject({ type: 'fixer.helpless', error: { code: 'COMMAND_FAILED' } });
 });
 
+test('a secret of its own is never in the answer; the run goes on from where it is made', () => {
+  const from = (step: string, tail: string) => {
+    const fact = ask({ step, tail });
+    return fact.type === 'fixer.fixed' ? [fact.from, fact.overlay.env] : fact;
+  };
+  const secret = { JWT_SECRET: '$generate' };
+  expect(from('start', 'Error: JWT_SECRET is required')).toEqual(['config', secret]);
+  expect(from('prove', 'Error: JWT_SECRET is required')).toEqual(['config', secret]);
+  expect(from('deps', 'Error: JWT_SECRET is required')).toEqual(['config', secret]);
+  expect(from('start', 'Error: LOG_LEVEL is required')).toEqual(['start', { LOG_LEVEL: 'info' }]);
+});
+
 test('the example of an environment is filled with what we may know, and keeps the rest as it is written', () => {
   const example = '# what it needs\nPORT=3000\nSESSION_SECRET=change-me\nSTRIPE_KEY=sk_test_xxx\n';
   const fact = ask({
@@ -200,7 +212,7 @@ test('the example of an environment is filled with what we may know, and keeps t
   expect(fact).toMatchObject({ rule: 'dotenv-file', from: 'workspace', overlay: { copy: true } });
   expect(action).toMatchObject({
     path: '.env',
-    text: expect.stringMatching(/^# what it needs\nPORT=4100\nSESSION_SECRET=[0-9a-f]{64}\nSTRIPE_KEY=sk_test_xxx\n$/),
+    text: expect.stringMatching(/^# what it needs\nPORT=4100\nSESSION_SECRET=\$generate\nSTRIPE_KEY=sk_test_xxx\n$/),
   });
 });
 
@@ -275,4 +287,17 @@ test.each([
 test('no two rules have one name, and each says what shows that it helped', () => {
   expect(new Set(rules.map(({ id }) => id)).size).toBe(rules.length);
   for (const rule of rules) if (!('error' in rule)) expect(rule.proves.length).toBeGreaterThan(5);
+});
+
+test('a port lost between lease and start is answered with another lease, once for each port', () => {
+  const tail = 'Error: listen EADDRINUSE: address already in use :::8080';
+  const given: Given = { step: 'start', tail, port: 8080 };
+  const first = ask(given);
+  expect(first).toMatchObject({ type: 'fixer.fixed', rule: 'port-lost', from: 'port', overlay: { notPorts: [8080] } });
+  const { signature, overlay } = first as Extract<Fact, { type: 'fixer.fixed' }>;
+  const second = heal(
+    { ...healOf(given), overlay, tried: [{ rule: 'port-lost', phase: 'run', signature }] },
+    lookOf(given),
+  );
+  expect(second).toMatchObject({ type: 'fixer.helpless', error: { code: 'PORT_HELD' } });
 });

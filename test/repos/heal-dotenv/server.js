@@ -9,5 +9,5 @@ const settings = Object.fromEntries(
 const port = Number(process.env.PORT ?? 3000);
 createServer((_request, response) => {
   response.setHeader('content-type', 'text/html; charset=utf-8');
-  response.end('<!doctype html><title>heals a missing .env</title><h1>heals a missing .env</h1><p>' + settings.GREETING + '</p>');
+  response.end('<!doctype html><title>heals a missing .env</title><h1>heals a missing .env</h1><p>' + settings.GREETING + ', a secret of ' + settings.SESSION_SECRET.length + ' characters</p>');
 }).listen(port, () => console.log('listening on ' + port));

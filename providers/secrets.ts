@@ -7,11 +7,22 @@
  */
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const SEED_BYTES = 32;
 
-/** @param path e.g. `<bundle>/inputs/secret.seed`; made with mode 0600. */
+export const seedOf = (bundle: string): string => join(bundle, 'inputs', 'secret.seed');
+
+/** What the user gave with the job: it waits in the run's folder, since values never cross the bus. */
+export async function readGiven(bundle: string): Promise<Record<string, string>> {
+  const text = await readFile(join(bundle, 'inputs', 'given.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{}';
+    throw error;
+  });
+  return JSON.parse(text) as Record<string, string>;
+}
+
+/** @param path see `seedOf`; made with mode 0600. */
 export async function readSeed(path: string): Promise<Buffer> {
   const known = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
@@ -55,4 +66,29 @@ export function makeSecret(seed: Buffer, name: string): string {
   if (/^RAILS_MASTER_KEY$|(ENCRYPTION|ENCRYPT|CRYPTO|CIPHER)_KEY$/.test(upper)) return bytes(16).toString('hex');
   if (/(PASSWORD|PASS)$/.test(upper) && !/SESSION|COOKIE|IRON/.test(upper)) return bytes(18).toString('base64url');
   return bytes(32).toString('hex');
+}
+
+/**
+ * Variables, or the lines of a text, with the secrets that `mark` stands for. Nothing is read where there is none.
+ * @param mark e.g. `$generate`: a variable's whole value, or what follows the `=` of a line.
+ */
+export async function withSecrets(
+  env: Readonly<Record<string, string>>,
+  mark: string,
+  bundle: string,
+): Promise<Record<string, string>> {
+  const asked = Object.keys(env).filter((name) => env[name] === mark);
+  if (asked.length === 0) return { ...env };
+  const seed = await readSeed(seedOf(bundle));
+  return { ...env, ...Object.fromEntries(asked.map((name) => [name, makeSecret(seed, name)])) };
+}
+export async function textWithSecrets(text: string, mark: string, bundle: string): Promise<string> {
+  const lines = text
+    .split('\n')
+    .map((line) => ({ line, name: /^\s*(?:export\s+)?([A-Za-z_]\w*)=(\S+)\s*$/.exec(line) }));
+  if (!lines.some(({ name }) => name?.[2] === mark)) return text;
+  const seed = await readSeed(seedOf(bundle));
+  return lines
+    .map(({ line, name }) => (name?.[2] === mark ? line.replace(mark, () => makeSecret(seed, name[1]!)) : line))
+    .join('\n');
 }

@@ -1,0 +1,191 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { asNobody, expectNothingLeft, processesOf, treeOf } from './left.js';
+import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+
+const quick = { RR_BROKER_IDLE_MS: '700' };
+const oneLine = /^rr: [^\n]+\n {4}fix: [^\n]+ \[[A-Z_]+\]\n$/;
+
+/** A state folder as a SIGKILL left it, with one run whose application is up. */
+async function killedWhileUp(s: Scratch): Promise<{ run: string; repo: string }> {
+  const repo = s.repo('node-plain');
+  const first = s.rr('run', repo, '--json');
+  const { run } = (await first.object(({ type }) => type === 'result')) as { run: string };
+  first.child.kill('SIGKILL');
+  await first.exited;
+  return { run, repo };
+}
+const apps = (s: Scratch) => processesOf(s.dir).filter(({ what }) => /^node server\.js/.test(what.trim()));
+
+test('a state folder that cannot be written is one clear error, also for an ordinary user', async () => {
+  const s = scratch({ ...quick, RR_HOME: '/proc/rr-state' });
+  const told = await finish(s.rr('run', s.repo('node-plain'), '--once'));
+  expect(told.err).toMatch(oneLine);
+  expect(told.err).toMatch(/state folder .* cannot be written.*\n.*--state DIR.*STATE_UNWRITABLE/);
+  expect(told.code).toBe(4);
+  const closed = join(s.dir, 'closed');
+  mkdirSync(closed, { mode: 0o555 });
+  s.env.RR_HOME = join(closed, 'state');
+  const { code, err } = await asNobody(s, 'run', join(s.dir, 'node-plain'), '--once');
+  expect(err).toMatch(oneLine);
+  expect(err).toContain('STATE_UNWRITABLE');
+  expect(code).toBe(4);
+  await expectNothingLeft(s);
+}, 60_000);
+
+const mounts = ((): boolean => {
+  try {
+    execFileSync('unshare', ['--mount', 'true'], { stdio: 'ignore' });
+    return process.getuid?.() === 0;
+  } catch {
+    return false; // not root, or not permitted in this container
+  }
+})();
+test.skipIf(!mounts)(
+  'a disk that is full, or fills up in the middle of a run, is said in bounded time (needs root to mount one)',
+  async () => {
+    const s = scratch(quick);
+    const repo = s.repo('bad-install-endless');
+    const before = treeOf(repo);
+    mkdirSync(s.state);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', s.state]);
+    onTestFinished(() => void execFileSync('umount', ['--lazy', s.state]));
+    const fill = join(s.state, 'filler');
+    const full = (): void => {
+      try {
+        for (;;) appendFileSync(fill, Buffer.alloc(4096));
+      } catch {
+        // no page is free any more
+      }
+    };
+    full();
+    const told = await finish(s.rr('run', repo, '--once'));
+    expect(told.err).toMatch(oneLine);
+    expect(told.err).toMatch(/STATE_UNWRITABLE|BROKER_FAILED/);
+    expect(told.code).toBe(4);
+    expect(processesOf(s.dir).filter(({ what }) => what.includes('install.js'))).toEqual([]);
+
+    truncateSync(fill, 0);
+    const one = s.rr('run', repo, '--once', '--json');
+    await eventually(
+      () => processesOf(s.dir),
+      (all) => all.some(({ what }) => what.includes('install.js')),
+    );
+    full();
+    one.child.kill('SIGINT');
+    const code = await Promise.race([one.exited, new Promise((resolve) => setTimeout(resolve, 45_000, 'late'))]);
+    expect(code, one.err()).not.toBe('late');
+    expect(code).not.toBe(0);
+    expect(treeOf(repo)).toEqual(before);
+    truncateSync(fill, 0);
+    // What could not be written down is made good by the next start.
+    const up = s.rr('up', '--foreground', '--json');
+    await up.object(({ type }) => type === 'up');
+    await eventually(
+      () => processesOf(s.dir),
+      (all) => !all.some(({ what }) => what.includes('install.js')),
+      30_000,
+    );
+    up.child.kill('SIGINT');
+    await up.exited;
+    await expectNothingLeft(s);
+  },
+  150_000,
+);
+
+test('a broken checkpoint is named with the folder of its older versions, and never overwritten', async () => {
+  const s = scratch(quick);
+  const { run } = await killedWhileUp(s);
+  const saved = join(s.dir, 'saved');
+  await eventually(
+    () => processesOf(s.dir),
+    (all) => !all.some(({ what }) => what.includes('nats-server')),
+    15_000,
+  );
+  cpSync(s.state, saved, { recursive: true });
+  const damage: [string, (text: string) => string, string][] = [
+    ['checkpoints/admin_state.json', (text) => text.slice(0, text.length / 2), 'CHECKPOINT_BROKEN'],
+    ['checkpoints/orchestrator_state.json', () => '\u0000\u0001 garbage', 'CHECKPOINT_BROKEN'],
+    ['checkpoints/manager_state_PortManager.json', () => '{"format":1}', 'CHECKPOINT_BROKEN'],
+    ['hosts/HOST/host_state.json', () => '', 'CHECKPOINT_BROKEN'],
+    [
+      'checkpoints/orchestrator_state.json',
+      (text) => text.replace('"version": 1', '"version": 99'),
+      'CHECKPOINT_VERSION',
+    ],
+  ];
+  const host = readFileSync('/etc/hostname', 'utf8').trim().toLowerCase();
+  for (const [name, spoil, code] of damage) {
+    const file = join(s.state, name.replace('HOST', s.env.RR_HOST ?? host));
+    const whole = readFileSync(file, 'utf8');
+    const spoiled = spoil(whole);
+    writeFileSync(file, spoiled);
+    const began = performance.now();
+    const told = await finish(s.rr('up', '--foreground', '--json'));
+    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(told.code, told.out).toBe(4);
+    expect(told.objects).toEqual([{ type: 'error', error: expect.objectContaining({ code }) }]);
+    const { message, fix } = (told.objects[0] as { error: { message: string; fix: string } }).error;
+    if (code === 'CHECKPOINT_BROKEN') {
+      expect(message).toContain(file);
+      const history = /\S+history\/\S+/.exec(fix)![0];
+      expect(existsSync(history) && dirname(history)).toContain('history');
+    } else expect(message).toMatch(/version 99, .*knows 1/);
+    expect(readFileSync(file, 'utf8')).toBe(spoiled);
+    writeFileSync(file, whole);
+  }
+
+  // Of a run's own actors only that run is over: what it held is ended, the runtime serves on.
+  expect(apps(s)).toHaveLength(1);
+  const file = join(s.state, 'runs', run, 'checkpoints/agent_state_RunnerAgent.json');
+  writeFileSync(file, readFileSync(file, 'utf8').slice(0, 100));
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  expect(up.err()).toMatch(new RegExp(`the run ${run} cannot go on: the checkpoint ${file} does not parse`));
+  expect(up.err()).toContain(join(s.state, 'runs', run, 'checkpoints/history/agent_state_RunnerAgent.json'));
+  const { ask, nats } = await rawClient(s.state);
+  expect(
+    await eventually(
+      () => ask('rr.api.local.runs.get', { run }),
+      ({ ended }) => ended,
+      15_000,
+    ),
+  ).toMatchObject({ state: 'failed' });
+  await eventually(
+    () => apps(s),
+    (left) => left.length === 0,
+    10_000,
+  );
+  expect(readFileSync(file, 'utf8')).toHaveLength(100);
+  await nats.close();
+  up.child.kill('SIGINT');
+  expect(await up.exited).toBe(0);
+  await expectNothingLeft(s);
+}, 120_000);
+
+test('a line of facts.ndjson that a power cut shortened is cut off, and the run goes on', async () => {
+  const s = scratch(quick);
+  const { run } = await killedWhileUp(s);
+  const file = join(s.state, 'runs', run, 'facts.ndjson');
+  const before = factsOf(s.state, run).length;
+  appendFileSync(file, '{"seq":99,"id":"half a li');
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  const { ask, nats } = await rawClient(s.state);
+  await ask('rr.api.local.runs.stop', { run });
+  expect(
+    await eventually(
+      () => ask('rr.api.local.runs.get', { run }),
+      ({ ended }) => ended,
+    ),
+  ).toMatchObject({ state: 'done' });
+  const facts = factsOf(s.state, run); // every line parses
+  expect(facts.length).toBeGreaterThan(before);
+  expect(facts.map(({ seq }) => seq)).toEqual(facts.map((_, n) => n + 1));
+  await nats.close();
+  up.child.kill('SIGINT');
+  expect(await up.exited).toBe(0);
+  await expectNothingLeft(s);
+}, 60_000);

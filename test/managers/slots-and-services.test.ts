@@ -1,0 +1,77 @@
+/** Run slots, what happens after a failure, and the list of what is up: as decisions, without a clock or a bus. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { judge, orchestratorManager } from '../../managers/orchestrator/index.js';
+import { serviceManager } from '../../managers/service/index.js';
+import type { ActorDefinition, Message } from '../../runtime/actor.js';
+import { begin, decide } from '../../runtime/decide.js';
+import { fail } from '../../runtime/errors.js';
+
+/** Tells an actor things one after another. @returns the fact each led to. */
+function telling(def: ActorDefinition) {
+  let { snapshot } = begin(def, undefined);
+  return (command: object): Record<string, unknown> => {
+    const decision = decide(def, snapshot, def.accepts.parse(command) as Message);
+    snapshot = decision.snapshot;
+    expect(decision.asked.map(({ type }) => type)).toEqual(['emit']);
+    return def.emits.parse(decision.asked[0]!.params) as unknown as Record<string, unknown>;
+  };
+}
+
+test('never more runs are at work than there are slots; a slot given back is there for the next', () => {
+  const acts = fc.array(fc.record({ run: fc.nat(6), release: fc.boolean() }), { maxLength: 60 });
+  fc.assert(
+    fc.property(acts, fc.integer({ min: 1, max: 4 }), (all, slots) => {
+      const tell = telling(orchestratorManager);
+      const held = new Set<string>();
+      for (const { run: n, release } of all) {
+        const run = `r${n}`;
+        if (release) {
+          held.delete(run);
+          expect(tell({ type: 'slots.release', run })).toEqual({ type: 'slots.released', run });
+          continue;
+        }
+        const granted = held.has(run) || held.size < slots;
+        const fact = tell({ type: 'slots.acquire', run, slots });
+        if (granted) held.add(run);
+        expect(fact.type).toBe(granted ? 'slots.granted' : 'slots.full');
+        if (!granted) expect(new Set(fact.held as string[])).toEqual(held);
+      }
+    }),
+  );
+});
+
+test('only what may pass by itself is tried again, and only once', () => {
+  const option = (code: Parameters<typeof fail>[0], attempt: number) =>
+    judge('deps', attempt, fail(code).toRecord()).option;
+  expect([option('ASK_TIMEOUT', 1), option('ASK_TIMEOUT', 2)]).toEqual(['again', 'report']);
+  expect(option('COMMAND_FAILED', 1)).toBe('report');
+  expect(judge('deps', 1, { code: 'NEVER_HEARD', message: '' }).option).toBe('report');
+  const fact = telling(orchestratorManager)({
+    type: 'slots.judge',
+    run: 'r1',
+    step: 'deps',
+    attempt: 1,
+    error: fail('BROKER_FAILED').toRecord(),
+  });
+  expect(fact).toMatchObject({
+    type: 'slots.judged',
+    decision: { option: 'again', by: 'rule', facts: { step: 'deps' } },
+  });
+});
+
+test('a service is known once by its run and name, with what was told last, until its run forgets it', () => {
+  const tell = telling(serviceManager);
+  const service = (run: string, name: string, pid: number) => ({ run, name, url: null, pid, sockets: [], since: 1 });
+  tell({ type: 'service.record', service: service('r1', 'web', 1) });
+  tell({ type: 'service.record', service: service('r1', 'web', 2) });
+  tell({ type: 'service.record', service: service('r1', 'api', 3) });
+  tell({ type: 'service.record', service: service('r2', 'web', 4) });
+  expect(tell({ type: 'service.forget', run: 'r1' })).toEqual({
+    type: 'service.forgotten',
+    run: 'r1',
+    names: ['web', 'api'],
+  });
+  expect(tell({ type: 'service.forget', run: 'r1' })).toMatchObject({ names: [] });
+  expect(tell({ type: 'service.forget', run: 'r2' })).toMatchObject({ names: ['web'] });
+});

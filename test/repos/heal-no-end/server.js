@@ -1,0 +1,3 @@
+// Asks for one variable after the other.
+for (const word of ['SESSION', 'COOKIE', 'JWT', 'CSRF'])
+  if (!process.env[word + '_SECRET']) throw new Error(word + '_SECRET is not set');

@@ -1,0 +1,2 @@
+// Tells its whole environment.
+console.log(JSON.stringify(process.env));

@@ -1,0 +1,143 @@
+/** Deaths of actors on a real host: real files, a real broker, the real admin and host. */
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { setup } from 'xstate';
+import { z } from 'zod';
+import { definitions } from '../../actors/registry.js';
+import { readLines } from '../../checkpoints/ledger.js';
+import { defineActor, effect, type Message } from '../../runtime/actor.js';
+import { fail } from '../../runtime/errors.js';
+import type { CheckpointStore, Line } from '../../runtime/store.js';
+import { main } from '../../runtime/subjects.js';
+import { clerk } from './clerk.js';
+import { house } from './real.js';
+
+const address = 'r1/clerk/clerk-1';
+const place = { run: 'r1', kind: 'clerk', id: 'clerk-1' };
+/** Does something as soon as it lives, so that a store that fails ends every life of it. */
+const restless = defineActor({
+  kind: 'clerk',
+  version: 1,
+  accepts: z.looseObject({ type: z.string() }),
+  emits: z.looseObject({ type: z.string() }),
+  ends: [],
+  machine: setup({ actions: { work: effect<object>() } }).createMachine({
+    initial: 'a',
+    states: { a: { entry: { type: 'work', params: {} }, on: { worked: 'b' } }, b: {} },
+  }),
+  effects: { work: async () => ({ type: 'worked' }) },
+});
+/** A store that refuses the later turns of the clerk while `broken()`. */
+const failing =
+  (broken: () => boolean, failed: (at: number) => void = () => undefined) =>
+  (real: CheckpointStore): CheckpointStore => ({
+    ...real,
+    save(checkpoint, durable) {
+      if (checkpoint.kind !== 'clerk' || checkpoint.turn === 0 || !broken()) return real.save(checkpoint, durable);
+      failed(performance.now());
+      return Promise.reject(fail('STATE_UNWRITABLE', { path: '/full', reason: 'ENOSPC' }));
+    },
+  });
+
+test('an actor whose store fails starts again from its checkpoint with growing pauses, and goes on when it can', async () => {
+  const failures: number[] = [];
+  const h = await house(
+    { clerk: restless },
+    {
+      store: failing(
+        () => failures.length < 4,
+        (at) => failures.push(at),
+      ),
+    },
+  );
+  await h.system.start(place, null);
+  await expect.poll(() => h.system.cell(address)?.state().turn, { timeout: 8_000 }).toBe(1);
+  const pauses = failures.slice(1).map((at, n) => at - failures[n]!);
+  expect(pauses[0]).toBeGreaterThanOrEqual(50);
+  expect(pauses[1]).toBeGreaterThanOrEqual(100);
+  expect(pauses[2]).toBeGreaterThanOrEqual(200);
+  expect([h.system.living()[0]!.restarts, h.fallen]).toEqual([4, []]);
+});
+
+test('a command that waits for an actor is answered by its next life', async () => {
+  let broken = true;
+  const h = await house({ clerk: clerk() }, { store: failing(() => broken) });
+  await h.system.start(place, null);
+  const asked = h.bus.ask(address, { type: 'note.add', n: 2 } as Message, { deadlineAt: Date.now() + 15_000 });
+  await expect.poll(() => h.system.living()[0]!.restarts).toBe(1);
+  broken = false;
+  expect(await asked).toEqual({ type: 'note.added', n: 2 });
+}, 20_000);
+
+test('one that dies six times in a minute is given up: the admin hears, decides, tries again twice, then asks a person', async () => {
+  const h = await house({ ...definitions, clerk: restless }, { store: failing(() => true) });
+  await h.system.start({ run: 'sys', kind: 'host', id: 'test-host' }, null);
+  await h.system.start({ run: 'sys', kind: 'admin', id: 'main' }, null);
+  h.system.post(main('admin'), { type: 'booted', host: 'test-host', at: Date.now() } as Message);
+  const spawn = { type: 'admin.spawn', batch: 'r1', actors: [place] } as Message;
+  expect(await h.bus.ask(main('admin'), spawn, { deadlineAt: Date.now() + 5_000 })).toMatchObject({ failed: [] });
+  const decided = (): Line[] =>
+    readLines<Line>(join(h.state, 'checkpoints/admin_audit.log')).filter(({ type }) => type === 'admin.decided');
+  await expect.poll(() => decided().length, { timeout: 15_000, interval: 100 }).toBe(3);
+  expect(decided().map(({ payload }) => (payload.decision as { option: string }).option)).toEqual([
+    'restart',
+    'restart',
+    'ask-person',
+  ]);
+  expect(decided()[0]!.payload).toMatchObject({ address, decision: { by: 'rule', facts: { address } } });
+  expect(h.system.living().some((one) => one.address === address)).toBe(false);
+  expect(h.fallen).toEqual([]);
+}, 30_000);
+
+test('an actor that cannot be brought back at boot is decided on too, not forgotten', async () => {
+  const h = await house({ ...definitions, clerk: restless });
+  await h.system.start({ run: 'sys', kind: 'host', id: 'test-host' }, null);
+  await h.system.start({ run: 'sys', kind: 'admin', id: 'main' }, null);
+  h.system.post(main('admin'), { type: 'booted', host: 'test-host', at: Date.now() } as Message);
+  const actors = [{ ...place, kind: 'nobody', id: 'nobody-1' }];
+  const spawn = { type: 'admin.spawn', batch: 'r1', actors } as Message;
+  await h.bus.ask(main('admin'), spawn, { deadlineAt: Date.now() + 5_000 });
+  h.system.post(main('admin'), { type: 'booted', host: 'test-host', at: Date.now() } as Message);
+  const options = () =>
+    (
+      h.system.cell(main('admin'))!.state().state.context as { decisions: { address: string; option: string }[] }
+    ).decisions.map(({ address: at, option }) => `${at} ${option}`);
+  const about = 'r1/nobody/nobody-1';
+  await expect.poll(options).toEqual([`${about} restart`, `${about} restart`, `${about} ask-person`]);
+});
+
+test('the death of one without a parent is the fall of the host', async () => {
+  const h = await house({ clerk: restless }, { store: failing(() => true) });
+  await h.system.start(place, null);
+  await expect.poll(() => h.fallen, { timeout: 10_000 }).toMatchObject([{ code: 'ACTOR_DIED' }]);
+}, 15_000);
+
+test('an actor that is stopped while it opens does not live', async () => {
+  const h = await house({ clerk: clerk() });
+  const started = h.system.start(place, null);
+  await Promise.all([h.system.stop(address), started]);
+  const deadlineAt = Date.now() + 300;
+  const asked = h.bus.ask(address, { type: 'note.add', n: 1 } as Message, { deadlineAt });
+  await expect(asked).rejects.toMatchObject({ code: 'ASK_TIMEOUT' });
+  expect(h.system.living()).toEqual([]);
+});
+
+test('a second start waits for the first and shares its fate', async () => {
+  const h = await house({ clerk: clerk() });
+  const both = [h.system.start(place, null), h.system.start(place, null).then(() => h.system.cell(address) !== null)];
+  expect(await Promise.all(both)).toEqual([undefined, true]);
+  const nobody = { ...place, kind: 'nobody' };
+  const lost = await Promise.allSettled([h.system.start(nobody, null), h.system.start(nobody, null)]);
+  expect(lost.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+});
+
+test('two orders for the same actor are both answered, each by its own name', async () => {
+  const h = await house({ ...definitions, clerk: clerk() });
+  await h.system.start({ run: 'sys', kind: 'host', id: 'test-host' }, null);
+  const order = (batch: string) =>
+    h.bus.ask('sys/host/test-host', { type: 'host.spawn', batch, actors: [place] } as Message, {
+      deadlineAt: Date.now() + 3_000,
+    });
+  const answers = await Promise.all(['one', 'two', 'one'].map(order));
+  expect(answers.map((fact) => (fact as unknown as { batch: string }).batch)).toEqual(['one', 'two', 'one']);
+});
