@@ -159,10 +159,16 @@ async function connectTo(broker: Broker, config: Config, log: Log): Promise<Nats
     for await (const { type } of nats.status()) {
       log.info({ status: type }, 'broker');
       // A broker that lost its store has lost the stream too.
-      if (type === 'reconnect')
-        await ensureStreams(nats, broker.url).catch((error: unknown) =>
-          log.error({ error: toRecord(error) }, 'stream'),
+      for (let missing = type === 'reconnect'; missing && !nats.isClosed(); ) {
+        missing = await ensureStreams(nats, broker.url).then(
+          () => false,
+          (error: unknown) => {
+            log.error({ error: toRecord(error) }, 'stream');
+            return true;
+          },
         );
+        if (missing) await sleep(1_000);
+      }
     }
   })();
   return nats;

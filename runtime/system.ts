@@ -3,7 +3,7 @@
  *
  * An actor that dies (its checkpoint cannot be saved, a turn hangs) is started again from its checkpoint after a
  * jittered back-off, at most 5 times in 60 s; then its death is told to its parent, for whom it is a message like any
- * other. The admin is the root: its death ends the host.
+ * other. The admin is the root: its death ends the host, and so does a state folder that stays unwritable.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -41,6 +41,9 @@ export interface System {
 const RESTARTS = 5;
 const WITHIN_MS = 60_000;
 const FIRST_PAUSE_MS = 100;
+/** A state folder that cannot be written for so long ends the host: nobody could promise anything any more. */
+const UNWRITABLE_MS = 8_000;
+const CALM_MS = 15_000;
 /** A turn that takes longer hangs: its store does not answer. */
 const HUNG_MS = 30_000;
 const BEAT_MS = 2_000;
@@ -59,7 +62,7 @@ export interface SystemOptions {
   hostDir: string;
   /** Folder of a run; of the state for `sys`. */
   bundleOf(run: string): string;
-  /** The root died. */
+  /** The host cannot go on. */
   fallen(error: unknown): void;
   /** An actor could not be started; whoever asks it hears the same. */
   unable?(address: string, error: ErrorRecord): void;
@@ -82,6 +85,7 @@ export function openSystem(options: SystemOptions): System {
   const kept = new Map<string, Kept>();
   const poison = openPoison(hostDir);
   let closed = false;
+  const unwritable = { since: 0, last: Number.NEGATIVE_INFINITY };
 
   /** An actor that cannot be started (its checkpoint is broken…) answers with the cause instead of not at all. */
   const away = new Map<string, () => void>();
@@ -137,6 +141,11 @@ export function openSystem(options: SystemOptions): System {
     entry.cell = null;
     if (closed || kept.get(address) !== entry) return;
     const now = clock.now();
+    if (toRecord(error).code === 'STATE_UNWRITABLE') {
+      if (now - unwritable.last > CALM_MS) unwritable.since = now;
+      unwritable.last = now;
+      if (now - unwritable.since > UNWRITABLE_MS) return fallen(error);
+    }
     entry.deaths = [...entry.deaths.filter((at) => at > now - WITHIN_MS), now];
     if (entry.deaths.length > RESTARTS) return escalate(address, entry, error);
     const pauseMs = FIRST_PAUSE_MS * 2 ** (entry.deaths.length - 1) * (0.5 + chance());

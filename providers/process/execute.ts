@@ -80,12 +80,16 @@ export function closeRun(bundle: string): void {
   writeFileSync(closedMark(bundle), '');
 }
 
-/** Closes a run and has its keeper end all it holds, without waiting for it. */
+/** Has a run's keeper end all it holds, without waiting for it; nothing is started in the run any more. */
 export function abandonRun(bundle: string): void {
   if (!existsSync(bundle)) return;
-  closeRun(bundle);
   const keeper = readRecord(bundle);
   if (keeper !== null && isAlive(keeper)) send(keeper.pid, 'SIGTERM');
+  try {
+    closeRun(bundle);
+  } catch {
+    // The disk is full: what runs is ended all the same, and the next start takes the run up again.
+  }
 }
 
 /** The command as the keeper takes it. @throws INTERRUPTED when the run is being ended. */

@@ -186,7 +186,7 @@ test('whatever its steps answer, a run goes on, asks no step twice at once, and 
         for (const id of helped ? [] : downstream(workflow.steps, from))
           if (c.steps[id]!.state === 'done') expect(env[id]).not.toHaveProperty(rule.replace('r', 'fix'));
     }),
-    { numRuns: 1_500 },
+    { numRuns: 800 },
   );
 }, 60_000);
 
@@ -276,4 +276,54 @@ test('a run that is stopped before it is started begins nothing and is cancelled
   const c = walk(workflow, idle, { type: 'run.start', run: 'r1', job: {} as never, bundle: '/b', at: 0 });
   expect(c.result!.outcome).toBe('cancelled');
   expect(tags(c)).toEqual(['sweep']);
+});
+
+test('what may pass by itself is tried once more, then reported', () => {
+  const workflow = three([0]);
+  const passing = { type: 'worker.failed', error: fail('HOST_UNREACHABLE', { host: 'h' }).toRecord() };
+  const judged = (option: string) => ({ type: 'slots.judged', decision: { option } });
+  const helpless = { type: 'fixer.helpless', error: passing.error, cause: null };
+  let c = walk(workflow, start(workflow), answered('step s0 1', 10, passing));
+  c = walk(workflow, c, answered('heal s0', 20, helpless));
+  expect(c.out.asks).toMatchObject([{ tag: 'judge s0', command: { attempt: 1 } }]);
+  c = walk(workflow, c, answered('judge s0', 30, judged('again')));
+  expect(tags(c)).toEqual(['step s0 2']);
+  c = walk(workflow, c, answered('step s0 2', 40, passing));
+  c = walk(workflow, c, answered('heal s0', 50, helpless));
+  expect(c.out.asks).toMatchObject([{ tag: 'judge s0', command: { attempt: 2 } }]);
+  c = walk(workflow, c, answered('judge s0', 60, judged('report')));
+  expect(c.result).toMatchObject({ outcome: 'failed', error: passing.error, ms: { total: 60 } });
+});
+
+test('a phase gets three fixes and no fourth, though each got a little further', () => {
+  const workflow = three([0]);
+  let c = start(workflow);
+  for (const n of [1, 2, 3]) {
+    c = walk(workflow, c, answered(`step s0 ${n}`, n * 20, bad(`word ${n}`)));
+    c = walk(workflow, c, answered('heal s0', n * 20 + 10, fixed('s0', `fix${n}`)));
+  }
+  c = walk(workflow, c, answered('step s0 4', 90, bad('word 4')));
+  expect([c.fixes.map(({ helped }) => helped), tags(c)]).toEqual([[true, true, true], ['judge s0']]);
+});
+
+test('a neighbour that failed waits until the fix is judged, not only until the next step ends', () => {
+  const workflow = three([0, 1, 0]); // s1 follows s0; s2 stands alone
+  let c = walk(workflow, start(workflow), answered('step s0 1', 10, { type: 'worker.worked' }));
+  c = walk(workflow, c, answered('step s1 1', 20, bad('a')));
+  c = walk(workflow, c, answered('heal s1', 30, fixed('s0', 'one')));
+  c = walk(workflow, c, answered('step s2 1', 40, bad('b')));
+  c = walk(workflow, c, answered('step s0 2', 50, { type: 'worker.worked' }));
+  expect(tags(c)).toEqual(['step s1 2']);
+  c = walk(workflow, c, answered('step s1 2', 60, { type: 'worker.worked' }));
+  expect(tags(c)).toEqual(['step s2 2']);
+});
+
+test('a fix that makes its step needless has helped', () => {
+  const workflow = three([0, 1]);
+  workflow.steps[1]!.when = 's0.wanted';
+  let c = walk(workflow, start(workflow), answered('step s0 1', 10, { type: 'worker.worked', wanted: true }));
+  c = walk(workflow, c, answered('step s1 1', 20, bad('a')));
+  c = walk(workflow, c, answered('heal s1', 30, fixed('s0', 'one')));
+  c = walk(workflow, c, answered('step s0 2', 40, { type: 'worker.worked' }));
+  expect(c.result).toMatchObject({ outcome: 'healthy', fixes: [{ rule: 'one', helped: true }] });
 });

@@ -20,7 +20,7 @@ async function killedWhileUp(s: Scratch): Promise<{ run: string; repo: string }>
 const apps = (s: Scratch) => processesOf(s.dir).filter(({ what }) => /^node server\.js/.test(what.trim()));
 
 test('a state folder that cannot be written is one clear error, also for an ordinary user', async () => {
-  const s = scratch({ ...quick, RR_HOME: '/proc/rr-state' });
+  const s = scratch({ ...quick, RR_HOME: '/etc/hostname/state' });
   const told = await finish(s.rr('run', s.repo('node-plain'), '--once'));
   expect(told.err).toMatch(oneLine);
   expect(told.err).toMatch(/state folder .* cannot be written.*\n.*--state DIR.*STATE_UNWRITABLE/);

@@ -117,3 +117,35 @@ test('closing calls off what is asked and emitted', async () => {
   await bus.close();
   expect(waiting()).toBe(0);
 });
+
+test.each(['no json', 'null', '7', '{"fact":3}', '{"error":"x"}'])(
+  'an answer that is none (%s) is counted and dropped; the right one still comes',
+  async (garbage) => {
+    const { clock } = standing();
+    const real = await realBus();
+    let reply = '';
+    let take: (message: { subject: string; data: Uint8Array; reply: null; noResponders: boolean }) => void = () =>
+      undefined;
+    const bus = openBus(
+      {
+        ...real.wire,
+        subscribe(_, given) {
+          take = given;
+          return () => undefined;
+        },
+        publish: (_, __, to) => {
+          reply = to!;
+        },
+        close: async () => undefined,
+      },
+      clock,
+    );
+    const asked = bus.ask('r9/a/a', { type: 'a.b' }, { deadlineAt: 1e9 });
+    const say = (text: string): void =>
+      take({ subject: reply, data: new TextEncoder().encode(text), reply: null, noResponders: false });
+    say(garbage);
+    expect(bus.refused()).toBe(1);
+    say('{"fact":{"type":"a.c"}}');
+    expect(await asked).toEqual({ type: 'a.c' });
+  },
+);

@@ -1,7 +1,14 @@
 /** An actor with a way to do everything that can go wrong. */
 import { assign, setup } from 'xstate';
 import { z } from 'zod';
-import { type ActorDefinition, defineActor, type EffectFailed, effect, type Message } from '../../runtime/actor.js';
+import {
+  type ActorDefinition,
+  type Due,
+  defineActor,
+  type EffectFailed,
+  effect,
+  type Message,
+} from '../../runtime/actor.js';
 
 type Command = { type: `note.${string}`; n: number };
 const fact = (type: string) => z.strictObject({ type: z.literal(type), n: z.int() });
@@ -10,8 +17,8 @@ const told = ({ event }: { event: { type: string; n?: number } }) =>
 
 const machine = setup({
   types: {
-    context: {} as { total: number },
-    events: {} as Command | { type: 'worked'; n: number } | EffectFailed<'hurt'>,
+    context: {} as { total: number; dueAt: number | null },
+    events: {} as Command | Due | { type: 'worked'; n: number } | EffectFailed<'hurt'>,
   },
   actions: {
     work: effect<{ n: number }>(),
@@ -26,7 +33,7 @@ const machine = setup({
   },
 }).createMachine({
   id: 'clerk',
-  context: { total: 0 },
+  context: { total: 0, dueAt: null },
   initial: 'open',
   states: {
     open: {
@@ -34,7 +41,8 @@ const machine = setup({
         'note.add': { actions: ['count', { type: 'emit', params: told }] },
         'note.work': { actions: { type: 'work', params: ({ event }) => ({ n: event.n }) } },
         worked: { actions: ['count', { type: 'emit', params: told }] },
-        'note.hold': {},
+        'note.later': { actions: assign({ dueAt: ({ event }) => event.n }) },
+        due: { actions: [assign({ dueAt: null }), { type: 'emit', params: told }] },
         'note.throw': { actions: ['count', 'break'] },
         'note.guard': {
           guard: () => {
@@ -58,7 +66,7 @@ const machine = setup({
   },
 });
 
-const types = ['add', 'work', 'hold', 'throw', 'guard', 'misword', 'misask', 'fall', 'hurt', 'close'] as const;
+const types = ['add', 'work', 'later', 'throw', 'guard', 'misword', 'misask', 'fall', 'hurt', 'close'] as const;
 export const clerk = (over: Partial<ActorDefinition> = {}): ActorDefinition =>
   defineActor({
     kind: 'clerk',

@@ -109,7 +109,9 @@ test('an actor that cannot be brought back at boot is decided on too, not forgot
 test('the death of one without a parent is the fall of the host', async () => {
   const h = await house({ clerk: restless }, { store: failing(() => true) });
   await h.system.start(place, null);
-  await expect.poll(() => h.fallen, { timeout: 10_000 }).toMatchObject([{ code: 'ACTOR_DIED' }]);
+  await expect
+    .poll(() => h.fallen, { timeout: 10_000 })
+    .toMatchObject([{ code: 'ACTOR_DIED', message: expect.stringContaining('died 6 times within 60 s') }]);
 }, 15_000);
 
 test('an actor that is stopped while it opens does not live', async () => {

@@ -73,6 +73,17 @@ test('a command the present state does not take is refused with the state, and d
   expect(await h.ask('add')).toMatchObject({ code: 'NOT_NOW', message: expect.stringContaining('"closed"') });
 });
 
+test('what is done at a due time answers the command that set it, in this life or the next', async () => {
+  const first = await office();
+  expect(await first.ask('later', Date.now() + 50)).toEqual({ type: 'note.added', n: 0 });
+  const later = await first.ask('later', Date.now() + 400, { id: 'l1', deadlineAt: Date.now() + 200 });
+  expect(later).toMatchObject({ code: 'ASK_TIMEOUT' });
+  await first.system.close();
+  const second = await office({ state: first.state });
+  expect(second.system.cell(address)!.state().dueCausation).toBe('l1');
+  await expect.poll(() => facts(second).map(({ causation }) => causation)).toEqual([expect.any(String), 'l1']);
+});
+
 /** The checkpoint of a clerk, as an earlier life left it. */
 function leave(state: string, over: Partial<Checkpoint>): void {
   const file = join(state, checkpointFile(place));

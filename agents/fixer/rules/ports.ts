@@ -17,7 +17,7 @@ const UNNAMED = /[Aa]ddress already in use|Errno 98/;
 
 /** The port the failure is about; without a number in the text, the one that the start command names. */
 export function portIn(found: Case): number | null {
-  const said = found.match[1];
+  const said = found.match[1] ?? HELD.map((held) => held.exec(found.text)?.[1]).find((number) => number !== undefined);
   if (said !== undefined && /^\d+$/.test(said)) return Number(said);
   const named =
     /(?:port[= ]|-p ?|:|-b \S*:)(\d{2,5})\b/i.exec(startBody(found))?.[1] ?? found.heal.service.ports[0]?.number;

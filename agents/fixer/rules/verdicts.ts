@@ -199,6 +199,23 @@ export const missingThings: readonly Rule[] = [
       }).toRecord(),
   },
   {
+    id: 'venv-missing',
+    steps: ['deps'],
+    signature: [
+      /ensurepip is not\s+available[\s\S]{0,200}?apt(?:-get)? install (python[\d.]*-venv)/,
+      /No module named '?(venv|ensurepip)\b/,
+    ],
+    cause: () => 'the Python of this machine came without what makes virtual environments',
+    error: ({ match }) =>
+      fail('TOOL_MISSING', {
+        tool: 'python venv',
+        wanted: 'of any version',
+        from: 'packages are installed into an environment of their own',
+        met: 'a Python without it',
+        fix: `install it (Debian: apt-get install ${match[1]!.startsWith('python') ? match[1] : 'python3-venv'}), then run again`,
+      }).toRecord(),
+  },
+  {
     id: 'program-missing',
     steps: ['deps', 'build', 'start'],
     signature: [

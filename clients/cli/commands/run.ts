@@ -48,8 +48,11 @@ export async function run(
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const fallen = runtime?.fallen.then((error) => {
+    if (id) runtime.abandon(id); // nobody would be there to end it
     throw error;
   });
+  fallen?.catch(() => undefined); // it is heard of wherever something is awaited
+  const unlessFallen = <T>(work: Promise<T>): Promise<T> => Promise.race([work, ...(fallen ? [fallen] : [])]);
   try {
     const early: Parameters<Parameters<typeof client.facts>[0]>[0][] = [];
     const hear = (fact: (typeof early)[number]): void => {
@@ -57,33 +60,34 @@ export async function run(
       else if (fact.from === `${id}/run/run-1`) voice.fact(fact);
     };
     client.facts(hear);
-    ({ run: id } = await client.call('jobs.submit', request(source, options)));
+    ({ run: id } = await unlessFallen(client.call('jobs.submit', request(source, options))));
     voice.begin(id, source, runtime === null);
     for (const fact of early.splice(0)) hear(fact);
     if (interrupts > 0) stopping = client.call('runs.stop', { run: id });
 
     const settled = async (): Promise<Result> => {
       for (;;) {
-        const { result } = await client.call('runs.get', { run: id! });
+        const { result } = await unlessFallen(client.call('runs.get', { run: id! }));
         if (result) return result;
-        await Promise.race([voice.settled, pause(), ...(fallen ? [fallen] : [])]);
+        await unlessFallen(Promise.race([voice.settled, pause()]));
       }
     };
     const result = await settled();
     voice.result(result);
-    if (options.once && result.outcome === 'healthy' && !stopping) await client.call('runs.stop', { run: id });
+    if (options.once && result.outcome === 'healthy' && !stopping)
+      await unlessFallen(client.call('runs.stop', { run: id }));
     else if (result.outcome === 'healthy' && !stopping) voice.holds();
     let fell = false; // was up, and ended by itself
     for (;;) {
-      const { ended, state } = await client.call('runs.get', { run: id });
+      const { ended, state } = await unlessFallen(client.call('runs.get', { run: id }));
       if (ended) {
         voice.ended(state);
         fell = result.outcome === 'healthy' && state === 'failed';
         break;
       }
-      await Promise.race([voice.ended$, pause(), ...(fallen ? [fallen] : [])]);
+      await unlessFallen(Promise.race([voice.ended$, pause()]));
     }
-    await stopping;
+    await unlessFallen(stopping ?? Promise.resolve());
     if (runtime)
       await othersEnd(
         runtime.openRuns,

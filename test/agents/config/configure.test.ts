@@ -269,3 +269,17 @@ test('a secret that bears the name of the package whose code reads it is the own
   const theirs = await fill([variable('STRIPE_SECRET_KEY', { from: 'stripe/client.py:1' })]);
   expect(theirs.missing).toMatchObject([{ name: 'STRIPE_SECRET_KEY' }]);
 });
+
+test('a secret that a fix asks for is made up here, whatever its name, and is told as generated', async () => {
+  const bundle = scratch();
+  const given = { ODD_ONE: '$generate', SESSION_SECRET: '$generate' };
+  const fact = await fill([variable('SESSION_SECRET', { default: 'change-me' })], { given, bundle });
+  const values = valuesOf(fact);
+  expect(values).toEqual({
+    ODD_ONE: expect.stringMatching(/^[0-9a-f]{64}$/),
+    SESSION_SECRET: expect.stringMatching(/^[0-9a-f]{64}$/),
+  });
+  expect(values.ODD_ONE).not.toBe(values.SESSION_SECRET);
+  expect([originOf(fact, 'ODD_ONE'), originOf(fact, 'SESSION_SECRET')]).toEqual(['generated', 'generated']);
+  expect(valuesOf(await fill([], { given, bundle }))).toEqual(values);
+});

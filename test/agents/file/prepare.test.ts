@@ -214,3 +214,13 @@ test('a submodule’s files are copied as files', async () => {
   const got = await prepare(root, ['dist']);
   expect(readdirSync(join(got.root, 'mod'))).toEqual(['lib.js']);
 });
+
+test('a line of a fix that asks for a secret gets it as the file is laid', async () => {
+  const root = repository({ 'a.js': 'a' });
+  const text = 'A=1\nexport SESSION_SECRET=$generate\nB=x$generate\n';
+  const [bundle, files] = [scratch(), [{ path: '.env', text }]];
+  const laid = async () => readFileSync(join((await prepare(root, [], { files, bundle })).root, '.env'), 'utf8');
+  const first = await laid();
+  expect(first).toMatch(/^A=1\nexport SESSION_SECRET=[0-9a-f]{64}\nB=x\$generate\n$/);
+  expect(await laid()).toBe(first);
+});

@@ -24,6 +24,7 @@ const written = [
   'psycopg-refused',
   'reference-error',
   'tsc-errors',
+  'venv-missing',
   'vite-node-version',
   'yarn-berry-drift',
 ];
@@ -160,6 +161,7 @@ const cases: [file: string, step: string, rule: string | null, given?: Given][] 
   ['gunicorn-noattr', 'start', 'wrong-app', { service: py('gunicorn site1:app'), look: sample }],
   ['gunicorn-nomod', 'start', 'wrong-app', { service: py('gunicorn main:app'), look: sample }],
   ['docker-missing', 'start', 'docker-missing'],
+  ['venv-missing', 'deps', 'venv-missing'],
   ['reference-error', 'start', null],
   ['tsc-errors', 'build', null],
   ['nothing-known', 'start', null],

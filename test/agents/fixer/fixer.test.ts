@@ -268,6 +268,18 @@ test('where the port stands in the source, its own setting for it is used', () =
   ]);
 });
 
+test('a port that is held and is not the one leased is no lost lease', () => {
+  const fact = ask({
+    tail: 'Error: listen EADDRINUSE: address already in use :::4571',
+    service: { ports: [{ number: 4100, from: 'server.js:1' }] },
+    look: { holder: 'node (pid 7)' },
+  });
+  expect(fact).toMatchObject({
+    type: 'fixer.helpless',
+    error: { code: 'PORT_HELD', message: expect.stringMatching(/4571.*node \(pid 7\)/) },
+  });
+});
+
 test.each([
   [
     'npm error code 1\nnpm error path /x\nsrc/a.ts(1,2): error TS2304: Cannot find name\nnpm error A complete log of this run can be found in: /x',

@@ -515,3 +515,26 @@ test('of more source files than the limit the shallow ones are read, and a note 
     'environment variables were looked for in 400 of 501 source files, those nearest to the root first',
   ]);
 });
+
+test('a recipe.json gives its commands and its path as claims, and not what it says was proven', () => {
+  const made = {
+    format: 1,
+    path: 'web',
+    kind: 'job',
+    tools: { node: '99.0.0' },
+    install: ['npm ci', 'npm run more'],
+    build: [],
+    start: 'node server.js',
+    port: 3000,
+    proof: { how: 'exit', path: '/health', status: 200 },
+  };
+  const text = JSON.stringify(made, null, 2);
+  expect(said({ 'recipe.json': text }, ['.', 'web'])).toEqual([
+    'command recipe.json:13 start node server.js in web',
+    'command recipe.json:8 install npm ci && npm run more in web',
+    'health recipe.json:17 /health in web',
+    'port recipe.json:14 3000 in web',
+  ]);
+  // Whatever else is called so.
+  expect(said({ 'recipe.json': '{"name": "pancakes", "start": "flour", "install": []}' })).toEqual([]);
+});
