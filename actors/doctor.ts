@@ -182,16 +182,16 @@ async function docker(): Promise<Check> {
 interface Tool {
   name: string;
   args: string[];
-  /** What it is for and how it comes here. */
-  fix: string;
+  /** What it is for and how it comes here; null: it is fetched when it is needed. */
+  fix: string | null;
 }
-const tool = (name: string, fix: string, args = ['--version']): Tool => ({ name, args, fix });
+const tool = (name: string, fix: string | null, args = ['--version']): Tool => ({ name, args, fix });
 const tools: readonly Tool[] = [
   tool('npm', 'needed for most Node repositories: install npm'),
-  tool('pnpm', 'needed for repositories with pnpm-lock.yaml: npm install -g pnpm'),
-  tool('yarn', 'needed for repositories with yarn.lock: npm install -g yarn'),
-  tool('bun', 'needed for Bun repositories: npm install -g bun'),
-  tool('deno', 'needed for Deno repositories: npm install -g deno'),
+  tool('pnpm', null),
+  tool('yarn', null),
+  tool('bun', null),
+  tool('deno', null),
   tool('uv', 'needed for repositories with uv.lock: pip install uv'),
   tool('poetry', 'needed for repositories with poetry.lock: pip install poetry'),
   tool('go', 'needed for Go repositories: install go', ['version']),
@@ -209,6 +209,8 @@ const tools: readonly Tool[] = [
 async function look({ name, args, fix }: Tool): Promise<Check> {
   const { met, text } = await run(name, args);
   if (met === 'answered') return { name, status: 'ok', found: versionIn(text), fix: null };
+  if (met === 'not found' && fix === null)
+    return { name, status: 'ok', found: 'not here; fetched through npm when a repository needs it', fix: null };
   return {
     name,
     status: 'warn',

@@ -141,10 +141,14 @@ export function openSystem(options: SystemOptions): System {
     entry.cell = null;
     if (closed || kept.get(address) !== entry) return;
     const now = clock.now();
-    if (toRecord(error).code === 'STATE_UNWRITABLE') {
+    const { code = '' } = error as { code?: string };
+    if (code === 'STATE_UNWRITABLE' || /^(ENOSPC|EDQUOT|EROFS|EIO)$/.test(code)) {
       if (now - unwritable.last > CALM_MS) unwritable.since = now;
       unwritable.last = now;
-      if (now - unwritable.since > UNWRITABLE_MS) return fallen(error);
+      if (now - unwritable.since > UNWRITABLE_MS)
+        return fallen(
+          code === 'STATE_UNWRITABLE' ? error : fail('STATE_UNWRITABLE', { path: config.state, reason: code }, error),
+        );
     }
     entry.deaths = [...entry.deaths.filter((at) => at > now - WITHIN_MS), now];
     if (entry.deaths.length > RESTARTS) return escalate(address, entry, error);

@@ -3,7 +3,8 @@
  *
  * Guarantees. One message at a time. The checkpoint, with the effects still owed, is saved before any of them starts:
  * a killed process may repeat an effect but never forgets one, and every effect bears an id that stays the same.
- * Facts and audit lines are appended at the turn's commit, in commit order; an `emit` is settled only when the ledger
+ * A command stands in the audit before its turn is saved, facts and decisions are appended right after, in commit
+ * order, and again at a restart as long as they are owed; an `emit` is settled only when the ledger
  * is on disk and the stream has acknowledged it. A command's answer is kept until the command's deadline. A command
  * that does not parse, comes too late, or is not taken in the present state harms nobody. A throw in decide leaves the
  * snapshot as it was. Settling an effect without a turn is saved lazily: its loss only repeats the effect.
@@ -233,17 +234,16 @@ export async function openCell(
     }
     forgetOld();
     callOffSave();
+    // Before the save: a crash in between must not do what no audit knows of. A repeat has the same id and stands once.
+    if (command) {
+      const heard = lineOf(command.id, { type: command.type, ...command.payload }, command.causation);
+      ledger.append(place.run, [], [{ ...heard, from: command.from }]);
+    }
     const next = checkpoint();
     await store.save(next, true);
     committed = next;
     if (dead) return;
-    const audit = facts.filter(isAudited);
-    if (command)
-      audit.unshift({
-        ...lineOf(command.id, { type: command.type, ...command.payload }, command.causation),
-        from: command.from,
-      });
-    ledger.append(place.run, facts, audit);
+    ledger.append(place.run, facts, facts.filter(isAudited));
     for (const id of ended) tell(id, { fact: answers.get(id)!.fact });
     rearm();
     for (const e of effects) perform(e);

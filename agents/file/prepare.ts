@@ -4,7 +4,7 @@
  *
  * Guarantee: the user's folder is only read, its git included. A repeat finds the copy of the first time.
  */
-import { lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
 import { plantRepository } from '../../providers/git/git-folder.js';
 import { listFiles, noticedByGit, openRepository, type Repository } from '../../providers/git/repository.js';
@@ -31,13 +31,47 @@ const worthless = /\.(log|pyc|pyo|class|o|tmp|swp|pid|sock)$|(^|\/)(\.DS_Store|T
 /** @throws STATE_UNWRITABLE, and what reading the folder throws. */
 export async function prepareWorkspace(wanted: PrepareWorkspace): Promise<Prepared> {
   const place = await placeOf(wanted);
+  if (place.kind === 'local') return place; // the user's own: nothing is laid there, nothing taken away
+  for (const { path } of wanted.files) await placeIn(place.root, path); // one that is refused is not noted either
+  await takeBack(place, wanted);
   for (const { path, text } of wanted.files)
     await lay(place.root, path, await textWithSecrets(text, GENERATE, wanted.bundle));
   return place;
 }
 
-/** Writes a file of a fix; its folder must really lie in the work, whatever links the repository has. */
+/**
+ * Removes what a fix that has been undone had laid (in a copy, the original's file stands there again). The list is written
+ * before the files, so one that was cut short is known too.
+ */
+async function takeBack({ root, kind }: Prepared, { root: original, bundle, files }: PrepareWorkspace): Promise<void> {
+  const list = join(bundle, 'inputs', 'laid.json');
+  const text = await readFile(list, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return '[]'; // nothing was laid so far
+  });
+  const wanted = files.map(({ path }) => path);
+  const before = JSON.parse(text) as string[];
+  if (before.length + wanted.length === 0) return;
+  for (const path of before.filter((one) => !wanted.includes(one))) {
+    const file = await placeIn(root, path);
+    await rm(file, { force: true });
+    if (kind !== 'copy') continue;
+    await copyFile(join(original, path), file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error; // it was not in the repository
+    });
+  }
+  await mkdir(join(bundle, 'inputs'), { recursive: true });
+  await writeFile(list, `${JSON.stringify(wanted)}\n`);
+}
+
 async function lay(root: string, path: string, text: string): Promise<void> {
+  const file = await placeIn(root, path);
+  await rm(file, { force: true });
+  await writeFile(file, text);
+}
+
+/** Where a file of a fix goes, its folder made; that must really lie in the work, whatever links the repository has. */
+async function placeIn(root: string, path: string): Promise<string> {
   const outside = fail('ARCHIVE_UNSAFE', { path: root, entry: path });
   const parts = posix.normalize(path).split('/');
   if (posix.isAbsolute(path) || parts[0] === '..' || parts[0] === '.git') throw outside;
@@ -52,9 +86,7 @@ async function lay(root: string, path: string, text: string): Promise<void> {
     folder = await realpath(next);
     if (folder !== top && !folder.startsWith(top + sep)) throw outside;
   }
-  const file = join(folder, parts.at(-1)!);
-  await rm(file, { force: true });
-  await writeFile(file, text);
+  return join(folder, parts.at(-1)!);
 }
 
 async function placeOf(wanted: PrepareWorkspace): Promise<Prepared> {

@@ -5,27 +5,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext, test } from 'vitest';
-import { phpBin, pythonPath, rubyBin, wheelFolder } from './debian.js';
 import { commitAll, eventually, finish, gitStatus, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { cacheHome, type Env, noIndex, type Stack, stacks, text } from './stacks.js';
 
 const TEST_MS = 200_000;
-type Env = Record<string, string>;
-interface Stack {
-  repo: string;
-  kind: string;
-  /** What the proof holds, beside status 200 of an HTTP one. */
-  proof: Record<string, unknown>;
-  args?: string[];
-  /** What a user of this machine has in the environment. */
-  env?: (dir: string) => Promise<Env>;
-  /** More words of `rr run`, made with the environment's. */
-  ran?: (result: ReturnType<typeof resultOf>, s: Scratch) => void;
-  long?: true;
-}
 
 // Three runs at a time: each waits for two seconds at least, to see the application stay up.
 let free = 3;
@@ -38,141 +24,6 @@ async function turn<T>(work: () => Promise<T>): Promise<T> {
     free += 1;
   }
 }
-
-const text = (part: string) => expect.stringContaining(part);
-const before = (folder: string): string => [folder, process.env.PATH].join(delimiter);
-/** No package index is reached: as on a machine without a network. */
-const noIndex: Env = {
-  PIP_CONFIG_FILE: '/dev/null',
-  PIP_INDEX_URL: 'https://index.invalid/simple',
-  PIP_EXTRA_INDEX_URL: '',
-  PIP_FIND_LINKS: '',
-};
-/** Another home has not got what was fetched for us before. */
-const cacheHome: Env = { XDG_CACHE_HOME: process.env.XDG_CACHE_HOME || join(homedir(), '.cache') };
-/** A home in which the user has installed Python packages for himself, as `pip install --user` does. */
-async function homeWith(dir: string, ...packages: string[]): Promise<string> {
-  const home = join(dir, 'home');
-  const site = execFileSync('python3', ['-c', 'import site; print(site.getusersitepackages())'], {
-    env: { ...process.env, HOME: home, PYTHONUSERBASE: '' },
-    encoding: 'utf8',
-  }).trim();
-  mkdirSync(join(site, '..'), { recursive: true });
-  symlinkSync(await pythonPath(...packages), site);
-  return home;
-}
-
-const stacks: Stack[] = [
-  { repo: 'express-hello', kind: 'web-service', proof: { title: 'Express', excerpt: text('Hello from Express') } },
-  { repo: 'express-generator', kind: 'web-service', proof: { status: 404, notes: [text('404 on every known path')] } },
-  {
-    repo: 'fastify-api',
-    kind: 'web-service',
-    proof: { path: '/health', excerpt: '{"status":"ok","service":"fastify-api"}' },
-  },
-  { repo: 'koa-app', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
-  { repo: 'node-plain', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Node' } },
-  { repo: 'node-typescript', kind: 'web-service', proof: { title: 'Hello from TypeScript' } },
-  {
-    repo: 'node-port-fixed',
-    kind: 'web-service',
-    proof: { url: text(':39217/'), excerpt: text('Hello from port 39217') },
-  },
-  { repo: 'node-ipv6-only', kind: 'web-service', proof: { url: text('http://[::1]:'), title: 'IPv6' } },
-  {
-    repo: 'node-worker',
-    kind: 'worker',
-    proof: { url: null, status: null, excerpt: text('worker ready'), stayedMs: expect.any(Number) },
-  },
-  { repo: 'node-job', kind: 'job', proof: { url: null, status: null, excerpt: 'counted 3 words' } },
-  { repo: 'node-library', kind: 'library', proof: { status: null, excerpt: text('# pass 1 # fail 0') } },
-  { repo: 'node-cli', kind: 'cli', proof: { status: null, excerpt: 'Usage: greet NAME' } },
-  { repo: 'main-missing', kind: 'web-service', proof: { excerpt: 'hi' } },
-  {
-    repo: 'workspace-apps',
-    kind: 'web-service',
-    proof: { path: '/api/health', excerpt: '{"says":"Hello from the API"}' },
-  },
-  {
-    repo: 'workspace-apps',
-    kind: 'web-service',
-    args: ['--service', 'apps/admin'],
-    proof: { title: 'Admin', excerpt: 'Hello from the admin page' },
-  },
-  {
-    repo: 'front-and-back',
-    kind: 'web-service',
-    args: ['--service', 'backend'],
-    proof: { path: '/api/items', excerpt: '[]' },
-  },
-  { repo: 'pnpm-hello', kind: 'web-service', proof: { title: 'pnpm', excerpt: 'Hello after 60000 ms' } },
-  { repo: 'vite-spa', kind: 'static-site', proof: { title: 'Vite page', contentType: text('text/html') } },
-  { repo: 'static-site', kind: 'static-site', proof: { title: 'Static site', excerpt: 'Hello from a page' } },
-  { repo: 'python-plain-server', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Python' } },
-  { repo: 'python-job', kind: 'job', proof: { excerpt: 'counted 45' }, long: true },
-  {
-    // Flask is at hand, and nothing has to be fetched: handed over as a user does who keeps it in a folder of his own.
-    repo: 'flask-hello',
-    kind: 'web-service',
-    env: async () => ({ ...noIndex, PYTHONPATH: await pythonPath('python3-flask') }),
-    proof: { path: '/health', excerpt: '{"status":"ok"}' },
-    ran: ({ degraded }) => expect(degraded).toEqual([]),
-  },
-  {
-    // Built from its pyproject.toml, with the tools for that from a folder of wheels.
-    repo: 'flask-package',
-    kind: 'web-service',
-    env: async (dir) => ({
-      ...noIndex,
-      PIP_NO_INDEX: '1',
-      PIP_FIND_LINKS: await wheelFolder(dir),
-      PYTHONPATH: await pythonPath('python3-flask'),
-    }),
-    proof: { title: 'Guestbook', excerpt: 'Hello from a package' },
-  },
-  {
-    // No index answers, and the user has installed what is asked for.
-    repo: 'flask-factory',
-    kind: 'web-service',
-    env: async (dir) => ({ ...noIndex, ...cacheHome, HOME: await homeWith(dir, 'python3-flask', 'python3-gunicorn') }),
-    proof: { title: 'Shop', excerpt: 'Hello from the factory' },
-    ran: ({ fixes, degraded }) => {
-      expect(fixes).toMatchObject([{ rule: 'installed-packages', helped: true }]);
-      expect(degraded).toEqual([text('the package index does not answer')]);
-    },
-  },
-  {
-    repo: 'php-plain',
-    kind: 'web-service',
-    env: async (dir) => ({ PATH: before(await phpBin(dir)) }),
-    proof: { title: 'PHP', excerpt: 'Hello from PHP' },
-  },
-  {
-    repo: 'ruby-sinatra',
-    kind: 'web-service',
-    env: async (dir) => {
-      const { bin, gemPath } = await rubyBin(dir);
-      return { PATH: before(bin), GEM_PATH: gemPath };
-    },
-    proof: { excerpt: expect.stringMatching(/Hello from Sinatra|pong/) },
-  },
-  {
-    repo: 'rack-app',
-    kind: 'web-service',
-    env: async (dir) => {
-      const { bin, gemPath } = await rubyBin(dir);
-      return { PATH: before(bin), GEM_PATH: gemPath };
-    },
-    proof: { title: 'Rack', excerpt: 'Hello from Rack' },
-  },
-  { repo: 'java-plain', kind: 'web-service', proof: { title: 'Java', excerpt: 'Hello from Java' } },
-  { repo: 'rust-plain', kind: 'web-service', proof: { title: 'Rust', excerpt: 'Hello from Rust' } },
-  { repo: 'rust-library', kind: 'library', proof: { excerpt: text('1 passed; 0 failed') }, long: true },
-  { repo: 'shell-start', kind: 'web-service', proof: { title: 'Shell', excerpt: 'Hello from a shell script' } },
-  { repo: 'hono-node', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
-  { repo: 'bun-server', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
-  { repo: 'deno-serve', kind: 'web-service', proof: {}, long: true },
-];
 
 const ignore = 'node_modules/\ndist/\nbuild/\nout/\ntarget/\n.venv/\n__pycache__/\n*.egg-info/\n';
 

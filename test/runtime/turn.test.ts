@@ -84,6 +84,27 @@ test('what is done at a due time answers the command that set it, in this life o
   await expect.poll(() => facts(second).map(({ causation }) => causation)).toEqual([expect.any(String), 'l1']);
 });
 
+test('a command that was done is in the audit, also when the process ends right after the save', async () => {
+  let goOn = (): void => undefined;
+  const h = await office({
+    store: (real) => ({
+      ...real,
+      async save(checkpoint, durable) {
+        await real.save(checkpoint, durable);
+        if (checkpoint.turn > 0 && durable)
+          await new Promise<void>((resolve) => {
+            goOn = resolve;
+          });
+      },
+    }),
+  });
+  void h.ask('add', 1, { id: 'm1' });
+  await expect.poll(() => readFileSync(join(h.state, checkpointFile(place)), 'utf8')).toContain('"turn": 1');
+  expect(readLines(join(h.state, 'runs/r1/audit.log'))).toMatchObject([{ id: 'm1', type: 'note.add', from: 'client' }]);
+  expect(facts(h)).toEqual([]);
+  goOn();
+});
+
 /** The checkpoint of a clerk, as an earlier life left it. */
 function leave(state: string, over: Partial<Checkpoint>): void {
   const file = join(state, checkpointFile(place));

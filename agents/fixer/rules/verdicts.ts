@@ -1,5 +1,6 @@
 /** Causes that nothing of ours can mend. They are known at once, so that no time is lost on trying. */
 import { type ErrorRecord, fail } from '../../../runtime/errors.js';
+import { startOf } from './commands.js';
 import type { Case, Rule } from './rule.js';
 
 /** What a person must give, and the one way to give it. */
@@ -196,6 +197,25 @@ export const missingThings: readonly Rule[] = [
         from: 'a command of the repository',
         met: 'none',
         fix: 'start docker, then run again',
+      }).toRecord(),
+  },
+  {
+    id: 'compose-missing',
+    steps: ['deps', 'build', 'start'],
+    signature: [
+      /unknown shorthand flag: 'f' in -f/,
+      /docker: 'compose' is not a docker command/,
+      /unknown command: docker compose/,
+    ],
+    guard: (found) => /\bdocker compose\b/.test(`${found.heal.evidence?.command} ${startOf(found)}`),
+    cause: () => 'it is started with docker compose, and the docker here came without it',
+    error: () =>
+      fail('TOOL_MISSING', {
+        tool: 'docker compose',
+        wanted: 'of version 2',
+        from: 'the start command',
+        met: 'a docker without it',
+        fix: 'install its compose plugin (Debian: apt-get install docker-compose-plugin) and start docker, then run again',
       }).toRecord(),
   },
   {

@@ -36,6 +36,7 @@ export async function run(
   const { client, runtime } = await reachOrEmbed(config, (line) => voice.say(line));
   let id: string | null = null;
   let interrupts = 0;
+  let hasFallen = false;
   let stopping: Promise<unknown> | null = null;
   const interrupt = (): void => {
     interrupts += 1;
@@ -44,10 +45,14 @@ export async function run(
       process.exit(codes.interrupted);
     }
     voice.say('stopping');
-    if (id) stopping = client.call('runs.stop', { run: id }).catch((error: unknown) => voice.error(error));
+    if (id)
+      stopping = client
+        .call('runs.stop', { run: id })
+        .catch((error: unknown) => (hasFallen ? undefined : voice.error(error)));
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const fallen = runtime?.fallen.then((error) => {
+    hasFallen = true;
     if (id) runtime.abandon(id); // nobody would be there to end it
     throw error;
   });

@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -223,4 +224,23 @@ test('a line of a fix that asks for a secret gets it as the file is laid', async
   const first = await laid();
   expect(first).toMatch(/^A=1\nexport SESSION_SECRET=[0-9a-f]{64}\nB=x\$generate\n$/);
   expect(await laid()).toBe(first);
+});
+
+test('a file of a fix that was undone is as it was when the work goes on; in the user’s own folder nothing is touched', async () => {
+  const root = repository({ 'a.js': 'a', 'conf/b.js': 'b', '.gitignore': '.env\n' });
+  const bundle = scratch();
+  const lay = (forceCopy: boolean, ...paths: string[]) =>
+    prepare(root, [], { bundle, forceCopy, files: paths.map((path) => ({ path, text: 'fixed' })) });
+  const { root: work } = await lay(true, '.env', 'conf/b.js', 'conf/local.js');
+  expect(readFileSync(join(work, 'conf/b.js'), 'utf8')).toBe('fixed');
+  writeFileSync(join(root, '.env'), 'the user’s');
+  expect(await lay(false)).toMatchObject({ kind: 'local' });
+  expect(readFileSync(join(root, '.env'), 'utf8')).toBe('the user’s');
+  rmSync(join(root, '.env'));
+  await lay(true, 'conf/local.js');
+  expect([existsSync(join(work, '.env')), existsSync(join(work, 'conf/local.js'))]).toEqual([false, true]);
+  await lay(true);
+  expect(readdirSync(join(work, 'conf'))).toEqual(['b.js']);
+  expect(readFileSync(join(work, 'conf/b.js'), 'utf8')).toBe('b');
+  expect(git(root, 'status', '--porcelain')).toBe('');
 });

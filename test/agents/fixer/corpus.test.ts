@@ -162,6 +162,12 @@ const cases: [file: string, step: string, rule: string | null, given?: Given][] 
   ['gunicorn-nomod', 'start', 'wrong-app', { service: py('gunicorn main:app'), look: sample }],
   ['docker-missing', 'start', 'docker-missing'],
   ['venv-missing', 'deps', 'venv-missing'],
+  [
+    'compose-missing',
+    'start',
+    'compose-missing',
+    { service: { commands: { install: [], build: [], start: 'docker compose -f compose.yaml up' } } },
+  ],
   ['reference-error', 'start', null],
   ['tsc-errors', 'build', null],
   ['nothing-known', 'start', null],
