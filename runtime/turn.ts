@@ -10,36 +10,16 @@
  * snapshot as it was. Settling an effect without a turn is saved lazily: its loss only repeats the effect.
  */
 import type { AnyMachineSnapshot } from 'xstate';
-import type { ActorDefinition, Answered, Ask, EffectContext, Message, Perform, Spawn, Stop } from './actor.js';
-import { type Bus, persist } from './bus.js';
-import type { Clock } from './clock.js';
-import type { Config } from './config.js';
+import type { ActorDefinition, Ask, Message } from './actor.js';
+import { errorOf, FAILED, openCommands } from './commands.js';
 import { begin, type Decision, decide, takes } from './decide.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
-import type { Log } from './log.js';
-import { type Answer, type Envelope, envelop, parse } from './message.js';
-import type { Checkpoint, CheckpointStore, Effect, Ledger, Line } from './store.js';
+import { isAudited, lineOf } from './line.js';
+import { type Envelope, parse } from './message.js';
+import { openPerformer } from './perform.js';
+import type { Checkpoint, Effect, Line } from './store.js';
 import { addressOf, type Place, placeOf } from './subjects.js';
-
-/** What the runtime gives a cell. */
-export interface Surroundings {
-  bus: Bus;
-  store: CheckpointStore;
-  ledger: Ledger;
-  clock: Clock;
-  log: Log;
-  config: Config;
-  /** Folder of the run. */
-  bundle: string;
-  spawn(spawn: Spawn, parent: string): Promise<void>;
-  stop(address: string): Promise<void>;
-  /** Marks a message as being taken, so that one that ends the process is known at the next start. False: quarantined. */
-  taking(address: string, id: string): boolean;
-  taken(address: string, id: string): void;
-  deadLetter(address: string, message: unknown, error: ErrorRecord): void;
-  /** The cell cannot go on: whoever started it decides. */
-  died(error: unknown): void;
-}
+import type { Surroundings } from './surroundings.js';
 
 export interface Cell {
   readonly address: string;
@@ -54,16 +34,8 @@ export interface Cell {
   stop(): Promise<void>;
 }
 
-/** The most commands an actor remembers, open or answered. */
-const MOST_REMEMBERED = 10_000;
 const MOST_WAITING = 10_000;
-/** A command without a deadline is remembered this long. */
-const REMEMBER_MS = 10 * 60_000;
 const LAZY_SAVE_MS = 200;
-const EMIT_AGAIN_MS = 1_000;
-/** The fact by which the runtime ends a command that its machine cannot end. */
-const failed = 'runtime.failed';
-
 /** A decision with its effects checked and named. */
 interface Prepared {
   snapshot: AnyMachineSnapshot;
@@ -86,7 +58,6 @@ export async function openCell(
 ): Promise<Cell> {
   const { bus, store, ledger, clock, log } = around;
   const address = addressOf(place);
-  const abort = new AbortController();
   const saved = await store.load(place);
   const restored = saved && migrate(def, saved, address);
   const first = restored ? null : begin(def, input);
@@ -96,11 +67,9 @@ export async function openCell(
   let turn = restored?.turn ?? 0;
   const epoch = restored?.epoch ?? 0;
   const owed = new Map<string, Effect>((restored?.owed ?? []).map((e) => [e.id, e]));
-  const answers = new Map(Object.entries(restored?.answers ?? {}));
-  const open = new Map(Object.entries(restored?.open ?? {}));
+  const commands = openCommands(address, clock, restored);
   let dueCausation = restored?.dueCausation ?? null;
 
-  const waiters = new Map<string, (answer: Answer) => void>();
   const queue: Item[] = [];
   let pumping: Promise<void> | null = null;
   let busySince: number | null = null;
@@ -108,7 +77,6 @@ export async function openCell(
   let callOffDue = (): void => undefined;
   let callOffSave = (): void => undefined;
   let unlisten = (): void => undefined;
-  const asking = new Map<string, () => void>();
   let committed: Checkpoint | null = restored;
 
   const checkpoint = (): Checkpoint => ({
@@ -121,8 +89,7 @@ export async function openCell(
     turn,
     state: { value: snapshot.value, context: snapshot.context, status: snapshot.status },
     owed: [...owed.values()],
-    answers: Object.fromEntries(answers),
-    open: Object.fromEntries(open),
+    ...commands.saved(),
     dueCausation,
     at: new Date(clock.now()).toISOString(),
   });
@@ -155,8 +122,7 @@ export async function openCell(
     unlisten();
     callOffDue();
     callOffSave();
-    abort.abort();
-    for (const callOff of asking.values()) callOff();
+    performer.stop();
   };
 
   const take = async (item: Item): Promise<void> => {
@@ -166,7 +132,7 @@ export async function openCell(
     const taken = (): void => void (mark !== null && around.taken(address, mark));
     if (mark !== null && !around.taking(address, mark)) {
       const record = fail('QUARANTINED', { id: mark, times: 3 }).toRecord();
-      return command ? refuse(command.id, record) : end(item, record);
+      return command ? commands.refuse(command.id, record) : end(item, record);
     }
 
     const before = contextDue(snapshot);
@@ -176,7 +142,7 @@ export async function openCell(
         taken();
         if (!command) return settleOnly(item);
         const state = JSON.stringify(snapshot.value);
-        return refuse(command.id, fail('NOT_NOW', { address, type: command.type, state }).toRecord());
+        return commands.refuse(command.id, fail('NOT_NOW', { address, type: command.type, state }).toRecord());
       }
       decision = prepare(decide(def, snapshot, event), turn + 1, item.causation);
     } catch (error) {
@@ -188,20 +154,20 @@ export async function openCell(
       log.error({ error: record, stack: (error as Error)?.stack }, 'decide threw');
       around.deadLetter(address, command ?? item, record);
       taken();
-      return command ? refuse(command.id, record) : end(item, record);
+      return command ? commands.refuse(command.id, record) : end(item, record);
     }
     turn += 1;
     snapshot = decision.snapshot;
     if (settles) owed.delete(settles);
     const due = contextDue(snapshot);
     if (due !== before) dueCausation = due === null ? null : item.causation;
-    if (command) open.set(command.id, { type: command.type, until: command.deadline ?? clock.now() + REMEMBER_MS });
+    if (command) commands.took(command);
     try {
       await commit(decision, item.causation, command);
     } finally {
       taken(); // a store that fails is no death of the process
     }
-    if (command && open.has(command.id)) waiters.get(command.id)?.({ accepted: true });
+    if (command && commands.isOpen(command.id)) commands.accept(command.id);
     log.debug({ turn, took: event.type, owed: owed.size }, 'turn');
   };
 
@@ -224,19 +190,16 @@ export async function openCell(
       owed.set(e.id, e);
       if (e.type !== 'emit') continue;
       const fact = e.params as Message;
-      facts.push(lineOf(e.id, fact, causation));
-      for (const [id, { type, until }] of open) {
-        if (!(id === causation && def.ends.includes(fact.type)) && def.endsAll?.[type] !== fact.type) continue;
-        answers.set(id, { fact, until });
-        open.delete(id);
-        ended.push(id);
-      }
+      facts.push(line(e.id, fact, causation));
+      const ends = (id: string, type: string): boolean =>
+        (id === causation && def.ends.includes(fact.type)) || def.endsAll?.[type] === fact.type;
+      ended.push(...commands.end(ends, fact));
     }
-    forgetOld();
+    commands.forgetOld();
     callOffSave();
     // Before the save: a crash in between must not do what no audit knows of. A repeat has the same id and stands once.
     if (command) {
-      const heard = lineOf(command.id, { type: command.type, ...command.payload }, command.causation);
+      const heard = line(command.id, { type: command.type, ...command.payload }, command.causation);
       ledger.append(place.run, [], [{ ...heard, from: command.from }]);
     }
     const next = checkpoint();
@@ -244,72 +207,22 @@ export async function openCell(
     committed = next;
     if (dead) return;
     ledger.append(place.run, facts, facts.filter(isAudited));
-    for (const id of ended) tell(id, { fact: answers.get(id)!.fact });
+    for (const id of ended) commands.tell(id);
     rearm();
-    for (const e of effects) perform(e);
+    for (const e of effects) performer.perform(e);
   };
 
-  const lineOf = (
-    id: string,
-    { type, ...payload }: Message & Record<string, unknown>,
-    causation: string | null,
-  ): Line => ({
-    id,
-    at: new Date(clock.now()).toISOString(),
-    from: address,
-    type,
-    payload,
-    causation,
-  });
+  const line = (id: string, message: Message & Record<string, unknown>, causation: string | null): Line =>
+    lineOf(address, clock.now(), id, message, causation);
 
   /** Whether a command is to be decided on; if not, it has been answered. */
   const admit = (command: Envelope): boolean => {
-    const known = answers.get(command.id);
-    if (known) {
-      tell(command.id, known.fact.type === failed ? { error: errorOf(known.fact) } : { fact: known.fact });
-      return false;
+    const admitted = commands.admit(command);
+    if (admitted === 'late') {
+      const expired = { type: 'runtime.expired', command: command.type, id: command.id };
+      ledger.append(place.run, [line(`${command.id}/expired`, expired, command.id)], []);
     }
-    if (open.has(command.id)) {
-      waiters.get(command.id)?.({ accepted: true });
-      return false;
-    }
-    if (command.deadline !== null && command.deadline < clock.now()) {
-      ledger.append(
-        place.run,
-        [
-          lineOf(
-            `${command.id}/expired`,
-            { type: 'runtime.expired', command: command.type, id: command.id } as Message,
-            command.id,
-          ),
-        ],
-        [],
-      );
-      refuse(command.id, fail('ASK_TIMEOUT', { address, type: command.type }).toRecord());
-      return false;
-    }
-    if (open.size + answers.size >= MOST_REMEMBERED) {
-      forgetOld();
-      if (open.size + answers.size >= MOST_REMEMBERED) {
-        refuse(command.id, fail('BUSY', { address, met: MOST_REMEMBERED }).toRecord());
-        return false;
-      }
-    }
-    return true;
-  };
-  const tell = (id: string, answer: Answer): void => {
-    waiters.get(id)?.(answer);
-    waiters.delete(id);
-  };
-  const refuse = (id: string, error: ErrorRecord): void => tell(id, { error });
-  const forgetOld = (): void => {
-    const now = clock.now();
-    for (const [id, { until }] of answers) if (until < now) answers.delete(id);
-    for (const [id, { until }] of open)
-      if (until < now) {
-        open.delete(id);
-        waiters.delete(id);
-      }
+    return admitted === 'take';
   };
 
   /** What an effect reported changes nothing in the machine. */
@@ -322,13 +235,12 @@ export async function openCell(
   /** The runtime ends a command in place of a machine that cannot. */
   const end = async ({ causation, settles }: Item, error: ErrorRecord): Promise<void> => {
     if (settles) owed.delete(settles);
-    if (causation !== null && open.has(causation)) {
-      const fact = { type: failed, error } as Message;
-      answers.set(causation, { fact, until: open.get(causation)!.until });
-      open.delete(causation);
+    if (causation !== null && commands.isOpen(causation)) {
+      const fact = { type: FAILED, error };
+      commands.end((id) => id === causation, fact);
       await store.save(checkpoint(), true);
-      ledger.append(place.run, [lineOf(`${causation}/failed`, fact, causation)], []);
-      tell(causation, { error });
+      ledger.append(place.run, [line(`${causation}/failed`, fact, causation)], []);
+      commands.tell(causation);
     } else saveSoon();
   };
   const saveSoon = (): void => {
@@ -356,91 +268,18 @@ export async function openCell(
     });
   };
 
-  const perform = (e: Effect): void => {
-    const began = clock.now();
-    const report = (event: Message): void => {
+  const performer = openPerformer(def, place, around, {
+    report(e, event) {
       if (dead) return;
-      log.debug({ effect: e.id, type: e.type, ms: clock.now() - began }, 'effect ended');
+      log.debug({ effect: e.id, type: e.type }, 'effect ended');
       post({ event, causation: e.causation, settles: e.id, command: null });
-    };
-    const settle = (): void => {
+    },
+    settle(e) {
       if (dead) return;
       owed.delete(e.id);
       saveSoon();
-    };
-    if (e.type === 'emit') return emit(e, settle);
-    if (e.type === 'ask') return ask(e, report);
-    const work: Promise<Message> =
-      e.type === 'spawn'
-        ? around.spawn(e.params as Spawn, address).then(
-            () => spawned(e.params as Spawn, null, clock.now()),
-            (error: unknown) => spawned(e.params as Spawn, toRecord(error), clock.now()),
-          )
-        : e.type === 'stop'
-          ? around
-              .stop((e.params as Stop).address)
-              .then(() => ({ type: 'stopped', address: (e.params as Stop).address, at: clock.now() }) as Message)
-          : (async () => (def.effects[e.type] as Perform<unknown>)(e.params, contextOf(e)))();
-    work.then(report, (error: unknown) => {
-      const record =
-        (error as { fix?: string }).fix !== undefined
-          ? toRecord(error)
-          : fail('EFFECT_FAILED', {
-              effect: e.type,
-              address,
-              reason: (error as Error)?.message ?? error,
-              fix: 'the log of the run has the details',
-            }).toRecord();
-      if (!dead) log.warn({ effect: e.id, error: record, stack: (error as Error)?.stack }, 'effect failed');
-      report({ type: `${e.type}Failed`, error: record } as Message);
-    });
-  };
-  const contextOf = (e: Effect): EffectContext => ({
-    id: e.id,
-    causation: e.causation,
-    signal: abort.signal,
-    run: place.run,
-    address,
-    bundle: around.bundle,
-    config: around.config,
-    clock,
-    log: log.child({ effect: e.type }),
+    },
   });
-  const emit = (e: Effect, settle: () => void): void => {
-    const line = lineOf(e.id, e.params as Message, e.causation);
-    const attempt = (): void => {
-      asking.delete(e.id);
-      Promise.all([bus.emit(line, address), ledger.sync(place.run)]).then(settle, (error: unknown) => {
-        if (dead) return;
-        log.warn({ effect: e.id, error: toRecord(error) }, 'fact not acknowledged, once more');
-        asking.set(e.id, clock.after(EMIT_AGAIN_MS, attempt));
-      });
-    };
-    attempt();
-  };
-  const ask = (e: Effect, report: (event: Message) => void): void => {
-    const { to, command, deadlineAt, tag } = e.params as Ask;
-    const envelope = envelop(command, {
-      run: placeOf(to).run,
-      from: address,
-      id: e.id,
-      causation: e.causation,
-      deadline: deadlineAt ?? null,
-    });
-    asking.set(
-      e.id,
-      persist({ send: bus.send, clock }, to, envelope, (answer) => {
-        asking.delete(e.id);
-        report({
-          type: 'answered',
-          tag,
-          fact: 'fact' in answer ? answer.fact : null,
-          error: 'error' in answer ? answer.error : null,
-          at: clock.now(),
-        } as Answered);
-      }),
-    );
-  };
   const listen = (): (() => void) =>
     bus.listen(address, (envelope, answer) => {
       if (dead) return answer({ error: fail('NO_ACTOR', { address }).toRecord() });
@@ -453,7 +292,7 @@ export async function openCell(
         log.warn({ from: envelope.from, error: toRecord(error) }, 'message refused');
         return answer({ error: toRecord(error) });
       }
-      waiters.set(envelope.id, answer);
+      commands.wait(envelope.id, answer);
       post({ event, causation: envelope.id, settles: null, command: envelope });
     });
 
@@ -462,9 +301,9 @@ export async function openCell(
   else {
     // Effects cut short by the end of the last process are owed still; facts go to the ledger again, which knows their ids.
     const again = [...owed.values()];
-    const facts = again.filter((e) => e.type === 'emit').map((e) => lineOf(e.id, e.params as Message, e.causation));
+    const facts = again.filter((e) => e.type === 'emit').map((e) => line(e.id, e.params as Message, e.causation));
     ledger.append(place.run, facts, facts.filter(isAudited));
-    for (const e of again) perform(e);
+    for (const e of again) performer.perform(e);
     rearm();
   }
   if (!dead) unlisten = listen();
@@ -482,17 +321,11 @@ export async function openCell(
   };
 }
 
-const errorOf = (told: Message): ErrorRecord => (told as Message & { error: ErrorRecord }).error;
 const contextDue = (snapshot: AnyMachineSnapshot): number | null =>
   (snapshot.context as { dueAt?: number | null }).dueAt ?? null;
-const spawned = ({ run, kind, id, tag }: Spawn, error: ErrorRecord | null, at: number): Message =>
-  ({ type: 'spawned', address: addressOf({ run, kind, id }), tag: tag ?? null, error, at }) as Message;
 /** An ask's deadline as a time, so that a restart does not move it. */
 const dated = ({ withinMs, ...ask }: Ask, now: number): Ask =>
   withinMs === undefined ? ask : { ...ask, deadlineAt: now + withinMs };
-/** Decisions, fixes and approvals are audited beside the commands. */
-const isAudited = ({ type, payload }: Line): boolean => 'decision' in payload || /^(fixer|approval)\./.test(type);
-
 function migrate(def: ActorDefinition, saved: Checkpoint, address: string): Checkpoint {
   if (saved.version === def.version) return saved;
   if (!def.migrate || saved.version > def.version)

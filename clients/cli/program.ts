@@ -45,7 +45,7 @@ export async function runCli(argv: string[]): Promise<void> {
       .option('--ref <ref>', 'branch, tag or commit of a git URL')
       .option('--service <name>', 'the service to run, by name or path')
       .option('--copy', 'work on a copy in any case', false)
-      .option('--env <name=value>', 'a variable for the application (repeatable)', pairs, {});
+      .option('--env <name=value>', 'a variable for the application and its install (repeatable)', pairs, {});
 
   job(rr.command('run'))
     .description('bring a repository to a proven answer and hold it until Ctrl-C')

@@ -7,7 +7,8 @@ import { readConfig } from '../../runtime/config.js';
 import { openLog } from '../../runtime/log.js';
 import type { Checkpoint, CheckpointStore, Ledger, Line } from '../../runtime/store.js';
 import { addressOf, type Place, placeOf } from '../../runtime/subjects.js';
-import { type Cell, openCell, type Surroundings } from '../../runtime/turn.js';
+import type { Surroundings } from '../../runtime/surroundings.js';
+import { type Cell, openCell } from '../../runtime/turn.js';
 import type { Wire, WireMessage } from '../../runtime/wire.js';
 
 /** What waits to happen. `crash`: what a process that dies at this point leaves done. */

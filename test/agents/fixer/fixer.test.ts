@@ -268,6 +268,22 @@ test('where the port stands in the source, its own setting for it is used', () =
   ]);
 });
 
+test.each([
+  ['none', { type: 'fixer.fixed', rule: 'installed-packages' }],
+  ['3.19, 3.20', { type: 'fixer.helpless', error: { code: 'COMMAND_FAILED' }, cause: 'flask==99 is not to be had' }],
+])('an index that answered late, with versions %s, is judged by what it answered', (versions, answer) => {
+  const tail = `WARNING: Retrying after connection broken by 'ReadTimeoutError("Read timed out.")'
+ERROR: Could not find a version that satisfies the requirement flask==99 (from versions: ${versions})
+ERROR: No matching distribution found for flask==99`;
+  const install = ['python3 -m venv .venv', '.venv/bin/pip install -r requirements.txt'];
+  const service = {
+    language: 'python',
+    packageManager: 'pip',
+    commands: { install, build: [], start: 'python app.py' },
+  };
+  expect(ask({ step: 'deps', tail, service })).toMatchObject(answer);
+});
+
 test('a port that is held and is not the one leased is no lost lease', () => {
   const fact = ask({
     tail: 'Error: listen EADDRINUSE: address already in use :::4571',

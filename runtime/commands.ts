@@ -1,0 +1,100 @@
+/**
+ * What an actor remembers of commands: those it has taken and not ended, and the answers of those it has, until their
+ * deadline. A repeated command gets the same answer without a second turn. When the memory is full a new command is
+ * told `busy`; no answer is forgotten before its deadline.
+ */
+import type { Message } from './actor.js';
+import type { Clock } from './clock.js';
+import { type ErrorRecord, fail } from './errors.js';
+import type { Answer, Envelope } from './message.js';
+import type { Checkpoint } from './store.js';
+
+/** The fact by which the runtime ends a command that its machine cannot end. */
+export const FAILED = 'runtime.failed';
+/** The most commands an actor remembers, open or answered. */
+const MOST = 10_000;
+/** A command without a deadline is remembered this long. */
+const REMEMBER_MS = 10 * 60_000;
+
+export interface Commands {
+  /** Someone waits for the end of a command; a later one takes the place of an earlier. */
+  wait(id: string, answer: (answer: Answer) => void): void;
+  /** 'take' when it is to be decided on; 'late' when its deadline has passed; 'answered' when nothing is left to do. */
+  admit(command: Envelope): 'take' | 'late' | 'answered';
+  took(command: Envelope): void;
+  isOpen(id: string): boolean;
+  /** Ends the open commands that a fact ends. @returns their ids; who waits is told by `tell`. */
+  end(fits: (id: string, type: string) => boolean, fact: Message): string[];
+  /** Tells whoever waits how a command ended. */
+  tell(id: string): void;
+  refuse(id: string, error: ErrorRecord): void;
+  accept(id: string): void;
+  forgetOld(): void;
+  saved(): Pick<Checkpoint, 'open' | 'answers'>;
+}
+
+export const errorOf = (told: Message): ErrorRecord => (told as Message & { error: ErrorRecord }).error;
+
+export function openCommands(
+  address: string,
+  clock: Clock,
+  saved: Pick<Checkpoint, 'open' | 'answers'> | null,
+): Commands {
+  const open = new Map(Object.entries(saved?.open ?? {}));
+  const answers = new Map(Object.entries(saved?.answers ?? {}));
+  const waiters = new Map<string, (answer: Answer) => void>();
+  const give = (id: string, answer: Answer): void => {
+    waiters.get(id)?.(answer);
+    waiters.delete(id);
+  };
+  const forgetOld = (): void => {
+    const now = clock.now();
+    for (const [id, { until }] of answers) if (until < now) answers.delete(id);
+    for (const [id, { until }] of open)
+      if (until < now) {
+        open.delete(id);
+        waiters.delete(id);
+      }
+  };
+  const tell = (id: string): void => {
+    const { fact } = answers.get(id)!;
+    give(id, fact.type === FAILED ? { error: errorOf(fact) } : { fact });
+  };
+  const isFull = (): boolean => open.size + answers.size >= MOST;
+  return {
+    tell,
+    forgetOld,
+    wait: (id, answer) => void waiters.set(id, answer),
+    isOpen: (id) => open.has(id),
+    accept: (id) => waiters.get(id)?.({ accepted: true }),
+    refuse: (id, error) => give(id, { error }),
+    took: ({ id, type, deadline }) => void open.set(id, { type, until: deadline ?? clock.now() + REMEMBER_MS }),
+    admit({ id, type, deadline }) {
+      if (answers.has(id)) {
+        tell(id);
+        return 'answered';
+      }
+      if (open.has(id)) {
+        waiters.get(id)?.({ accepted: true });
+        return 'answered';
+      }
+      if (deadline !== null && deadline < clock.now()) {
+        give(id, { error: fail('ASK_TIMEOUT', { address, type }).toRecord() });
+        return 'late';
+      }
+      if (isFull()) forgetOld();
+      if (!isFull()) return 'take';
+      give(id, { error: fail('BUSY', { address, met: MOST }).toRecord() });
+      return 'answered';
+    },
+    end(fits, fact) {
+      const ended = [...open].filter(([id, { type }]) => fits(id, type)).map(([id]) => id);
+      for (const id of ended) {
+        answers.set(id, { fact, until: open.get(id)!.until });
+        open.delete(id);
+      }
+      return ended;
+    },
+    saved: () => ({ open: Object.fromEntries(open), answers: Object.fromEntries(answers) }),
+  };
+}

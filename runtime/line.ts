@@ -1,0 +1,16 @@
+/** Facts and commands as lines of a run's ledger (FORMATS 3). */
+import type { Message } from './actor.js';
+import type { Line } from './store.js';
+
+/** @param at epoch ms. */
+export const lineOf = (
+  from: string,
+  at: number,
+  id: string,
+  { type, ...payload }: Message & Record<string, unknown>,
+  causation: string | null,
+): Line => ({ id, at: new Date(at).toISOString(), from, type, payload, causation });
+
+/** Decisions, fixes and approvals are audited beside the commands. */
+export const isAudited = ({ type, payload }: Line): boolean =>
+  'decision' in payload || /^(fixer|approval)\./.test(type);

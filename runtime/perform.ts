@@ -1,0 +1,118 @@
+/**
+ * The second half of a turn: carries out what an actor owes, each effect once per life of the process, and reports.
+ *
+ * An `emit` is settled when the ledger is on disk and the stream has acknowledged it, however often that takes. An `ask`
+ * goes on until its end is known. Everything else runs, and what it throws unforeseen becomes `<effect>Failed`.
+ */
+import type { ActorDefinition, Answered, Ask, EffectContext, Message, Perform, Spawn, Stop } from './actor.js';
+import { persist } from './bus.js';
+import { type ErrorRecord, fail, toRecord } from './errors.js';
+import { lineOf } from './line.js';
+import { envelop } from './message.js';
+import type { Effect } from './store.js';
+import { addressOf, type Place, placeOf } from './subjects.js';
+import type { Surroundings } from './surroundings.js';
+
+export interface Performer {
+  perform(effect: Effect): void;
+  /** Ends what waits in this process; what keepers hold goes on. */
+  stop(): void;
+}
+
+const EMIT_AGAIN_MS = 1_000;
+
+/** @param report takes what an effect saw. @param settle is told of an effect that has nothing to report. */
+export function openPerformer(
+  def: ActorDefinition,
+  place: Place,
+  around: Surroundings,
+  { report, settle }: { report(effect: Effect, event: Message): void; settle(effect: Effect): void },
+): Performer {
+  const { bus, ledger, clock, log } = around;
+  const address = addressOf(place);
+  const abort = new AbortController();
+  /** What waits by effect id, and how to call it off. */
+  const waiting = new Map<string, () => void>();
+
+  const contextOf = (e: Effect): EffectContext => ({
+    id: e.id,
+    causation: e.causation,
+    signal: abort.signal,
+    run: place.run,
+    address,
+    bundle: around.bundle,
+    config: around.config,
+    clock,
+    log: log.child({ effect: e.type }),
+  });
+
+  const emit = (e: Effect): void => {
+    waiting.delete(e.id);
+    const line = lineOf(address, clock.now(), e.id, e.params as Message, e.causation);
+    Promise.all([bus.emit(line, address), ledger.sync(place.run)]).then(
+      () => settle(e),
+      (error: unknown) => {
+        if (abort.signal.aborted) return;
+        log.warn({ effect: e.id, error: toRecord(error) }, 'fact not acknowledged, once more');
+        waiting.set(
+          e.id,
+          clock.after(EMIT_AGAIN_MS, () => emit(e)),
+        );
+      },
+    );
+  };
+
+  const ask = (e: Effect): void => {
+    const { to, command, deadlineAt, tag } = e.params as Ask;
+    const about = { run: placeOf(to).run, from: address, id: e.id, causation: e.causation };
+    const envelope = envelop(command, { ...about, deadline: deadlineAt ?? null });
+    const callOff = persist({ send: bus.send, clock }, to, envelope, (answer) => {
+      waiting.delete(e.id);
+      const fact = 'fact' in answer ? answer.fact : null;
+      const error = 'error' in answer ? answer.error : null;
+      report(e, { type: 'answered', tag, fact, error, at: clock.now() } as Answered);
+    });
+    waiting.set(e.id, callOff);
+  };
+
+  const spawn = async (e: Effect): Promise<Message> => {
+    const order = e.params as Spawn;
+    const error = await around.spawn(order, address).then(() => null, toRecord);
+    return { type: 'spawned', address: addressOf(order), tag: order.tag ?? null, error, at: clock.now() } as Message;
+  };
+  const stop = async (e: Effect): Promise<Message> => {
+    const { address: other } = e.params as Stop;
+    await around.stop(other);
+    return { type: 'stopped', address: other, at: clock.now() } as Message;
+  };
+  const own = async (e: Effect): Promise<Message> => (def.effects[e.type] as Perform<unknown>)(e.params, contextOf(e));
+
+  return {
+    perform(e) {
+      if (e.type === 'emit') return emit(e);
+      if (e.type === 'ask') return ask(e);
+      const work = e.type === 'spawn' ? spawn(e) : e.type === 'stop' ? stop(e) : own(e);
+      work.then(
+        (event) => report(e, event),
+        (error: unknown) => {
+          const record = recordOf(error, e.type, address);
+          if (!abort.signal.aborted)
+            log.warn({ effect: e.id, error: record, stack: (error as Error)?.stack }, 'effect failed');
+          report(e, { type: `${e.type}Failed`, error: record } as Message);
+        },
+      );
+    },
+    stop() {
+      abort.abort();
+      for (const callOff of waiting.values()) callOff();
+      waiting.clear();
+    },
+  };
+}
+
+/** What an effect threw: our own errors as they are, anything else as a failure of that effect. */
+function recordOf(error: unknown, effect: string, address: string): ErrorRecord {
+  if ((error as { fix?: string } | null)?.fix !== undefined) return toRecord(error);
+  const reason = (error as Error)?.message ?? error;
+  return fail('EFFECT_FAILED', { effect, address, reason, fix: 'the log of the run has the details' }).toRecord();
+}

@@ -1,0 +1,27 @@
+import type { Spawn } from './actor.js';
+import type { Bus } from './bus.js';
+import type { Clock } from './clock.js';
+import type { Config } from './config.js';
+import type { ErrorRecord } from './errors.js';
+import type { Log } from './log.js';
+import type { CheckpointStore, Ledger } from './store.js';
+
+/** What the runtime gives a cell. */
+export interface Surroundings {
+  bus: Bus;
+  store: CheckpointStore;
+  ledger: Ledger;
+  clock: Clock;
+  log: Log;
+  config: Config;
+  /** Folder of the run. */
+  bundle: string;
+  spawn(spawn: Spawn, parent: string): Promise<void>;
+  stop(address: string): Promise<void>;
+  /** Marks a message as being taken, so that one that ends the process is known at the next start. False: quarantined. */
+  taking(address: string, id: string): boolean;
+  taken(address: string, id: string): void;
+  deadLetter(address: string, message: unknown, error: ErrorRecord): void;
+  /** The cell cannot go on: whoever started it decides. */
+  died(error: unknown): void;
+}
