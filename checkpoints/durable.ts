@@ -2,7 +2,7 @@
  * Files that survive a power cut: written beside, flushed, renamed into place, and the folder flushed.
  * A reader sees the old text or the new one, never a part.
  */
-import { link, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fail } from '../runtime/errors.js';
 
@@ -58,6 +58,8 @@ async function linkAs(from: string, to: string): Promise<void> {
       await mkdir(dirname(to), { recursive: true });
       return link(from, to);
     }
+    // A file system without hard links gets a copy.
+    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') return copyFile(from, to);
     if (code !== 'EEXIST') throw error;
     await unlink(to);
     await link(from, to);

@@ -1,11 +1,13 @@
 // `npm test`: everything a change must pass, from a fresh clone. Sets up what is missing, then types, lint, floors and
-// all tests; ends with `N passed, N failed` (and skipped, if any) alone on a line.
+// all tests; ends with `N passed, N failed` (and skipped, if any) alone on a line. `--long` runs those too that take longer.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+if (process.argv.includes('--long')) process.env.RR_LONG = '1';
+const wanted = process.argv.slice(2).filter((arg) => arg !== '--long');
 const root = fileURLToPath(new URL('..', import.meta.url));
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const run = (command, args) => {

@@ -3,7 +3,7 @@
  * which the broker's permissions guard; never the body. Reading asks nobody: it looks at committed state.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { lookAtPath } from '../../agents/file/source.js';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
@@ -81,13 +81,14 @@ export function openFrontDoor({
       const at = clock.now();
       const run = wanted ?? newRunId(at);
       const bundle = bundleOf(config.state, run);
-      const source = withoutPassword(request.source);
+      // One folder has one name, so that two runs in it are known to be.
+      const source = isUrl(request.source) ? withoutPassword(request.source) : realpathSync(request.source);
       if (!runs()[run]) {
         if (fromDisk(config.state, run))
           throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
         // What is secret goes beside the job, never into it: a job is told and written down in many places.
         const inputs = [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }];
-        if (source !== request.source)
+        if (isUrl(source) && source !== request.source)
           inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: request.source })}\n` });
         await writeBundle(bundle, inputs);
       }

@@ -112,6 +112,8 @@ export const Ended = z.strictObject({
   state: State,
   /** Processes that could not be ended. */
   left: z.array(z.int()),
+  /** Why it is not known what is left. */
+  unswept: failure.nullable(),
 });
 export const Command = z.discriminatedUnion('type', [Start, Stop, Watch]);
 export const Fact = z.union([Started, StepBegan, StepEnded, FixTried, FixJudged, Settled, AppExited, Stopping, Ended]);

@@ -59,6 +59,8 @@ export interface RunContext {
   result: Result | null;
   /** Processes that could not be ended. */
   left: number[];
+  /** Why it is not known what is left. */
+  unswept: ErrorRecord | null;
   /** What this turn asks, tells and writes. */
   out: { asks: Ask[]; facts: Fact[]; writes: Write[] };
 }
@@ -87,6 +89,7 @@ export const unborn: RunContext = {
   failing: null,
   result: null,
   left: [],
+  unswept: null,
   out: { asks: [], facts: [], writes: [] },
 };
 
@@ -186,7 +189,7 @@ function end(c: RunContext): void {
   });
   c.out.writes.push(runFile(c));
 }
-export const ended = ({ state, left }: RunContext): Fact => ({ type: 'run.ended', state, left });
+export const ended = ({ state, left, unswept }: RunContext): Fact => ({ type: 'run.ended', state, left, unswept });
 
 function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: ErrorRecord | null, now: number): void {
   const scope = scopeOf(workflow, c);

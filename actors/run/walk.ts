@@ -193,8 +193,12 @@ function appEnded(c: RunContext, { fact, error: unseen }: Answered): void {
   giveUp(c);
 }
 
-function swept(c: RunContext, { fact }: Answered): void {
-  c.left = (fact as { left?: number[] } | null)?.left ?? [];
+function swept(c: RunContext, { fact, error }: Answered): void {
+  const told = fact as { left?: number[]; error?: ErrorRecord } | null;
+  c.left = told?.left ?? [];
+  c.unswept = told?.left
+    ? null
+    : (error ?? told?.error ?? fail('INTERNAL', { reason: 'the sweep gave no answer' }).toRecord());
   c.mode = 'ended';
   c.out.asks.push(
     {

@@ -55,7 +55,7 @@ const machine = setup({
         },
         startFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
         watchFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
-        endFailed: { actions: { type: 'emit', params: () => ({ type: 'runner.swept', left: [] }) as Fact } },
+        endFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
       },
     },
   },

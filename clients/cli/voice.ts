@@ -83,6 +83,10 @@ export function openVoice(json: boolean): Voice {
             fact.fix.helped ? `${fact.fix.rule} helped` : `${fact.fix.rule} did not help: undone`,
           );
           break;
+        case 'run.ended':
+          if (fact.left.length > 0) row(yellow('!'), 'sweep', null, `could not be ended: pid ${fact.left.join(', ')}`);
+          if (fact.unswept) row(yellow('!'), 'sweep', null, `not known what is left: ${fact.unswept.message}`);
+          break;
         case 'run.app-exited':
           row(
             red('✗'),

@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, truncateSy
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { asNobody, expectNothingLeft, processesOf, treeOf } from './left.js';
-import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, rawClient, type Scratch, scratch } from './rr.js';
 
 const quick = { RR_BROKER_IDLE_MS: '700' };
 const oneLine = /^rr: [^\n]+\n {4}fix: [^\n]+ \[[A-Z_]+\]\n$/;

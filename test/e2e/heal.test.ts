@@ -4,54 +4,15 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { type Finished, freePort, hold, inTurn } from './beside.js';
 import { expectNothingLeft, textsIn, treeOf } from './left.js';
 import { commitAll, eventually, factsOf, finish, resultOf, type Scratch, scratch } from './rr.js';
 
-type Finished = NonNullable<Parameters<typeof scratch>[1]>;
-
-const AT_A_TIME = 2;
-let free = AT_A_TIME;
-const waiting: (() => void)[] = [];
-/** Two at a time: more would only share the same cores. */
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (free > 0) free--;
-  else await new Promise<void>((go) => waiting.push(go));
-  try {
-    return await work();
-  } finally {
-    const next = waiting.shift();
-    if (next) next();
-    else free++;
-  }
-}
-
 const open = (finished: Finished, env: Record<string, string> = {}): Scratch =>
   scratch({ RR_BROKER_IDLE_MS: '300', ...env }, finished);
-
-const given = new Set<number>();
-/** Below the range that the system hands out by itself, and never the same twice. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const isFree = await new Promise<boolean>((told) => {
-      const server = createServer()
-        .on('error', () => told(false))
-        .listen(port, () => server.close(() => told(true)));
-    });
-    if (!isFree || given.has(port)) continue;
-    given.add(port);
-    return port;
-  }
-}
-async function hold(port: number, finished: Finished): Promise<void> {
-  const server = createServer();
-  await new Promise<void>((held) => server.listen(port, held));
-  finished(() => void server.close());
-}
 
 /** A fixture's copy under git; the port it falls back on is one that no neighbour wants. */
 async function repoOf(s: Scratch, name: string, edit: (text: string) => string = (text) => text): Promise<string> {

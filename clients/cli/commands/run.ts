@@ -15,6 +15,8 @@ export interface JobOptions {
   env: Record<string, string>;
 }
 /** A result is asked for this often beside what is heard, since a fact may be lost. */
+/** A runtime that fell may take so long to close. */
+const LEAVE_MS = 10_000;
 const LOOK_MS = 1_000;
 /** Keeps nobody alive: what is waited for may come sooner. */
 const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
@@ -53,6 +55,7 @@ export async function run(
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const fallen = runtime?.fallen.then((error) => {
     hasFallen = true;
+    setTimeout(() => process.exit(codes.ours), LEAVE_MS).unref(); // whatever still hangs then
     if (id) runtime.abandon(id); // nobody would be there to end it
     throw error;
   });
