@@ -33,6 +33,8 @@ export interface Runtime {
   system: System;
   /** Runs of this host that have not ended. */
   openRuns(): string[];
+  /** Those of them whose end has begun. */
+  endingRuns(): string[];
   /** Resolves when the runtime cannot go on, with the reason. */
   fallen: Promise<unknown>;
   /**
@@ -100,6 +102,8 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       const context = system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined;
       return Object.entries(context?.runs ?? {}).flatMap(([run, { ended }]) => (ended ? [] : [run]));
     };
+    const endingRuns = (): string[] =>
+      openRuns().filter((run) => system.cell(`${run}/run/run-1`)?.state().state.value === 'ending');
     const door = openFrontDoor({ bus, system, config, clock: systemClock, version: version() });
     undo.push(() => door.close());
     await nats.flush();
@@ -107,7 +111,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     if (open.length > 0) say(`resuming ${open.length} open ${open.length === 1 ? 'run' : 'runs'}: ${open.join(', ')}`);
     const abandon = (run: string): void => abandonRun(bundleOf(config.state, run));
     endBroken(unable, abandon, say);
-    return { broker, system, openRuns, fallen, abandon, close };
+    return { broker, system, openRuns, endingRuns, fallen, abandon, close };
   } catch (error) {
     await close();
     throw error;

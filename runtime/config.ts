@@ -6,33 +6,35 @@ import { fail } from './errors.js';
 
 const ms = z.coerce.number().int().positive();
 
-export const Config = z.strictObject({
-  /** The state folder, absolute. */
-  state: z.string(),
-  /** Downloads, toolchains, clones; shared by all state folders of the user. */
-  cache: z.string(),
-  /** An existing NATS server; null: a private one. */
-  natsUrl: z.string().nullable(),
-  /** A nats-server to use instead of looking for one. */
-  natsServer: z.string().nullable(),
-  host: z.string().regex(/^[a-z0-9-]+$/),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
-  /** Deliver every message over the broker, also between actors of one process. */
-  forceWire: z.stringbool(),
-  /** Ports leased to applications. */
-  portFrom: z.coerce.number().int().min(1024).max(65535),
-  portTo: z.coerce.number().int().min(1024).max(65535),
-  /** How many runs go on at once on a host. */
-  slots: z.coerce.number().int().positive(),
-  installWallMs: ms,
-  buildWallMs: ms,
-  /** A step's command that prints nothing for this long is stopped. */
-  idleMs: ms,
-  /** How long an application may take until it listens. */
-  startMs: ms,
-  /** How long a proven application must stay up. */
-  stayMs: ms,
-});
+export const Config = z
+  .strictObject({
+    /** The state folder, absolute. */
+    state: z.string(),
+    /** Downloads, toolchains, clones; shared by all state folders of the user. */
+    cache: z.string(),
+    /** An existing NATS server; null: a private one. */
+    natsUrl: z.string().nullable(),
+    /** A nats-server to use instead of looking for one. */
+    natsServer: z.string().nullable(),
+    host: z.string().regex(/^[a-z0-9-]+$/),
+    logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
+    /** Deliver every message over the broker, also between actors of one process. */
+    forceWire: z.stringbool(),
+    /** Ports leased to applications. */
+    portFrom: z.coerce.number().int().min(1024).max(65535),
+    portTo: z.coerce.number().int().min(1024).max(65535),
+    /** How many runs go on at once on a host. */
+    slots: z.coerce.number().int().positive(),
+    installWallMs: ms,
+    buildWallMs: ms,
+    /** A step's command that prints nothing for this long is stopped. */
+    idleMs: ms,
+    /** How long an application may take until it listens. */
+    startMs: ms,
+    /** How long a proven application must stay up. */
+    stayMs: ms,
+  })
+  .refine(({ portFrom, portTo }) => portFrom <= portTo, { path: ['portTo'], error: 'a port not below portFrom' });
 export type Config = Readonly<z.infer<typeof Config>>;
 export type Origin = 'default' | 'environment' | 'flag';
 

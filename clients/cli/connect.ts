@@ -1,4 +1,5 @@
 /** A client's line to a runtime: the front door over NATS, nothing else. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { type Request, type Response, serviceName, type Verb } from '../../actors/front-door/contract.js';
@@ -22,6 +23,10 @@ export interface Client {
   close(): Promise<void>;
 }
 const CALL_MS = 35_000;
+/** A question that changes nothing is asked again: the broker may be started anew meanwhile, and a request was lost. */
+const READ_MS = 5_000;
+const reads: readonly Verb[] = ['runs.get', 'runs.list', 'runs.logs', 'admin.tree'];
+const AGAIN_MS = 250;
 const PING_MS = 400;
 
 /** Connects to a broker. @throws BROKER_UNREACHABLE */
@@ -43,11 +48,19 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
         () => false,
       ),
     async call(verb, request) {
-      const answer = await nats
-        .request(`rr.api.${USER}.${verb}`, JSON.stringify(request), { timeout: CALL_MS })
-        .catch((error: Error) => {
-          throw fail('RUNTIME_UNREACHABLE', { url: broker.url }, error);
-        });
+      const until = Date.now() + CALL_MS;
+      const timeout = reads.includes(verb) ? READ_MS : CALL_MS;
+      const ask = async () => {
+        for (;;)
+          try {
+            return await nats.request(`rr.api.${USER}.${verb}`, JSON.stringify(request), { timeout });
+          } catch (error) {
+            if (nats.isClosed() || timeout === CALL_MS || Date.now() + timeout > until)
+              throw fail('RUNTIME_UNREACHABLE', { url: broker.url }, error);
+            await sleep(AGAIN_MS);
+          }
+      };
+      const answer = await ask();
       const body = answer.json() as { error?: { code: string; message: string; fix: string } };
       if (body.error) throw revive(body.error);
       return body as never;

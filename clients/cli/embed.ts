@@ -17,6 +17,7 @@ export const diagnose = async (config: Config): Promise<Check[]> =>
 export const planOf = async (root: string, service: string | null): Promise<Plan> =>
   (await import('../../actors/plan.js')).planOf(root, service);
 
+export type { Runtime };
 export interface Reached {
   client: Client;
   /** null: it lives in another process. */

@@ -39,6 +39,10 @@ export async function runCli(argv: string[]): Promise<void> {
     if (cut < 1) throw fail('USAGE', { met: `--env ${value} has no =`, fix: 'write --env NAME=VALUE' });
     return { ...before, [value.slice(0, cut)]: value.slice(cut + 1) };
   };
+  const wholeNumber = (value: string): number => {
+    if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);
+    throw fail('USAGE', { met: `--lines ${value} is no number of lines`, fix: 'write for example --lines 200' });
+  };
   const job = (command: Command): Command =>
     common(command)
       .argument('<source>', 'folder, archive or git URL')
@@ -80,9 +84,9 @@ export async function runCli(argv: string[]): Promise<void> {
   common(rr.command('logs'))
     .description('what the commands of a run printed')
     .argument('<run>')
-    .option('-n, --lines <n>', 'lines of each log', '200')
+    .option('-n, --lines <n>', 'lines of each log', wholeNumber, 200)
     .action(
-      act<[string, { lines: string }]>(async (globals, run, options) =>
+      act<[string, { lines: number }]>(async (globals, run, options) =>
         (await import('./commands/runs.js')).logs(globals, run, options),
       ),
     );
@@ -114,7 +118,10 @@ export async function runCli(argv: string[]): Promise<void> {
       if (shown && !json) process.stderr.write(shown);
       else
         tellError(
-          fail('USAGE', { met: error.message.replace(/^error: /, ''), fix: 'rr --help shows how it is used' }),
+          fail('USAGE', {
+            met: error.message.replace(/^error: /, '').replaceAll('\n', ' '),
+            fix: 'rr --help shows how it is used',
+          }),
           json,
         );
       process.exitCode = codes.usage;

@@ -80,16 +80,6 @@ test.skipIf(!mounts)(
     expect(code).not.toBe(0);
     expect(treeOf(repo)).toEqual(before);
     truncateSync(fill, 0);
-    // What could not be written down is made good by the next start.
-    const up = s.rr('up', '--foreground', '--json');
-    await up.object(({ type }) => type === 'up');
-    await eventually(
-      () => processesOf(s.dir),
-      (all) => !all.some(({ what }) => what.includes('install.js')),
-      30_000,
-    );
-    up.child.kill('SIGINT');
-    await up.exited;
     await expectNothingLeft(s);
   },
   150_000,

@@ -101,7 +101,8 @@ export function* textsIn(folder: Buffer | string): Generator<{ path: string; tex
   const at = Buffer.from(folder);
   for (const name of readdirSync(at, { encoding: 'buffer' })) {
     const path = Buffer.concat([at, Buffer.from('/'), name]);
-    const stat = lstatSync(path);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (!stat) continue; // renamed while we looked
     if (stat.isDirectory()) yield* textsIn(path);
     else if (stat.isFile() && stat.size < 1 << 26) yield { path: path.toString(), text: readFileSync(path, 'latin1') };
   }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Result } from '../../../actors/run/contract.js';
-import { reachOrEmbed } from '../embed.js';
+import { type Runtime, reachOrEmbed } from '../embed.js';
 import { codes, outcomeCode } from '../exit.js';
 import type { Globals } from '../globals.js';
 import { isUrl } from '../source.js';
@@ -14,9 +14,9 @@ export interface JobOptions {
   copy: boolean;
   env: Record<string, string>;
 }
-/** A result is asked for this often beside what is heard, since a fact may be lost. */
 /** A runtime that fell may take so long to close. */
 const LEAVE_MS = 10_000;
+/** A result is asked for this often beside what is heard, since a fact may be lost. */
 const LOOK_MS = 1_000;
 /** Keeps nobody alive: what is waited for may come sooner. */
 const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
@@ -98,7 +98,7 @@ export async function run(
     await unlessFallen(stopping ?? Promise.resolve());
     if (runtime)
       await othersEnd(
-        runtime.openRuns,
+        runtime,
         (line) => voice.say(line),
         () => interrupts > 0,
       );
@@ -110,14 +110,14 @@ export async function run(
   }
 }
 
-/** A process that embeds a runtime stays until every run on its host has ended. */
+/** A process that embeds a runtime stays until every run on its host has ended; told to leave, until every end begun. */
 async function othersEnd(
-  openRuns: () => string[],
+  { openRuns, endingRuns }: Runtime,
   say: (line: string) => void,
   interrupted: () => boolean,
 ): Promise<void> {
   const open = openRuns();
   if (open.length > 0 && !interrupted())
     say(`staying for ${open.join(', ')} (Ctrl-C leaves; the next rr resumes them)`);
-  while (openRuns().length > 0 && !interrupted()) await sleep(200);
+  while (interrupted() ? endingRuns().length > 0 : openRuns().length > 0) await sleep(100);
 }

@@ -34,10 +34,10 @@ export async function ps({ config, json }: Globals, { all }: { all: boolean }): 
   }
 }
 
-export async function logs({ config, json }: Globals, run: string, { lines }: { lines: string }): Promise<number> {
+export async function logs({ config, json }: Globals, run: string, { lines }: { lines: number }): Promise<number> {
   const client = await reachOrFail(config);
   try {
-    const { logs: all } = await client.call('runs.logs', { run, lines: Number(lines) });
+    const { logs: all } = await client.call('runs.logs', { run, lines });
     for (const { name, lines: some } of all)
       for (const line of some)
         print(

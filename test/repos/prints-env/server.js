@@ -1,9 +1,9 @@
 const http = require('node:http');
 
-console.log(JSON.stringify(process.env));
+console.log(`I was given ${Object.keys(process.env).length} variables`);
 http
-  .createServer((_request, response) => {
+  .createServer((request, response) => {
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ greeting: process.env.GREETING ?? null, all: process.env }));
+    response.end(JSON.stringify(request.url === '/env' ? process.env : { named: Object.keys(process.env) }));
   })
   .listen(process.env.PORT || 8080);
