@@ -32,14 +32,7 @@ for (const check of checks) counts[check() ? 'passed' : 'failed'] += 1;
 
 const dir = mkdtempSync(join(tmpdir(), 'rr-test-'));
 const report = join(dir, 'report.json');
-tool(
-  'vitest/vitest.mjs',
-  'run',
-  '--reporter=default',
-  '--reporter=json',
-  `--outputFile.json=${report}`,
-  ...process.argv.slice(2),
-);
+tool('vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...wanted);
 try {
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
     readFileSync(report, 'utf8'),

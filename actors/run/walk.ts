@@ -5,7 +5,7 @@
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, toRecord } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
-import { at, bind, isThere, type Phase, type Step, type Workflow } from '../../runtime/workflow.js';
+import { at, bind, downstream, isThere, type Phase, type Step, type Workflow } from '../../runtime/workflow.js';
 import { closeFix, healed, judged, seekFix } from './heal.js';
 import {
   ended,
@@ -174,7 +174,10 @@ function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error:
   }
   if (step.optional) return advance(workflow, c, now);
   if (c.failing) return; // a neighbour failed first: it is asked again when that one is mended
-  if (trying(c)?.redo.includes(step.id) === false) return; // so, too, when a fix it has nothing to do with is judged
+  const fix = trying(c);
+  const blocks = fix !== null && downstream(workflow.steps, step.id).has(fix.step);
+  // So, too, when a fix it has nothing to do with is judged; unless that one waits for this very step.
+  if (fix && !fix.redo.includes(step.id) && !blocks) return;
   const original = closeFix(c, step, { error, evidence });
   seekFix(workflow, c, original?.step ?? step.id, original?.failure ?? { error, evidence }, now);
 }

@@ -4,7 +4,8 @@
  * - One keeper a folder, by its lock; one that finds the lock held leaves without having touched anything.
  * - A server left by a keeper that was killed is ended before a new one starts, on the same port with the same
  *   credentials where the port is still free, so that its clients find their way back by themselves.
- * - A server that dies is started again on its port. Ten starts in a row that fail end the keeper.
+ * - A server that dies is started again on its port, and so is one that hangs (2.9.10 locks up for good when its disk
+ *   fills). Ten starts in a row that fail end the keeper.
  * - It stops when nobody has been connected for `idleMs`, or nobody came within three times that after asking for it.
  *   server.json goes first, then one more look, then the server: see touchWanted.
  * - It stops when its lock is gone (the state folder was removed) and leaves no file behind then.
@@ -43,6 +44,10 @@ export interface Keeping {
 }
 
 const STARTS = 10;
+/** How often JetStream is asked for a sign of life, how long it may take, and how often it may fail to give one. */
+const PULSE_EVERY_MS = 5_000;
+const PULSE_MS = 5_000;
+const PULSES_MISSED = 2;
 const LOG_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -138,13 +143,15 @@ async function watch(
   lock: Lock,
   credentials: Credentials,
 ): Promise<string> {
-  const { folder, idleMs, signal } = keeping;
+  const { folder, idleMs, signal, say } = keeping;
   const offer = join(folder, names.server);
   const now = (): number => performance.now(); // does not jump when the clock is set
   let died = false;
   void server.ended.then(() => (died = true));
   const asked = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 
+  let missed = 0;
+  let pulseAt = now();
   let total = 0;
   let wanted = wantedAt(folder);
   let stopAt = now() + 3 * idleMs;
@@ -166,6 +173,20 @@ async function watch(
     if (signal.aborted) return 'asked to';
     if (!lock.holds()) return 'the folder is no longer ours';
     await look();
+    if (now() - pulseAt > PULSE_EVERY_MS) {
+      const beats = await Promise.race([
+        hasPulse(record.monitor),
+        server.ended.then(() => true),
+        asked.then(() => true),
+      ]);
+      missed = beats ? 0 : missed + 1;
+      pulseAt = now();
+      if (missed === PULSES_MISSED) {
+        say(`nats-server ${server.pid} hangs: its JetStream gave no answer in ${PULSE_MS / 1000} s, ${missed} times`);
+        await endServer(server, 'SIGKILL');
+        return 'died';
+      }
+    }
     for (const log of [names.serverLog, names.keeperLog]) boundLog(join(folder, log));
     if (now() < stopAt) {
       repair(folder, record, credentials);
@@ -218,6 +239,17 @@ const connections = (monitor: string): Promise<{ open: number; total: number } |
     });
     request.on('timeout', () => request.destroy());
     request.on('error', () => resolve(null)); // it is dying or busy: the next look tells
+  });
+
+/** Whether JetStream answers; a server without it counts as well. */
+const hasPulse = (monitor: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const request = get(`${monitor}/jsz`, { agent: false, timeout: PULSE_MS }, (response) => {
+      response.resume();
+      resolve(true);
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(false));
   });
 
 function parseVarz(text: string): { open: number; total: number } | null {

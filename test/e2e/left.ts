@@ -54,11 +54,11 @@ const answers = (port: number): Promise<boolean> =>
   });
 
 /** The whole scratch folder's processes are gone, the broker's too, and so are the ports they listened on. */
-export async function expectNothingLeft(s: Scratch, ports: readonly number[] = []): Promise<void> {
+export async function expectNothingLeft(s: Scratch, ports: readonly number[] = [], withinMs = 10_000): Promise<void> {
   await eventually(
     () => processesOf(s.dir),
     (left) => left.length === 0,
-    10_000,
+    withinMs,
   );
   const open = await Promise.all(ports.map(async (port) => ((await answers(port)) ? [port] : [])));
   expect(open.flat()).toEqual([]);
