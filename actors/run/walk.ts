@@ -95,7 +95,8 @@ export function advance(workflow: Workflow, c: RunContext, now: number): void {
     for (const step of workflow.steps) {
       const state = c.steps[step.id]!;
       // What failed while another step was being mended is tried once more.
-      if (state.state === 'failed' && !step.optional && !trying(c)) state.state = 'pending';
+      if (state.state === 'failed' && !step.optional && (!trying(c) || holdsUp(workflow, c, step)))
+        state.state = 'pending';
       if (state.state !== 'pending' || !step.needs.every((need) => over(byId.get(need)!))) continue;
       progress = true;
       const scope = scopeOf(workflow, c);
@@ -116,6 +117,10 @@ export function advance(workflow: Workflow, c: RunContext, now: number): void {
   }
   if (workflow.steps.every(over)) prove(workflow, c, now);
 }
+
+/** Whether the fix under trial cannot be judged before this step has ended well. */
+const holdsUp = ({ steps }: Workflow, c: RunContext, { id }: Step): boolean =>
+  downstream(steps, id).has(trying(c)?.step ?? '');
 
 function hear(workflow: Workflow, c: RunContext, answer: Answered): void {
   const [what, id, attempt] = answer.tag.split(' ') as [string, string, string];
@@ -174,10 +179,8 @@ function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error:
   }
   if (step.optional) return advance(workflow, c, now);
   if (c.failing) return; // a neighbour failed first: it is asked again when that one is mended
-  const fix = trying(c);
-  const blocks = fix !== null && downstream(workflow.steps, step.id).has(fix.step);
   // So, too, when a fix it has nothing to do with is judged; unless that one waits for this very step.
-  if (fix && !fix.redo.includes(step.id) && !blocks) return;
+  if (trying(c)?.redo.includes(step.id) === false && !holdsUp(workflow, c, step)) return;
   const original = closeFix(c, step, { error, evidence });
   seekFix(workflow, c, original?.step ?? step.id, original?.failure ?? { error, evidence }, now);
 }
