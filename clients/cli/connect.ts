@@ -23,10 +23,10 @@ export interface Client {
   close(): Promise<void>;
 }
 const CALL_MS = 35_000;
-/** A question that changes nothing is asked again: the broker may be started anew meanwhile, and a request was lost. */
-const READ_MS = 5_000;
-const reads: readonly Verb[] = ['runs.get', 'runs.list', 'runs.logs', 'admin.tree'];
-const AGAIN_MS = 250;
+/** What may be asked twice is asked again: the broker may be started anew meanwhile, and a request was lost. */
+const AGAIN_AFTER_MS = 5_000;
+const repeatable: readonly Verb[] = ['runs.get', 'runs.list', 'runs.logs', 'runs.stop', 'runs.cancel', 'admin.tree'];
+const PAUSE_MS = 250;
 const PING_MS = 400;
 
 /** Connects to a broker. @throws BROKER_UNREACHABLE */
@@ -49,7 +49,7 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
       ),
     async call(verb, request) {
       const until = Date.now() + CALL_MS;
-      const timeout = reads.includes(verb) ? READ_MS : CALL_MS;
+      const timeout = repeatable.includes(verb) ? AGAIN_AFTER_MS : CALL_MS;
       const ask = async () => {
         for (;;)
           try {
@@ -57,7 +57,7 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
           } catch (error) {
             if (nats.isClosed() || timeout === CALL_MS || Date.now() + timeout > until)
               throw fail('RUNTIME_UNREACHABLE', { url: broker.url }, error);
-            await sleep(AGAIN_MS);
+            await sleep(PAUSE_MS);
           }
       };
       const answer = await ask();

@@ -11,7 +11,7 @@
  * - It stops when its lock is gone (the state folder was removed) and leaves no file behind then.
  * Node built-ins only: it outlives the process, and the version, that started it.
  */
-import { copyFileSync, existsSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, existsSync, renameSync, rmSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -183,8 +183,10 @@ async function watch(
       pulseAt = now();
       if (missed === PULSES_MISSED) {
         say(`nats-server ${server.pid} hangs: its JetStream gave no answer in ${PULSE_MS / 1000} s, ${missed} times`);
-        await endServer(server, 'SIGKILL');
-        return 'died';
+        server.child.kill('SIGKILL');
+        await server.ended;
+        const { bavail } = statfsSync(folder);
+        return bavail > 0 ? 'died' : 'it hung, and its disk is full: a new one could not start';
       }
     }
     for (const log of [names.serverLog, names.keeperLog]) boundLog(join(folder, log));

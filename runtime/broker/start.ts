@@ -6,7 +6,17 @@
  * keepers stay, and all openers wait for what that one offers in server.json.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statfsSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.js';
@@ -56,7 +66,11 @@ export async function openBroker(config: Config, say: (line: string) => void): P
       const broker = describe(folder, record, record.keeperPid === keeper?.child.pid);
       if (broker) return broker;
     }
-    if (keeper?.failed()) throw fail('BROKER_FAILED', { reason: keeper.reason(), log: join(folder, names.keeperLog) });
+    if (keeper?.failed()) {
+      // With a full disk not even the keeper's log can say why.
+      if (statfsSync(folder).bavail === 0) throw fail('STATE_UNWRITABLE', { path: folder, reason: 'ENOSPC' });
+      throw fail('BROKER_FAILED', { reason: keeper.reason(), log: join(folder, names.keeperLog) });
+    }
     if (Date.now() > deadline) {
       const holder = lockHolder(join(folder, names.lock));
       const reason = `its keeper (pid ${holder === null || holder === 'unknown' ? '?' : holder.pid}) offered none within ${READY_MS / 1000} s`;

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { atOnce, expectNothingLeft, portsOf, processesOf, treeOf } from './left.js';
-import { eventually, finish, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const limits = { RR_BROKER_IDLE_MS: '700', RR_INSTALL_WALL_MS: '4000', RR_IDLE_MS: '60000' };
 
@@ -87,16 +87,23 @@ test('Ctrl-C in the middle of an install ends with 130 and nothing left; a secon
       expect(treeOf(repo)).toEqual(before);
       await expectNothingLeft(s);
     } else {
-      // It left at once; what it held is ended as soon as a runtime is there again.
+      // It left at once; the keeper ends what it holds by itself, and nothing begins again at the next start.
+      await expectNothingLeft(s);
       const up = s.rr('up', '--foreground', '--json');
       await up.object(({ type }) => type === 'up');
-      await eventually(
-        () => processesOf(s.dir),
-        (all) => !all.some(({ what }) => what.includes('install.js')),
-        20_000,
+      const { nats, ask } = await rawClient(s.state);
+      const { run } = one.objects().find(({ type }) => type === 'run') as { run: string };
+      const last = await eventually(
+        () => ask('rr.api.local.runs.get', { run }),
+        ({ ended }) => ended,
+        15_000,
       );
+      expect(last).toMatchObject({ state: 'cancelled' });
+      expect(processesOf(s.dir).filter(({ what }) => what.includes('install.js'))).toEqual([]);
+      await nats.close();
       up.child.kill('SIGINT');
       expect(await up.exited).toBe(0);
+      await expectNothingLeft(s);
     }
   }
 }, 90_000);

@@ -38,8 +38,12 @@ export async function run(
   const { client, runtime } = await reachOrEmbed(config, (line) => voice.say(line));
   let id: string | null = null;
   let interrupts = 0;
-  let hasFallen = false;
-  let stopping: Promise<unknown> | null = null;
+  let isOver = false;
+  let stopping = false;
+  const stop = (run: string): void => {
+    stopping = true;
+    client.call('runs.stop', { run }).catch((error: unknown) => (isOver ? undefined : voice.error(error)));
+  };
   const interrupt = (): void => {
     interrupts += 1;
     if (interrupts > 1) {
@@ -47,14 +51,11 @@ export async function run(
       process.exit(codes.interrupted);
     }
     voice.say('stopping');
-    if (id)
-      stopping = client
-        .call('runs.stop', { run: id })
-        .catch((error: unknown) => (hasFallen ? undefined : voice.error(error)));
+    if (id) stop(id);
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const fallen = runtime?.fallen.then((error) => {
-    hasFallen = true;
+    isOver = true;
     setTimeout(() => process.exit(codes.ours), LEAVE_MS).unref(); // whatever still hangs then
     if (id) runtime.abandon(id); // nobody would be there to end it
     throw error;
@@ -63,15 +64,19 @@ export async function run(
   const unlessFallen = <T>(work: Promise<T>): Promise<T> => Promise.race([work, ...(fallen ? [fallen] : [])]);
   try {
     const early: Parameters<Parameters<typeof client.facts>[0]>[0][] = [];
+    let lastState: string | null = null;
     const hear = (fact: (typeof early)[number]): void => {
       if (id === null) early.push(fact);
-      else if (fact.from === `${id}/run/run-1`) voice.fact(fact);
+      else if (fact.from === `${id}/run/run-1`) {
+        if (fact.type === 'run.ended') lastState = String(fact.payload.state);
+        voice.fact(fact);
+      }
     };
     client.facts(hear);
     ({ run: id } = await unlessFallen(client.call('jobs.submit', request(source, options))));
     voice.begin(id, source, runtime === null);
     for (const fact of early.splice(0)) hear(fact);
-    if (interrupts > 0) stopping = client.call('runs.stop', { run: id });
+    if (interrupts > 0) stop(id);
 
     const settled = async (): Promise<Result> => {
       for (;;) {
@@ -85,17 +90,17 @@ export async function run(
     if (options.once && result.outcome === 'healthy' && !stopping)
       await unlessFallen(client.call('runs.stop', { run: id }));
     else if (result.outcome === 'healthy' && !stopping) voice.holds();
-    let fell = false; // was up, and ended by itself
+    // What was heard is enough: the runtime may be another's, and gone by now.
+    const heard = voice.ended$.then(() => ({ ended: true, state: lastState ?? 'done' }));
+    let last = { ended: false, state: '' };
     for (;;) {
-      const { ended, state } = await unlessFallen(client.call('runs.get', { run: id }));
-      if (ended) {
-        voice.ended(state);
-        fell = result.outcome === 'healthy' && state === 'failed';
-        break;
-      }
-      await unlessFallen(Promise.race([voice.ended$, pause()]));
+      last = await unlessFallen(Promise.race([heard, client.call('runs.get', { run: id })]));
+      if (last.ended) break;
+      await unlessFallen(Promise.race([heard, pause()]));
     }
-    await unlessFallen(stopping ?? Promise.resolve());
+    isOver = true;
+    voice.ended(last.state);
+    const fell = result.outcome === 'healthy' && last.state === 'failed'; // was up, and ended by itself
     if (runtime)
       await othersEnd(
         runtime,
