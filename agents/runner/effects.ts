@@ -13,14 +13,15 @@ import { program } from '../../runtime/program.js';
 import type { Command, Fact } from './contract.js';
 
 export type Begin = Extract<Command, { type: 'runner.start' }>;
-export type Told = { type: 'told'; fact: Fact };
+/** `since`: the process that started or watched the application. */
+export type Told = { type: 'told'; fact: Fact; since: string };
 /** A watch has begun in process `since` (pid and start of it). */
 export type Seen = { type: 'seen'; app: string; pid: number; since: string; adopted: boolean };
 export type Watching = { app: string; since: string | null };
 
-const told = (fact: Fact): Message => ({ type: 'told', fact }) as Told;
 /** This process, told from a later one with its pid. */
 const me = `${process.pid}.${Math.round(performance.timeOrigin)}`;
+const told = (fact: Fact): Message => ({ type: 'told', fact, since: me }) as Told;
 const SHOWN_LINES = 20;
 const LOOK_MS = 40;
 /** An application that listens elsewhere than told may still come to the port it was given. */

@@ -16,28 +16,31 @@ const failed = (error: ErrorRecord): Fact => ({ type: 'runner.failed', error, ev
 
 const machine = setup({
   types: {
-    context: {} as { ports: number[] },
+    /** `since`: the process that started the application or last found it. */
+    context: {} as { ports: number[]; since: string | null },
     events: {} as Commands | Told | Seen | EffectFailed<'start' | 'watch' | 'end'>,
   },
   actions: { start: effect<Begin>(), watch: effect<Watching>(), end: effect<End>(), emit: effect<Fact>() },
 }).createMachine({
   id: 'runner',
-  context: { ports: [] },
+  context: { ports: [], since: null },
   initial: 'ready',
   states: {
     ready: {
       on: {
         'runner.start': { actions: { type: 'start', params: ({ event }) => event } },
-        'runner.watch': { actions: { type: 'watch', params: ({ event }) => ({ app: event.app, since: null }) } },
+        'runner.watch': {
+          actions: { type: 'watch', params: ({ context, event }) => ({ app: event.app, since: context.since }) },
+        },
         'runner.sweep': {
           actions: { type: 'end', params: ({ context, event }) => ({ root: event.root, ports: context.ports }) },
         },
         told: {
           actions: [
             // Ports an application of ours was seen to hold: whoever holds them at the end is ours too.
-            assign(({ context, event: { fact } }) =>
+            assign(({ context, event: { fact, since } }) =>
               fact.type === 'runner.started'
-                ? { ports: [...context.ports, ...fact.sockets.map(({ port }) => port)] }
+                ? { since, ports: [...context.ports, ...fact.sockets.map(({ port }) => port)] }
                 : {},
             ),
             { type: 'emit', params: ({ event }) => event.fact },
@@ -45,6 +48,7 @@ const machine = setup({
         },
         seen: {
           actions: [
+            assign(({ event }) => ({ since: event.since })),
             {
               type: 'emit',
               params: ({ event: { adopted, app, pid } }) =>
