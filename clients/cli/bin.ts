@@ -13,4 +13,6 @@ if (first === '--version' || first === '-V') {
 } else {
   const { runCli } = await import('./program.js');
   await runCli(process.argv);
+  // Everything is said and done: a connection that will not close keeps nobody here.
+  setTimeout(() => process.exit(), 3_000).unref();
 }

@@ -28,6 +28,7 @@ const AGAIN_AFTER_MS = 5_000;
 const repeatable: readonly Verb[] = ['runs.get', 'runs.list', 'runs.logs', 'runs.stop', 'runs.cancel', 'admin.tree'];
 const PAUSE_MS = 250;
 const PING_MS = 400;
+const CLOSE_MS = 2_000;
 
 /** Connects to a broker. @throws BROKER_UNREACHABLE */
 export async function clientOf(broker: Broker): Promise<Client & { answers(): Promise<boolean> }> {
@@ -71,7 +72,8 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
       });
     },
     async close() {
-      if (!nats.isClosed()) await nats.close();
+      // A server that hangs would be waited for without end.
+      if (!nats.isClosed()) await Promise.race([nats.close(), sleep(CLOSE_MS, undefined, { ref: false })]);
     },
   };
 }

@@ -16,6 +16,8 @@ export interface JobOptions {
 }
 /** A runtime that fell may take so long to close. */
 const LEAVE_MS = 10_000;
+/** An end in order takes at most 3 s of grace and a sweep of 10 s; what takes longer has a broker or a disk that hangs. */
+const ORDERLY_MS = 20_000;
 /** A result is asked for this often beside what is heard, since a fact may be lost. */
 const LOOK_MS = 1_000;
 /** Keeps nobody alive: what is waited for may come sooner. */
@@ -40,8 +42,15 @@ export async function run(
   let interrupts = 0;
   let isOver = false;
   let stopping = false;
+  const leave = (run: string): void => {
+    if (isOver) return;
+    runtime?.abandon(run);
+    voice.say(`it did not end within ${ORDERLY_MS / 1000} s${runtime ? ': its keeper ends it now' : ''}`);
+    process.exit(codes.interrupted);
+  };
   const stop = (run: string): void => {
     stopping = true;
+    setTimeout(() => leave(run), ORDERLY_MS).unref();
     client.call('runs.stop', { run }).catch((error: unknown) => (isOver ? undefined : voice.error(error)));
   };
   const interrupt = (): void => {
