@@ -133,7 +133,7 @@ test('the registry is the one npm would use', () => {
   expect(findRegistry({ HOME: home, NPM_CONFIG_REGISTRY: 'https://other.example.org/' })).toBe(
     'https://other.example.org/',
   );
-  expect(findRegistry({ HOME: scratch() })).toBe('https://registry.npmjs.org/');
+  expect(findRegistry({ HOME: scratch() })).toBeNull();
 });
 
 test('a registry that answers is reached, one that is gone or silent is not, behind a proxy nobody knows', async () => {
