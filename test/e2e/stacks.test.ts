@@ -42,11 +42,14 @@ const nothingLeft = (s: Scratch) => eventually(s.processes, (left) => left.lengt
 async function comesUp(
   { repo, kind, proof, args = [], env, ran }: Stack,
   { onTestFinished }: TestContext,
+  runtime: 'embedded' | 'up' = 'embedded',
 ): Promise<void> {
   const s = scratch({ npm_config_prefer_offline: 'true' }, onTestFinished);
   await turn(async () => {
     Object.assign(s.env, await env?.(s.dir));
     const folder = s.repo(repo, { ignore });
+    const up = runtime === 'up' ? s.rr('up', '--foreground', '--json') : null;
+    await up?.object(({ type }) => type === 'up');
     const { code, result, state } = await bringUp(s, folder, args);
     expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', kind, error: null });
     const http = kind === 'web-service' || kind === 'static-site';
@@ -55,6 +58,8 @@ async function comesUp(
     if (http) expect(result.services[0].proof.stayedMs).toBeGreaterThanOrEqual(2_000);
     expect({ code, state }).toEqual({ code: 0, state: 'done' });
     ran?.(result, s);
+    up?.child.kill('SIGINT');
+    if (up) expect(await up.exited).toBe(0);
   });
   await nothingLeft(s);
 }
@@ -69,6 +74,11 @@ test.concurrent.for(stacks.filter(({ long }) => !long).map(named))(
   '%s comes up and is proven (RR_LONG=1)',
   limits,
   ([, stack], context) => comesUp(stack, context),
+);
+// The other way: a runtime is up already, and `rr run` submits its job to it over NATS. All of them only in the long tests.
+const others = process.env.RR_LONG ? stacks : stacks.filter(({ repo }) => repo === 'node-typescript');
+test.concurrent.for(others.map(named))('%s comes up in a runtime that is up already', limits, ([, stack], context) =>
+  comesUp(stack, context, 'up'),
 );
 
 // What cannot run here is said with its true cause, the next step, and soon.
