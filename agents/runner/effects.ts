@@ -23,7 +23,7 @@ export type Watching = { app: string; since: string | null };
 const me = `${process.pid}.${Math.round(performance.timeOrigin)}`;
 const told = (fact: Fact): Message => ({ type: 'told', fact, since: me }) as Told;
 const SHOWN_LINES = 20;
-const LOOK_MS = 40;
+const LOOK_MS = 20;
 /** An application that listens elsewhere than told may still come to the port it was given. */
 const SETTLE_MS = 400;
 const MOMENT_MS = 1_000;

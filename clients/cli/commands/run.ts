@@ -113,6 +113,7 @@ export async function run(
     if (runtime)
       await othersEnd(
         runtime,
+        id,
         (line) => voice.say(line),
         () => interrupts > 0,
       );
@@ -127,11 +128,12 @@ export async function run(
 /** A process that embeds a runtime stays until every run on its host has ended; told to leave, until every end begun. */
 async function othersEnd(
   { openRuns, endingRuns }: Runtime,
+  own: string,
   say: (line: string) => void,
   interrupted: () => boolean,
 ): Promise<void> {
-  const open = openRuns();
+  const open = openRuns().filter((run) => run !== own);
   if (open.length > 0 && !interrupted())
     say(`staying for ${open.join(', ')} (Ctrl-C leaves; the next rr resumes them)`);
-  while (interrupted() ? endingRuns().length > 0 : openRuns().length > 0) await sleep(100);
+  while (interrupted() ? endingRuns().length > 0 : openRuns().length > 0) await sleep(10);
 }
