@@ -31,8 +31,6 @@ export const Config = z
     idleMs: ms,
     /** How long an application may take until it listens. */
     startMs: ms,
-    /** How long a proven application must stay up. */
-    stayMs: ms,
   })
   .refine(({ portFrom, portTo }) => portFrom <= portTo, { path: ['portTo'], error: 'a port not below portFrom' });
 export type Config = Readonly<z.infer<typeof Config>>;
@@ -54,7 +52,6 @@ const names: Record<keyof Config, string> = {
   buildWallMs: 'RR_BUILD_WALL_MS',
   idleMs: 'RR_IDLE_MS',
   startMs: 'RR_START_MS',
-  stayMs: 'RR_STAY_MS',
 };
 
 /**
@@ -84,7 +81,6 @@ export function readConfig(
     buildWallMs: 15 * 60_000,
     idleMs: 5 * 60_000,
     startMs: 90_000,
-    stayMs: 2_000,
   };
   const raw: Record<string, unknown> = {};
   const origins = {} as Record<keyof Config, Origin>;
