@@ -10,7 +10,7 @@ export default defineConfig({
         test: { name: 'house', include: ['test/**/*.test.ts'], exclude: ['test/repos/**', 'test/e2e/**'], ...limits },
       },
       {
-        // Whole processes on a machine that others use too: there, one that runs out of time is tried once more.
+        // Whole processes, whose timing depends on the machine: in CI one that fails is tried once more.
         test: { name: 'end-to-end', include: ['test/e2e/**/*.test.ts'], retry: process.env.CI ? 1 : 0, ...limits },
       },
     ],
