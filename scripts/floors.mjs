@@ -43,7 +43,8 @@ function importsOf(file) {
   }
   return found;
 }
-const isContract = (file) => file.endsWith('/contract.ts');
+/** `contract.ts`, and its parts where it has grown: `contract-runs.ts`. */
+const isContract = (file) => /\/contract(-[a-z]+)?\.ts$/.test(file);
 const flatOf = (file) => file.split('/').slice(0, 2).join('/');
 
 for (const file of files) {

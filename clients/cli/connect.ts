@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
-import { type Request, type Response, serviceName, type Verb } from '../../actors/front-door/contract.js';
+import { type Request, type Response, serviceName, type Verb, verbs } from '../../actors/front-door/contract.js';
 import { type Broker, connectOptions, findBroker } from '../../runtime/broker/start.js';
 import { revive } from '../../runtime/bus.js';
 import type { Config } from '../../runtime/config.js';
@@ -25,7 +25,6 @@ export interface Client {
 const CALL_MS = 35_000;
 /** What may be asked twice is asked again: the broker may be started anew meanwhile, and a request was lost. */
 const AGAIN_AFTER_MS = 5_000;
-const repeatable: readonly Verb[] = ['runs.get', 'runs.list', 'runs.logs', 'runs.stop', 'runs.cancel', 'admin.tree'];
 const PAUSE_MS = 250;
 const PING_MS = 400;
 const CLOSE_MS = 2_000;
@@ -50,7 +49,7 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
       ),
     async call(verb, request) {
       const until = Date.now() + CALL_MS;
-      const timeout = repeatable.includes(verb) ? AGAIN_AFTER_MS : CALL_MS;
+      const timeout = verbs[verb].repeatable ? AGAIN_AFTER_MS : CALL_MS;
       const ask = async () => {
         for (;;)
           try {

@@ -1,0 +1,18 @@
+/** What the services of the front door work with. */
+import type { Message } from '../../runtime/actor.js';
+import type { Bus } from '../../runtime/bus.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Config } from '../../runtime/config.js';
+import type { System } from '../../runtime/system.js';
+import type { Request, Response, Verb } from './contract.js';
+
+export interface Around {
+  bus: Bus;
+  system: System;
+  config: Config;
+  clock: Clock;
+  /** Asks an actor until its end is known, 30 s long. @param id makes a repeat the same command. */
+  ask(to: string, command: Message, id?: string): Promise<Message>;
+}
+/** One function a verb; what it throws is the answer's error. */
+export type Handlers<V extends Verb> = { [K in V]: (request: Request<K>, user: string) => Promise<Response<K>> };
