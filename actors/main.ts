@@ -9,8 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { bundleOf } from '../checkpoints/bundle.js';
-import { jsonStore, makeFolder } from '../checkpoints/json.js';
-import { openLedger } from '../checkpoints/ledger.js';
+import { makeFolder } from '../checkpoints/json.js';
+import { openStore } from '../checkpoints/store.js';
 import { abandonRun } from '../providers/process/execute.js';
 import type { Message } from '../runtime/actor.js';
 import { type Broker, connectOptions, openBroker } from '../runtime/broker/start.js';
@@ -69,6 +69,19 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
+    const store = openStore(config.state, config.host, {
+      flush: config.durability,
+      log,
+      full: (error) =>
+        say(
+          error
+            ? `waiting for room: ${error.message}\n    fix: ${error.fix}  [${error.code}]`
+            : 'there is room again: work goes on',
+        ),
+    });
+    undo.push(() => store.close());
+    for (const { path, offset, bytes, reason } of store.recovered.damage)
+      say(`the journal ${path} ends at byte ${offset}: ${reason}, ${bytes} bytes were cut off`);
     const broker = await openBroker(config, say);
     const nats = await connectTo(broker, config, log);
     const wire = natsWire(nats, `_INBOX.${randomBytes(9).toString('hex')}`);
@@ -82,8 +95,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     const system = openSystem({
       definitions,
       bus,
-      store: jsonStore(config.state),
-      ledger: openLedger(config.state),
+      store,
       clock: systemClock,
       chance: Math.random,
       log,
@@ -93,7 +105,10 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       fallen: fall,
       unable: (address, error) => void unable.set(address, error),
     });
-    undo.push(() => system.close());
+    undo.push(() => {
+      store.hurry();
+      return system.close();
+    });
     await system.start({ run: 'sys', kind: 'host', id: config.host }, null);
     await system.start({ run: 'sys', kind: 'admin', id: 'main' }, null);
     system.post(main('admin'), { type: 'booted', host: config.host, at: Date.now() } as Message);
@@ -104,7 +119,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     };
     const endingRuns = (): string[] =>
       openRuns().filter((run) => system.cell(`${run}/run/run-1`)?.state().state.value === 'ending');
-    const door = openFrontDoor({ bus, system, config, clock: systemClock, version: version() });
+    const door = openFrontDoor({ bus, system, store, config, clock: systemClock, version: version() });
     undo.push(() => door.close());
     await nats.flush();
     const open = openRuns();

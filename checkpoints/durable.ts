@@ -2,20 +2,30 @@
  * Files that survive a power cut: written beside, flushed, renamed into place, and the folder flushed.
  * A reader sees the old text or the new one, never a part.
  */
-import { copyFile, link, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
+import {
+  closeSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fail } from '../runtime/errors.js';
 
 /**
  * Replaces a file's text.
  * @param durable false: no flush; it survives the process, not the machine.
- * @param keep a second name under which this version stays.
  * @throws STATE_UNWRITABLE with the system's reason (disk full, read-only…); the old text is still there then.
  */
 export async function writeDurably(
   path: string,
   text: string,
-  { durable = true, keep }: { durable?: boolean; keep?: string } = {},
+  { durable = true }: { durable?: boolean } = {},
 ): Promise<void> {
   const beside = `${path}.${process.pid}.tmp`;
   try {
@@ -26,7 +36,6 @@ export async function writeDurably(
     } finally {
       await file.close();
     }
-    if (keep !== undefined) await linkAs(beside, keep);
     await rename(beside, path);
     if (durable) await syncFolder(dirname(path));
   } catch (error) {
@@ -49,28 +58,56 @@ async function openMakingFolder(path: string) {
   }
 }
 
-async function linkAs(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') {
-      await mkdir(dirname(to), { recursive: true });
-      return link(from, to);
-    }
-    // A file system without hard links gets a copy.
-    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') return copyFile(from, to);
-    if (code !== 'EEXIST') throw error;
-    await unlink(to);
-    await link(from, to);
-  }
-}
-
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/**
+ * Replaces a file's text as a whole, for what a journal holds too: it survives the process, not the machine.
+ * @param keep a second name under which this version stays.
+ * @throws what the disk says; the old text is still there then.
+ */
+export function writeWhole(path: string, text: string, keep?: string): void {
+  const beside = `${path}.${process.pid}.tmp`;
+  try {
+    const fd = making(beside, () => openSync(beside, 'w', 0o600));
+    try {
+      const bytes = Buffer.from(text);
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    } finally {
+      closeSync(fd);
+    }
+    if (keep !== undefined) linkAs(beside, keep);
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    throw error;
+  }
+}
+/** Does what needs a file's folder, and makes that first where it is missing. */
+function making<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), { recursive: true });
+    return work();
+  }
+}
+function linkAs(from: string, to: string): void {
+  try {
+    making(to, () => linkSync(from, to));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A file system without hard links gets a copy.
+    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') return copyFileSync(from, to);
+    if (code !== 'EEXIST') throw error;
+    unlinkSync(to);
+    linkSync(from, to);
   }
 }

@@ -1,22 +1,20 @@
 /**
- * The default store: one pretty JSON file per actor, by lowdb over a durable adapter, with its last 20 versions.
- *
- * Guarantees: `save` resolves after flush and rename; saves of one actor happen in the order they were called; a crash
- * leaves the old checkpoint or the new one. A file that does not parse is reported, never overwritten by a guess.
+ * Checkpoints as people read them: one pretty JSON file per actor, by lowdb over an adapter that replaces it as a whole,
+ * with its last 20 versions beside it. What makes a turn durable is the journal; these files follow it within a second.
  */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { readdirSync, rmSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Adapter, Low } from 'lowdb';
+import { LowSync, type SyncAdapter } from 'lowdb';
 import { z } from 'zod';
 import { fail } from '../runtime/errors.js';
-import { type Checkpoint, CheckpointFrame, type CheckpointStore } from '../runtime/store.js';
+import { type Checkpoint, CheckpointFrame } from '../runtime/store.js';
 import type { Place } from '../runtime/subjects.js';
-import { writeDurably } from './durable.js';
+import { blobFolder, parseCheckpoint, shrunk } from './codec.js';
+import { writeWhole } from './durable.js';
 
 /** How many versions of an actor's checkpoint are kept. */
 export const KEPT_VERSIONS = 20;
-/** Checkpoint files whose names of versions are remembered; those of ended runs are forgotten. */
-const KEPT_OPEN = 256;
 
 const pascal = (kind: string): string =>
   kind
@@ -37,7 +35,13 @@ export function checkpointFile({ run, kind, id }: Place): string {
 /** Where older versions of a checkpoint file rest. */
 export const historyFolder = (file: string): string => join(dirname(file), 'history', basename(file));
 
-/** @throws CHECKPOINT_BROKEN */
+/** Where the large parts of a checkpoint or one of its versions rest. */
+const blobsOf = (path: string): string => {
+  const folder = dirname(path).replace(/[\\/]history[\\/][^\\/]+$/, '');
+  return basename(folder) === 'checkpoints' ? blobFolder(dirname(folder)) : blobFolder(join(folder, '..', '..'));
+};
+
+/** @returns null when there is no such file. @throws CHECKPOINT_BROKEN */
 export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
   let text: string;
   try {
@@ -51,7 +55,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
   };
   let raw: unknown;
   try {
-    raw = JSON.parse(text);
+    raw = parseCheckpoint(text, blobsOf(path));
   } catch (error) {
     return broken((error as Error).message, error);
   }
@@ -61,91 +65,46 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
     : broken(z.prettifyError(parsed.error).replace(/\s*\n\s*/g, ' '));
 }
 
-class CheckpointFile implements Adapter<Checkpoint> {
-  durable = true;
-  #versions: string[] | null = null;
-  constructor(readonly path: string) {}
-  read(): Promise<Checkpoint | null> {
-    return readCheckpoint(this.path);
+class CheckpointFile implements SyncAdapter<Checkpoint> {
+  constructor(
+    readonly path: string,
+    /** Of the version that is being written. */
+    readonly version: string,
+  ) {}
+  read(): null {
+    return null;
   }
-  async write(checkpoint: Checkpoint): Promise<void> {
-    const version = `${checkpoint.epoch}.${checkpoint.turn}.json`;
-    const history = historyFolder(this.path);
-    await writeDurably(this.path, `${JSON.stringify(checkpoint, null, 2)}\n`, {
-      durable: this.durable,
-      keep: join(history, version),
-    });
-    this.#versions ??= await versionsIn(history);
-    if (this.#versions.at(-1) !== version) this.#versions.push(version);
-    for (const old of this.#versions.splice(0, Math.max(0, this.#versions.length - KEPT_VERSIONS)))
-      await rm(join(history, old), { force: true });
+  write(checkpoint: Checkpoint): void {
+    const keep = join(historyFolder(this.path), `${this.version}.json`);
+    writeWhole(this.path, `${JSON.stringify(checkpoint, null, 2)}\n`, keep);
   }
 }
 
+/** Writes an actor's versions, oldest first; the last becomes its checkpoint. @throws what the disk says. */
+export function writeCheckpoints(path: string, versions: readonly Checkpoint[]): void {
+  const blobs = blobsOf(path);
+  for (const checkpoint of versions) {
+    const file = new CheckpointFile(path, `${checkpoint.epoch}.${checkpoint.turn}`);
+    const db = new LowSync<Checkpoint>(file as SyncAdapter<Checkpoint>, shrunk(checkpoint, blobs));
+    db.write();
+  }
+  const kept = versionsIn(historyFolder(path));
+  for (const old of kept.slice(0, Math.max(0, kept.length - KEPT_VERSIONS)))
+    rmSync(join(historyFolder(path), old), { force: true });
+}
+
 /** Names of the kept versions, oldest first. */
-export async function versionsIn(history: string): Promise<string[]> {
-  const names = await readdir(history).catch(() => [] as string[]); // no folder: no version yet
+export function versionsIn(history: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(history);
+  } catch {
+    return []; // no version yet
+  }
   const order = (name: string): number[] => name.split('.').slice(0, 2).map(Number);
   return names
     .filter((name) => /^\d+\.\d+\.json$/.test(name))
     .sort((a, b) => order(a)[0]! - order(b)[0]! || order(a)[1]! - order(b)[1]!);
-}
-
-/** @param state the state folder. */
-export function jsonStore(state: string): CheckpointStore {
-  const open = new Map<
-    string,
-    { db: Low<Checkpoint | null>; file: CheckpointFile; last: Promise<void>; busy: number }
-  >();
-  const at = (place: Place) => {
-    const path = join(state, checkpointFile(place));
-    let entry = open.get(path);
-    if (!entry) {
-      if (open.size >= KEPT_OPEN) for (const [other, { busy }] of open) if (busy === 0) open.delete(other);
-      const file = new CheckpointFile(path);
-      entry = {
-        file,
-        db: new Low<Checkpoint | null>(file as Adapter<Checkpoint | null>, null),
-        last: Promise.resolve(),
-        busy: 0,
-      };
-      open.set(path, entry);
-    }
-    return entry;
-  };
-  return {
-    async load(place) {
-      const { db, last } = at(place);
-      await last;
-      await db.read();
-      const { data } = db;
-      db.data = null;
-      return data;
-    },
-    save(checkpoint, durable) {
-      const entry = at(checkpoint);
-      const write = async (): Promise<void> => {
-        entry.file.durable = durable;
-        entry.db.data = checkpoint;
-        try {
-          await entry.db.write();
-        } finally {
-          entry.db.data = null; // the actor has it
-          entry.busy -= 1;
-        }
-      };
-      entry.busy += 1;
-      const saved = entry.last.then(write);
-      entry.last = saved.catch(() => undefined); // a failed save is its caller's to handle; the next one is tried anew
-      return saved;
-    },
-    async remove(place) {
-      const { file, last } = at(place);
-      await last;
-      open.delete(file.path);
-      await rm(file.path, { force: true });
-    },
-  };
 }
 
 /** @throws STATE_UNWRITABLE */

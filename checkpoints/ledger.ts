@@ -2,18 +2,24 @@
  * The memory of a run in two append-only files: `facts.ndjson`, all facts in commit order, and `audit.log`, its
  * commands, decisions and fixes, each line chained to the one before by `hash = sha256(prev + canonical JSON of the rest)`.
  *
- * Guarantees: lines are appended in the order of the calls; an id already there is dropped, so that a fact owed twice
- * stands once; a last line cut short by a crash is cut off at opening. `sync` resolves when all that was appended is
- * flushed. System actors' audit is `checkpoints/admin_audit.log`.
+ * Guarantees: lines are appended in the order of the calls; a last line cut short by a crash is cut off at opening, and
+ * comes again from the journal, which holds every line until these files are on disk. System actors' audit is
+ * `checkpoints/admin_audit.log`.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fdatasync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { fail } from '../runtime/errors.js';
-import type { Ledger, Line } from '../runtime/store.js';
-
-const flush = promisify(fdatasync);
+import type { Line } from '../runtime/store.js';
 
 /** JSON with sorted keys: the same value is always the same text. */
 export const canonical = (value: unknown): string =>
@@ -57,13 +63,12 @@ const whole = (text: string): string[] =>
 
 interface Appender {
   append(line: Line): void;
-  sync(): Promise<void>;
-  close(): Promise<void>;
-  /** Nothing waits to be flushed. */
-  isClean(): boolean;
+  close(): void;
 }
-/** Runs whose files are kept open; more only while they are written to. */
-const KEPT_OPEN = 32;
+/** Runs whose files are kept open. */
+const KEPT_OPEN = 256;
+/** Longer than any line but for the odd one, which is looked for further back. */
+const TAIL_BYTES = 64 * 1024;
 
 /** A line that a broken disk left is no reason to take no more of them; brokenAt tells of it. */
 const readable = (line: string): AuditLine[] => {
@@ -73,30 +78,35 @@ const readable = (line: string): AuditLine[] => {
     return [];
   }
 };
+/** The whole lines at the end of a file, at least one if there is one, and where the last of them ends. */
+function tailOf(fd: number, length: number): { lines: AuditLine[]; size: number } {
+  for (let want = TAIL_BYTES; ; want *= 8) {
+    const bytes = Buffer.alloc(Math.min(want, length));
+    readSync(fd, bytes, 0, bytes.length, length - bytes.length);
+    const size = length - bytes.length + bytes.lastIndexOf(10) + 1;
+    const first = bytes.length === length ? 0 : bytes.indexOf(10) + 1;
+    const lines = whole(bytes.toString('utf8', first)).flatMap(readable);
+    if (lines.length > 0 || bytes.length === length) return { lines, size };
+  }
+}
 
-function openAppender(path: string, chained: boolean): Appender {
+/** @param dedupe drops lines whose id is there already: what a journal tells again after a crash. */
+function openAppender(path: string, chained: boolean, dedupe: boolean): Appender {
   mkdirSync(dirname(path), { recursive: true });
-  const data = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-  const lines = whole(data.toString('utf8')).flatMap(readable);
-  const fd = openSync(path, 'a', 0o600);
-  let size = data.lastIndexOf(10) + 1;
-  if (size < data.length) ftruncateSync(fd, size);
-  const ids = new Set(lines.map(({ id }) => id));
-  let seq = lines.at(-1)?.seq ?? 0;
-  let prev = lines.at(-1)?.hash ?? FIRST;
-  /** Bytes known to be on disk. */
-  let flushed = size;
-  let closed = false;
-  let flushing: Promise<void> | null = null;
-  const flushNow = async (): Promise<void> => {
-    const upTo = size;
-    try {
-      await flush(fd);
-      flushed = upTo;
-    } finally {
-      flushing = null;
-    }
-  };
+  const fd = openSync(path, 'a+', 0o600);
+  const { size: length } = fstatSync(fd);
+  const tail = tailOf(fd, length);
+  let { size } = tail;
+  if (size < length) ftruncateSync(fd, size);
+  const ids = dedupe
+    ? new Set(
+        whole(readFileSync(path, 'utf8'))
+          .flatMap(readable)
+          .map(({ id }) => id),
+      )
+    : null;
+  let seq = tail.lines.at(-1)?.seq ?? 0;
+  let prev = tail.lines.at(-1)?.hash ?? FIRST;
   /** All of it or nothing: a disk that fills up must not leave half a line in the middle. */
   const write = (text: string): void => {
     const bytes = Buffer.from(text);
@@ -104,78 +114,60 @@ function openAppender(path: string, chained: boolean): Appender {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     } catch (error) {
       ftruncateSync(fd, size);
-      throw fail('STATE_UNWRITABLE', { path, reason: (error as NodeJS.ErrnoException).code ?? error }, error);
+      throw error;
     }
     size += bytes.length;
   };
   return {
-    isClean: () => flushed === size && flushing === null,
     append(line) {
-      if (ids.has(line.id) || closed) return;
+      if (ids?.has(line.id)) return;
       const rest = { seq: seq + 1, ...line };
       const hash = chained ? hashOf(prev, rest) : '';
       write(`${JSON.stringify(chained ? { ...rest, prev, hash } : rest)}\n`);
-      ids.add(line.id);
+      ids?.add(line.id);
       seq += 1;
       prev = hash;
     },
-    async sync() {
-      for (const wanted = size; flushed < wanted && !closed; ) {
-        flushing ??= flushNow();
-        await flushing;
-      }
-    },
-    async close() {
-      if (closed) return;
-      closed = true;
-      await flushing?.catch(() => undefined); // told to those who wait for it
-      closeSync(fd);
-    },
+    close: () => closeSync(fd),
   };
 }
 
-/** @param state the state folder. */
-export function openLedger(state: string): Ledger {
-  const open = new Map<string, { facts: Appender | null; audit: Appender }>();
-  const of = (run: string) => {
-    let entry = open.get(run);
-    if (entry) {
-      open.delete(run); // the least recently used come first
-      open.set(run, entry);
-    } else {
-      for (const [other, { facts, audit }] of open) {
-        if (open.size < KEPT_OPEN) break;
-        if (other === 'sys' || facts?.isClean() === false || !audit.isClean()) continue;
-        open.delete(other);
-        void facts?.close();
-        void audit.close();
+export interface Ledger {
+  /** Appends in order. @throws what the disk says; the line is not there then. */
+  fact(run: string, line: Line): void;
+  audit(run: string, line: Line): void;
+  close(): void;
+}
+/**
+ * The ledgers of all runs of a state folder.
+ * @param dedupe drops lines whose id is there already; it reads each file it opens whole.
+ */
+export function openLedger(state: string, { dedupe = false } = {}): Ledger {
+  const open = new Map<string, Appender>();
+  const of = (path: string, chained: boolean): Appender => {
+    let one = open.get(path);
+    if (!one) {
+      if (open.size >= KEPT_OPEN) {
+        const [oldest] = open.keys();
+        open.get(oldest!)!.close();
+        open.delete(oldest!);
       }
-      entry =
-        run === 'sys'
-          ? { facts: null, audit: openAppender(join(state, 'checkpoints', 'admin_audit.log'), true) }
-          : {
-              facts: openAppender(join(state, 'runs', run, 'facts.ndjson'), false),
-              audit: openAppender(join(state, 'runs', run, 'audit.log'), true),
-            };
-      open.set(run, entry);
-    }
-    return entry;
+      one = openAppender(path, chained, dedupe);
+    } else open.delete(path); // the least recently used come first
+    open.set(path, one);
+    return one;
   };
   return {
-    append(run, facts, audit) {
-      if (facts.length + audit.length === 0) return;
-      const entry = of(run);
-      for (const line of facts) entry.facts?.append(line);
-      for (const line of audit) entry.audit.append(line);
+    fact(run, line) {
+      if (run !== 'sys') of(join(state, 'runs', run, 'facts.ndjson'), false).append(line);
     },
-    async sync(run) {
-      const entry = open.get(run);
-      await Promise.all([entry?.facts?.sync(), entry?.audit.sync()]);
+    audit(run, line) {
+      const path = run === 'sys' ? join('checkpoints', 'admin_audit.log') : join('runs', run, 'audit.log');
+      of(join(state, path), true).append(line);
     },
-    async close() {
-      const all = [...open.values()].flatMap(({ facts, audit }) => (facts ? [facts, audit] : [audit]));
+    close() {
+      for (const one of open.values()) one.close();
       open.clear();
-      await Promise.all(all.map((one) => one.close()));
     },
   };
 }

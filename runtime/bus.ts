@@ -14,15 +14,18 @@ import type { Line } from './store.js';
 import { addressOfInbox, factOf, inboxesOf, inboxOf, placeOf, USER, viewOf } from './subjects.js';
 import type { Wire } from './wire.js';
 
-/** Takes a command; answers once or, after `accepted`, a second time. */
-export type Inbox = (envelope: Envelope, answer: (answer: Answer) => void) => void;
+/**
+ * Takes a command; answers once or, after `accepted`, a second time.
+ * @param near whoever asks commits its turns to this actor's own store: it may hear an answer before that is durable.
+ */
+export type Inbox = (envelope: Envelope, answer: (answer: Answer) => void, near: boolean) => void;
 
 export interface Bus {
   readonly wire: Wire;
   /** Receives the commands of an address. @returns a function that ends it. */
   listen(address: string, inbox: Inbox): () => void;
   /** Sends once. `answer` is called for each answer; the returned function forgets the question. */
-  send(to: string, envelope: Envelope, answer: (answer: Answer) => void): () => void;
+  send(to: string, envelope: Envelope, answer: (answer: Answer) => void, near?: boolean): () => void;
   /** Sends a command and waits for nothing. */
   tell(to: string, command: Message, about?: { from?: string }): void;
   /** Sends a command until its end is known. @throws the actor's error, or ASK_TIMEOUT. */
@@ -85,7 +88,7 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = US
           refused += 1;
           return answer({ error: toRecord(error) });
         }
-        inbox(envelope, answer);
+        inbox(envelope, answer, false);
       }),
     };
     known.count += 1;
@@ -98,10 +101,10 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = US
     };
   };
 
-  const send: Bus['send'] = (to, envelope, answer) => {
+  const send: Bus['send'] = (to, envelope, answer, near = false) => {
     const local = forceWire ? undefined : inboxes.get(to);
     if (local) {
-      queueMicrotask(() => local(envelope, answer));
+      queueMicrotask(() => local(envelope, answer, near));
       return () => undefined;
     }
     const { reply, forget } = question(({ data, noResponders }) => {

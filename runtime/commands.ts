@@ -18,7 +18,7 @@ const REMEMBER_MS = 10 * 60_000;
 
 export interface Commands {
   /** Someone waits for the end of a command; a later one takes the place of an earlier. */
-  wait(id: string, answer: (answer: Answer) => void): void;
+  wait(id: string, answer: (answer: Answer) => void, near: boolean): void;
   /** 'take' when it is to be decided on; 'late' when its deadline has passed; 'answered' when nothing is left to do. */
   admit(command: Envelope): 'take' | 'late' | 'answered';
   took(command: Envelope): void;
@@ -27,6 +27,8 @@ export interface Commands {
   end(fits: (id: string, type: string) => boolean, fact: Message): string[];
   /** Tells whoever waits how a command ended. */
   tell(id: string): void;
+  /** Tells only one who may know before it is durable. */
+  tellNear(id: string): void;
   refuse(id: string, error: ErrorRecord): void;
   accept(id: string): void;
   forgetOld(): void;
@@ -42,9 +44,9 @@ export function openCommands(
 ): Commands {
   const open = new Map(Object.entries(saved?.open ?? {}));
   const answers = new Map(Object.entries(saved?.answers ?? {}));
-  const waiters = new Map<string, (answer: Answer) => void>();
+  const waiters = new Map<string, { answer: (answer: Answer) => void; near: boolean }>();
   const give = (id: string, answer: Answer): void => {
-    waiters.get(id)?.(answer);
+    waiters.get(id)?.answer(answer);
     waiters.delete(id);
   };
   const forgetOld = (): void => {
@@ -63,10 +65,13 @@ export function openCommands(
   const isFull = (): boolean => open.size + answers.size >= MOST;
   return {
     tell,
+    tellNear(id) {
+      if (waiters.get(id)?.near) tell(id);
+    },
     forgetOld,
-    wait: (id, answer) => void waiters.set(id, answer),
+    wait: (id, answer, near) => void waiters.set(id, { answer, near }),
     isOpen: (id) => open.has(id),
-    accept: (id) => waiters.get(id)?.({ accepted: true }),
+    accept: (id) => waiters.get(id)?.answer({ accepted: true }),
     refuse: (id, error) => give(id, { error }),
     took: ({ id, type, deadline }) => void open.set(id, { type, until: deadline ?? clock.now() + REMEMBER_MS }),
     admit({ id, type, deadline }) {
@@ -75,7 +80,7 @@ export function openCommands(
         return 'answered';
       }
       if (open.has(id)) {
-        waiters.get(id)?.({ accepted: true });
+        waiters.get(id)?.answer({ accepted: true });
         return 'answered';
       }
       if (deadline !== null && deadline < clock.now()) {

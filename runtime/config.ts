@@ -20,6 +20,13 @@ export const Config = z
     logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
     /** Deliver every message over the broker, also between actors of one process. */
     forceWire: z.stringbool(),
+    /** What an acknowledged turn survives: loss of power, or only of the process. */
+    durability: z.enum(['fsync', 'process'], {
+      error: ({ input }) =>
+        input === 'replicated'
+          ? '"fsync" or "process": there is one host only, so nothing to replicate to'
+          : '"fsync" or "process"',
+    }),
     /** Ports leased to applications. */
     portFrom: z.coerce.number().int().min(1024).max(65535),
     portTo: z.coerce.number().int().min(1024).max(65535),
@@ -45,6 +52,7 @@ const names: Record<keyof Config, string> = {
   host: 'RR_HOST',
   logLevel: 'RR_LOG_LEVEL',
   forceWire: 'RR_FORCE_WIRE',
+  durability: 'RR_DURABILITY',
   portFrom: 'RR_PORT_FROM',
   portTo: 'RR_PORT_TO',
   slots: 'RR_SLOTS',
@@ -74,6 +82,7 @@ export function readConfig(
         .replace(/^-+|-+$/g, '') || 'host',
     logLevel: 'info',
     forceWire: 'false',
+    durability: 'fsync',
     portFrom: 20_000,
     portTo: 29_999,
     slots: 4,

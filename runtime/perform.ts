@@ -1,11 +1,11 @@
 /**
  * The second half of a turn: carries out what an actor owes, each effect once per life of the process, and reports.
  *
- * An `emit` is settled when the ledger is on disk and the stream has acknowledged it, however often that takes. An `ask`
+ * An `emit` is settled when the stream has acknowledged it, however often that takes. An `ask`
  * goes on until its end is known. Everything else runs, and what it throws unforeseen becomes `<effect>Failed`.
  */
 import type { ActorDefinition, Answered, Ask, EffectContext, Message, Perform, Spawn, Stop } from './actor.js';
-import { persist } from './bus.js';
+import { type Bus, persist } from './bus.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import { lineOf } from './line.js';
 import { envelop } from './message.js';
@@ -28,7 +28,9 @@ export function openPerformer(
   around: Surroundings,
   { report, settle }: { report(effect: Effect, event: Message): void; settle(effect: Effect): void },
 ): Performer {
-  const { bus, ledger, clock, log } = around;
+  const { bus, clock, log } = around;
+  /** What an actor asks is owed by a turn in the same store as the answerer's: it may hear early. */
+  const send: Bus['send'] = (to, envelope, answer) => bus.send(to, envelope, answer, true);
   const address = addressOf(place);
   const abort = new AbortController();
   /** What waits by effect id, and how to call it off. */
@@ -49,7 +51,7 @@ export function openPerformer(
   const emit = (e: Effect): void => {
     waiting.delete(e.id);
     const line = lineOf(address, clock.now(), e.id, e.params as Message, e.causation);
-    Promise.all([bus.emit(line, address), ledger.sync(place.run)]).then(
+    bus.emit(line, address).then(
       () => settle(e),
       (error: unknown) => {
         if (abort.signal.aborted) return;
@@ -66,7 +68,7 @@ export function openPerformer(
     const { to, command, deadlineAt, tag } = e.params as Ask;
     const about = { run: placeOf(to).run, from: address, id: e.id, causation: e.causation };
     const envelope = envelop(command, { ...about, deadline: deadlineAt ?? null });
-    const callOff = persist({ send: bus.send, clock }, to, envelope, (answer) => {
+    const callOff = persist({ send, clock }, to, envelope, (answer) => {
       waiting.delete(e.id);
       const fact = 'fact' in answer ? answer.fact : null;
       const error = 'error' in answer ? answer.error : null;

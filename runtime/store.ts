@@ -2,6 +2,7 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import { z } from 'zod';
 import type { Message } from './actor.js';
+import type { ErrorRecord } from './errors.js';
 import type { Place } from './subjects.js';
 
 /** Work owed to the world. */
@@ -58,17 +59,6 @@ export const CheckpointFrame = z.looseObject({
   at: z.string(),
 });
 
-/**
- * Contract: `save` resolves only when the checkpoint survives the loss of the process and, where `durable`, of power;
- * saves of one actor are applied in the order they were called. `load` gives the newest saved one, or null.
- * @throws CHECKPOINT_BROKEN from load, STATE_UNWRITABLE from save.
- */
-export interface CheckpointStore {
-  load(place: Place): Promise<Checkpoint | null>;
-  save(checkpoint: Checkpoint, durable: boolean): Promise<void>;
-  remove(place: Place): Promise<void>;
-}
-
 /** A fact or command on its way to the run's folder. */
 export interface Line {
   id: string;
@@ -78,12 +68,28 @@ export interface Line {
   payload: Record<string, unknown>;
   causation: string | null;
 }
+/** What one turn makes durable: all of it or nothing. */
+export interface Turn {
+  checkpoint: Checkpoint;
+  /** For the run's `facts.ndjson`, in this order. */
+  facts: readonly Line[];
+  /** For its hash-chained `audit.log`. */
+  audit: readonly Line[];
+}
 /**
- * The memory of a run: facts in commit order, and the hash-chained audit of its commands and decisions.
- * Contract: `append` is in order and drops ids it already holds; `sync` resolves when all appended is on disk.
+ * Contract: turns are applied in the order of the calls, whoever's they are, and a crash leaves a prefix of them: so who
+ * has seen what an earlier one did may go on before it is durable, if only what it does itself is committed here too.
+ * `commit` resolves when the turn survives what the setting `durability` says; `keep` promises no time. `load` gives the
+ * newest durable checkpoint, or null.
+ * @throws CHECKPOINT_BROKEN from load, STATE_UNWRITABLE from commit.
  */
-export interface Ledger {
-  append(run: string, facts: Line[], audit: Line[]): void;
-  sync(run: string): Promise<void>;
+export interface Store {
+  load(place: Place): Promise<Checkpoint | null>;
+  commit(turn: Turn): Promise<void>;
+  keep(turn: Turn): void;
+  /** Why nothing can be written at present, though it may pass: a full disk. Turns wait meanwhile. */
+  trouble(): ErrorRecord | null;
+  /** Turns wait for a full disk no longer: the host is about to end. */
+  hurry(): void;
   close(): Promise<void>;
 }

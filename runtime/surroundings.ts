@@ -4,13 +4,12 @@ import type { Clock } from './clock.js';
 import type { Config } from './config.js';
 import type { ErrorRecord } from './errors.js';
 import type { Log } from './log.js';
-import type { CheckpointStore, Ledger } from './store.js';
+import type { Store } from './store.js';
 
 /** What the runtime gives a cell. */
 export interface Surroundings {
   bus: Bus;
-  store: CheckpointStore;
-  ledger: Ledger;
+  store: Store;
   clock: Clock;
   log: Log;
   config: Config;

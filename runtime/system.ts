@@ -13,7 +13,7 @@ import type { Chance, Clock } from './clock.js';
 import type { Config } from './config.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import type { Log } from './log.js';
-import type { CheckpointStore, Ledger } from './store.js';
+import type { Store } from './store.js';
 import { addressOf, placeOf } from './subjects.js';
 import { type Cell, openCell } from './turn.js';
 
@@ -52,8 +52,7 @@ const DEATHS = 3;
 export interface SystemOptions {
   definitions: Readonly<Record<string, ActorDefinition>>;
   bus: Bus;
-  store: CheckpointStore;
-  ledger: Ledger;
+  store: Store;
   clock: Clock;
   chance: Chance;
   log: Log;
@@ -81,7 +80,7 @@ interface Kept {
 }
 
 export function openSystem(options: SystemOptions): System {
-  const { definitions, bus, store, ledger, clock, chance, log, config, hostDir, bundleOf, fallen } = options;
+  const { definitions, bus, store, clock, chance, log, config, hostDir, bundleOf, fallen } = options;
   const kept = new Map<string, Kept>();
   const poison = openPoison(hostDir);
   let closed = false;
@@ -114,7 +113,6 @@ export function openSystem(options: SystemOptions): System {
       {
         bus,
         store,
-        ledger,
         clock,
         config,
         log: log.child({ run: place.run, kind: place.kind, id: place.id }),
@@ -210,7 +208,7 @@ export function openSystem(options: SystemOptions): System {
       const now = clock.now();
       for (const [address, entry] of kept) {
         const since = entry.cell?.busySince() ?? null;
-        if (since === null || now - since < HUNG_MS) continue;
+        if (since === null || now - since < HUNG_MS || store.trouble()) continue; // a full disk is waited out
         const hung = entry.cell!;
         void hung.stop();
         restart(
@@ -253,7 +251,6 @@ export function openSystem(options: SystemOptions): System {
       for (const address of [...away.keys()]) comeBack(address);
       callOffBeat();
       await Promise.all([...kept.keys()].map(stop));
-      await ledger.close();
     },
   };
 }
@@ -294,7 +291,11 @@ function openPoison(dir: string): {
   compact();
   const append = (text: string): void => {
     lines += 1;
-    appendFileSync(file, `${text}\n`);
+    try {
+      appendFileSync(file, `${text}\n`);
+    } catch {
+      // A full disk: a mark that is missing only lets a message be tried once more.
+    }
   };
   const deadLetter = (address: string, message: unknown, error: ErrorRecord): void =>
     appendFileSync(deadLetters, `${JSON.stringify({ at: new Date().toISOString(), address, message, error })}\n`);

@@ -3,11 +3,11 @@
  *
  * Guarantees. One message at a time. The checkpoint, with the effects still owed, is saved before any of them starts:
  * a killed process may repeat an effect but never forgets one, and every effect bears an id that stays the same.
- * A command stands in the audit before its turn is saved, facts and decisions are appended right after, in commit
- * order, and again at a restart as long as they are owed; an `emit` is settled only when the ledger
- * is on disk and the stream has acknowledged it. A command's answer is kept until the command's deadline. A command
- * that does not parse, comes too late, or is not taken in the present state harms nobody. A throw in decide leaves the
- * snapshot as it was. Settling an effect without a turn is saved lazily: its loss only repeats the effect.
+ * The command, the facts and the decisions of a turn are durable with its checkpoint, all or nothing, in commit order;
+ * an `emit` is settled when the stream has acknowledged it too. A command's answer is kept until the command's deadline;
+ * an actor whose own turns go to the same store hears it at once, all others when it is durable. A command that does not
+ * parse, comes too late, or is not taken in the present state harms nobody. A throw in decide leaves the snapshot as it
+ * was. Settling an effect without a turn is saved lazily: its loss only repeats the effect.
  */
 import type { AnyMachineSnapshot } from 'xstate';
 import type { ActorDefinition, Ask, Message } from './actor.js';
@@ -56,7 +56,7 @@ export async function openCell(
   around: Surroundings,
   input?: unknown,
 ): Promise<Cell> {
-  const { bus, store, ledger, clock, log } = around;
+  const { bus, store, clock, log } = around;
   const address = addressOf(place);
   const saved = await store.load(place);
   const restored = saved && migrate(def, saved, address);
@@ -197,16 +197,18 @@ export async function openCell(
     }
     commands.forgetOld();
     callOffSave();
-    // Before the save: a crash in between must not do what no audit knows of. A repeat has the same id and stands once.
-    if (command) {
-      const heard = line(command.id, { type: command.type, ...command.payload }, command.causation);
-      ledger.append(place.run, [], [{ ...heard, from: command.from }]);
-    }
+    const heard = command && line(command.id, { type: command.type, ...command.payload }, command.causation);
+    const audited = facts.filter(isAudited);
     const next = checkpoint();
-    await store.save(next, true);
+    const saved = store.commit({
+      checkpoint: next,
+      facts,
+      audit: heard ? [{ ...heard, from: command.from }, ...audited] : audited,
+    });
+    for (const id of ended) commands.tellNear(id);
+    await saved;
     committed = next;
     if (dead) return;
-    ledger.append(place.run, facts, facts.filter(isAudited));
     for (const id of ended) commands.tell(id);
     rearm();
     for (const e of effects) performer.perform(e);
@@ -220,7 +222,8 @@ export async function openCell(
     const admitted = commands.admit(command);
     if (admitted === 'late') {
       const expired = { type: 'runtime.expired', command: command.type, id: command.id };
-      ledger.append(place.run, [line(`${command.id}/expired`, expired, command.id)], []);
+      if (committed)
+        store.keep({ checkpoint: committed, facts: [line(`${command.id}/expired`, expired, command.id)], audit: [] });
     }
     return admitted === 'take';
   };
@@ -238,8 +241,12 @@ export async function openCell(
     if (causation !== null && commands.isOpen(causation)) {
       const fact = { type: FAILED, error };
       commands.end((id) => id === causation, fact);
-      await store.save(checkpoint(), true);
-      ledger.append(place.run, [line(`${causation}/failed`, fact, causation)], []);
+      committed = checkpoint();
+      await store.commit({
+        checkpoint: committed,
+        facts: [line(`${causation}/failed`, fact, causation)],
+        audit: [],
+      });
       commands.tell(causation);
     } else saveSoon();
   };
@@ -247,9 +254,8 @@ export async function openCell(
     callOffSave();
     callOffSave = clock.after(LAZY_SAVE_MS, () => {
       if (dead || pumping) return dead ? undefined : saveSoon();
-      store
-        .save(checkpoint(), false)
-        .catch((error: unknown) => log.warn({ error: toRecord(error) }, 'settled effects not saved'));
+      committed = checkpoint();
+      store.keep({ checkpoint: committed, facts: [], audit: [] });
     });
   };
 
@@ -281,7 +287,7 @@ export async function openCell(
     },
   });
   const listen = (): (() => void) =>
-    bus.listen(address, (envelope, answer) => {
+    bus.listen(address, (envelope, answer, near) => {
       if (dead) return answer({ error: fail('NO_ACTOR', { address }).toRecord() });
       if (queue.length >= MOST_WAITING)
         return answer({ error: fail('BUSY', { address, met: queue.length }).toRecord() });
@@ -292,18 +298,15 @@ export async function openCell(
         log.warn({ from: envelope.from, error: toRecord(error) }, 'message refused');
         return answer({ error: toRecord(error) });
       }
-      commands.wait(envelope.id, answer);
+      commands.wait(envelope.id, answer, near);
       post({ event, causation: envelope.id, settles: null, command: envelope });
     });
 
   // Nothing is heard before turn 0 is on disk.
   if (first) await commit(prepare(first, turn, null), null, null);
   else {
-    // Effects cut short by the end of the last process are owed still; facts go to the ledger again, which knows their ids.
-    const again = [...owed.values()];
-    const facts = again.filter((e) => e.type === 'emit').map((e) => line(e.id, e.params as Message, e.causation));
-    ledger.append(place.run, facts, facts.filter(isAudited));
-    for (const e of again) performer.perform(e);
+    // Effects cut short by the end of the last process are owed still.
+    for (const e of [...owed.values()]) performer.perform(e);
     rearm();
   }
   if (!dead) unlisten = listen();

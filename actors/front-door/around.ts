@@ -3,12 +3,14 @@ import type { Message } from '../../runtime/actor.js';
 import type { Bus } from '../../runtime/bus.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
+import type { Store } from '../../runtime/store.js';
 import type { System } from '../../runtime/system.js';
 import type { Request, Response, Verb } from './contract.js';
 
 export interface Around {
   bus: Bus;
   system: System;
+  store: Store;
   config: Config;
   clock: Clock;
   /** Asks an actor until its end is known, 30 s long. @param id makes a repeat the same command. */

@@ -8,6 +8,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
 import { fail, toRecord } from '../../runtime/errors.js';
 import { parse } from '../../runtime/message.js';
+import type { Store } from '../../runtime/store.js';
 import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
 import { adminHandlers } from './admin.js';
@@ -21,12 +22,14 @@ const PATIENCE_MS = 30_000;
 export function openFrontDoor({
   bus,
   system,
+  store,
   config,
   clock,
   version,
 }: {
   bus: Bus;
   system: System;
+  store: Store;
   config: Config;
   clock: Clock;
   version: string;
@@ -34,7 +37,7 @@ export function openFrontDoor({
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const around: Around = { bus, system, config, clock, ask };
+  const around: Around = { bus, system, store, config, clock, ask };
   const handlers: Handlers<Verb> = { ...runHandlers(around), ...adminHandlers(around) };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {

@@ -7,6 +7,7 @@ import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
 import { withoutPassword } from '../../providers/git/clone.js';
 import { tail } from '../../providers/process/tail.js';
 import type { Message } from '../../runtime/actor.js';
+import { revive } from '../../runtime/bus.js';
 import { fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
@@ -24,7 +25,7 @@ export function newRunId(now: number): string {
 export const isUrl = (source: string): boolean =>
   /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
 
-export function runHandlers({ system, config, clock, ask }: Around): Handlers<keyof typeof runVerbs> {
+export function runHandlers({ system, store, config, clock, ask }: Around): Handlers<keyof typeof runVerbs> {
   const runs = (): Record<string, Known> =>
     ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ??
       {}) as Record<string, Known>;
@@ -52,6 +53,8 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
 
   return {
     async 'jobs.submit'({ env, run: wanted, ...request }, user) {
+      const trouble = store.trouble();
+      if (trouble) throw revive(trouble); // it could not be kept
       checkSource(request.source);
       const at = clock.now();
       const run = wanted ?? newRunId(at);

@@ -86,9 +86,44 @@ test.skipIf(!mounts)(
   150_000,
 );
 
+/** Starts a runtime and ends it in order: all that the journal held is in the readable files then. */
+async function settle(s: Scratch): Promise<void> {
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  up.child.kill('SIGTERM');
+  await up.exited;
+}
+
+test('a checkpoint that is broken after a kill is whole again from the journal', async () => {
+  const s = scratch(quick);
+  const { run } = await killedWhileUp(s);
+  for (const name of ['checkpoints/orchestrator_state.json', `runs/${run}/checkpoints/run_state.json`]) {
+    mkdirSync(dirname(join(s.state, name)), { recursive: true });
+    writeFileSync(join(s.state, name), '{"format": 1, "ki');
+  }
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  const { ask, nats } = await rawClient(s.state);
+  expect(await ask('rr.api.local.runs.get', { run })).toMatchObject({ state: 'up', outcome: 'healthy' });
+  await ask('rr.api.local.runs.stop', { run });
+  await eventually(
+    () => ask('rr.api.local.runs.get', { run }),
+    ({ ended }) => ended,
+    15_000,
+  );
+  await nats.close();
+  up.child.kill('SIGINT');
+  expect(await up.exited).toBe(0);
+  expect(JSON.parse(readFileSync(join(s.state, 'checkpoints/orchestrator_state.json'), 'utf8'))).toMatchObject({
+    state: { context: { runs: { [run]: { state: 'done' } } } },
+  });
+  await expectNothingLeft(s);
+}, 60_000);
+
 test('a broken checkpoint is named with the folder of its older versions, and never overwritten', async () => {
   const s = scratch(quick);
   const { run } = await killedWhileUp(s);
+  await settle(s);
   const saved = join(s.dir, 'saved');
   await eventually(
     () => processesOf(s.dir),

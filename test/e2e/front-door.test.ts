@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually, rawClient, scratch } from './rr.js';
@@ -49,8 +49,12 @@ test('a job submitted over the bus is on disk when it is answered, runs, proves 
     callback: (_, message) => void facts.push((message.json() as { type: string }).type),
   });
   const { run } = await ask('rr.api.local.jobs.submit', { source });
-  const saved = JSON.parse(readFileSync(join(s.state, 'checkpoints/orchestrator_state.json'), 'utf8'));
-  expect(saved.state.context.runs[run]).toMatchObject({ job: { source } });
+  const [host] = readdirSync(join(s.state, 'hosts'));
+  const journal = join(s.state, 'hosts', host!, 'journal');
+  const kept = readdirSync(journal).filter((name) => name.endsWith('.seg'));
+  expect(kept.map((name) => readFileSync(join(journal, name), 'latin1')).join('')).toContain(
+    `"runs":{"${run}":{"job":`,
+  );
 
   const get = () => ask('rr.api.local.runs.get', { run });
   const { result } = await eventually(get, (answer) => answer.result !== null);
@@ -83,8 +87,9 @@ test('a job submitted over the bus is on disk when it is answered, runs, proves 
   expect(facts).toEqual(expect.arrayContaining(['run.started', 'health.passed', 'run.settled', 'run.ended']));
 
   // The orchestrator told the admin how it went.
-  const admin = JSON.parse(readFileSync(join(s.state, 'checkpoints/admin_state.json'), 'utf8'));
-  expect(admin.state.context.outcomes).toContainEqual({ run, outcome: 'healthy', error: null });
+  const outcomes = () =>
+    JSON.parse(readFileSync(join(s.state, 'checkpoints/admin_state.json'), 'utf8')).state.context.outcomes;
+  await expect.poll(outcomes).toContainEqual({ run, outcome: 'healthy', error: null });
   const after = await eventually(
     () => ask('rr.api.local.admin.tree'),
     ({ actors: all }) => all.every(({ address }: { address: string }) => !address.startsWith(run)),

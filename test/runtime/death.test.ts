@@ -65,7 +65,9 @@ test('an effect cut short by a kill is done again under its id, and a repeat of 
   await gone(host);
   await mortal(state);
   expect(await ask()).toEqual({ type: 'mortal.added', total: 1 });
-  expect(readLines(join(state, 'runs/r1/facts.ndjson'))).toMatchObject([{ seq: 1, type: 'mortal.added' }]);
+  await expect
+    .poll(() => readLines(join(state, 'runs/r1/facts.ndjson')))
+    .toMatchObject([{ seq: 1, type: 'mortal.added' }]);
 }, 30_000);
 
 test('a due time comes although the host was dead when it came', async () => {
@@ -74,7 +76,7 @@ test('a due time comes although the host was dead when it came', async () => {
   const host = await mortal(state);
   void ask();
   const file = join(state, 'runs/r1/checkpoints/agent_state_MortalAgent.json');
-  while (!readFileSync(file, 'utf8').includes('"l1"')) await sleep(5);
+  while (!existsSync(file) || !readFileSync(file, 'utf8').includes('"l1"')) await sleep(5);
   host.kill('SIGKILL');
   await sleep(2_000);
   await mortal(state);

@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, onTestFinished } from 'vitest';
 import { bundleOf } from '../../checkpoints/bundle.js';
-import { jsonStore } from '../../checkpoints/json.js';
-import { openLedger } from '../../checkpoints/ledger.js';
+import { openStore } from '../../checkpoints/store.js';
 import type { ActorDefinition } from '../../runtime/actor.js';
 import { type Broker, connectOptions, openBroker, stopBroker } from '../../runtime/broker/start.js';
 import { type Bus, openBus } from '../../runtime/bus.js';
@@ -16,7 +15,7 @@ import { systemClock } from '../../runtime/clock.js';
 import { type Config, readConfig } from '../../runtime/config.js';
 import { openLog } from '../../runtime/log.js';
 import { packageRoot } from '../../runtime/program.js';
-import type { CheckpointStore } from '../../runtime/store.js';
+import type { Store } from '../../runtime/store.js';
 import { openSystem, type System } from '../../runtime/system.js';
 import { ensureStreams, natsWire } from '../../runtime/wire.js';
 
@@ -57,28 +56,25 @@ export interface House {
   bus: Bus;
   state: string;
   config: Config;
-  store: CheckpointStore;
+  store: Store;
+  /** The readable files say all that is durable. */
+  caughtUp(): Promise<void>;
   fallen: unknown[];
 }
 /** Actors of the given definitions on a state folder, over a real broker. */
 export async function house(
   definitions: Record<string, ActorDefinition>,
-  {
-    state = scratch(),
-    store,
-    bus,
-  }: { state?: string; store?: (real: CheckpointStore) => CheckpointStore; bus?: Bus } = {},
+  { state = scratch(), store, bus }: { state?: string; store?: (real: Store) => Store; bus?: Bus } = {},
 ): Promise<House> {
   const { config } = readConfig({ state, host: 'test-host' }, {});
   const used = bus ?? (await realBus());
-  const real = jsonStore(state);
+  const real = openStore(state, 'test-host', { flush: 'fsync', log: openLog('silent', 2) });
   const wrapped = store ? store(real) : real;
   const fallen: unknown[] = [];
   const system = openSystem({
     definitions,
     bus: used,
     store: wrapped,
-    ledger: openLedger(state),
     clock: systemClock,
     chance: () => 0,
     log: openLog('silent', 2),
@@ -87,8 +83,12 @@ export async function house(
     bundleOf: (run) => (run === 'sys' ? state : bundleOf(state, run)),
     fallen: (error) => fallen.push(error),
   });
-  onTestFinished(() => system.close());
-  return { system, bus: used, state, config, store: wrapped, fallen };
+  const close = async (): Promise<void> => {
+    await system.close();
+    await real.close();
+  };
+  onTestFinished(close);
+  return { system: { ...system, close }, caughtUp: real.caughtUp, bus: used, state, config, store: wrapped, fallen };
 }
 
 /** The mortal host as a process; resolves when its actor lives. */

@@ -7,7 +7,7 @@ import { definitions } from '../../actors/registry.js';
 import { readLines } from '../../checkpoints/ledger.js';
 import { defineActor, effect, type Message } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
-import type { CheckpointStore, Line } from '../../runtime/store.js';
+import type { Line, Store } from '../../runtime/store.js';
 import { main } from '../../runtime/subjects.js';
 import { clerk } from './clerk.js';
 import { house } from './real.js';
@@ -30,10 +30,11 @@ const restless = defineActor({
 /** A store that refuses the later turns of the clerk while `broken()`. */
 const failing =
   (broken: () => boolean, failed: (at: number) => void = () => undefined) =>
-  (real: CheckpointStore): CheckpointStore => ({
+  (real: Store): Store => ({
     ...real,
-    save(checkpoint, durable) {
-      if (checkpoint.kind !== 'clerk' || checkpoint.turn === 0 || !broken()) return real.save(checkpoint, durable);
+    commit(turn) {
+      const { checkpoint } = turn;
+      if (checkpoint.kind !== 'clerk' || checkpoint.turn === 0 || !broken()) return real.commit(turn);
       failed(performance.now());
       return Promise.reject(fail('STATE_UNWRITABLE', { path: '/full', reason: 'ENOSPC' }));
     },

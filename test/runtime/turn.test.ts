@@ -8,7 +8,7 @@ import { readLines } from '../../checkpoints/ledger.js';
 import type { Message } from '../../runtime/actor.js';
 import { connectOptions } from '../../runtime/broker/start.js';
 import { envelop } from '../../runtime/message.js';
-import type { Checkpoint, Line } from '../../runtime/store.js';
+import type { Checkpoint, Line, Turn } from '../../runtime/store.js';
 import { clerk } from './clerk.js';
 import { type House, house, realBroker, realBus, scratch } from './real.js';
 
@@ -22,7 +22,10 @@ async function office(options: Parameters<typeof house>[1] = {}, def = clerk()) 
     h.bus.ask(address, note(what, n), { deadlineAt: Date.now() + 5_000, ...about }).catch((error: unknown) => error);
   return { ...h, ask, total: () => (h.system.cell(address)!.state().state.context as { total: number }).total };
 }
-const facts = ({ state }: House): Line[] => readLines<Line>(join(state, 'runs/r1/facts.ndjson'));
+const facts = async ({ state, caughtUp }: House): Promise<Line[]> => {
+  await caughtUp();
+  return readLines<Line>(join(state, 'runs/r1/facts.ndjson'));
+};
 const deadLetters = ({ state }: House): { message: unknown; error: { code: string } }[] =>
   readLines(join(state, 'hosts/test-host/dead-letters.ndjson'));
 
@@ -34,7 +37,7 @@ test('a repeated command gets the first answer and no second turn, also over the
   const second = await office({ state: first.state, bus: await realBus({ forceWire: true }) });
   expect(await second.ask('add', 3, { id: 'm1' })).toEqual({ type: 'note.added', n: 3 });
   expect(second.total()).toBe(3);
-  expect(facts(second).map(({ id }) => id)).toEqual([`${address}/0.1.0`]);
+  expect((await facts(second)).map(({ id }) => id)).toEqual([`${address}/0.1.0`]);
 });
 
 test.each(['throw', 'guard', 'misword', 'misask'])(
@@ -55,7 +58,7 @@ test('an effect that throws is told to a machine that takes it, else ends the co
   const fell = { code: 'EFFECT_FAILED', message: expect.stringContaining('it fell') };
   expect(await h.ask('fall', 1, { id: 'f1' })).toMatchObject(fell);
   expect(await h.ask('fall', 1, { id: 'f1' })).toMatchObject(fell);
-  expect(facts(h).map(({ type }) => type)).toEqual(['note.pained', 'runtime.failed']);
+  expect((await facts(h)).map(({ type }) => type)).toEqual(['note.pained', 'runtime.failed']);
 });
 
 test('a command that comes too late is dropped with a fact', async () => {
@@ -63,7 +66,7 @@ test('a command that comes too late is dropped with a fact', async () => {
   const late = envelop(note('add'), { run: 'r1', from: 'test', id: 'late', deadline: Date.now() - 1 });
   const answer = await new Promise((resolve) => h.bus.send(address, late, resolve));
   expect(answer).toMatchObject({ error: { code: 'ASK_TIMEOUT' } });
-  expect(facts(h)).toMatchObject([{ type: 'runtime.expired', payload: { command: 'note.add', id: 'late' } }]);
+  expect(await facts(h)).toMatchObject([{ type: 'runtime.expired', payload: { command: 'note.add', id: 'late' } }]);
   expect(h.total()).toBe(0);
 });
 
@@ -81,28 +84,30 @@ test('what is done at a due time answers the command that set it, in this life o
   await first.system.close();
   const second = await office({ state: first.state });
   expect(second.system.cell(address)!.state().dueCausation).toBe('l1');
-  await expect.poll(() => facts(second).map(({ causation }) => causation)).toEqual([expect.any(String), 'l1']);
+  await expect
+    .poll(async () => (await facts(second)).map(({ causation }) => causation))
+    .toEqual([expect.any(String), 'l1']);
 });
 
-test('a command that was done is in the audit, also when the process ends right after the save', async () => {
-  let goOn = (): void => undefined;
+test('a command, its facts and its checkpoint are durable together', async () => {
+  const turns: Turn[] = [];
   const h = await office({
     store: (real) => ({
       ...real,
-      async save(checkpoint, durable) {
-        await real.save(checkpoint, durable);
-        if (checkpoint.turn > 0 && durable)
-          await new Promise<void>((resolve) => {
-            goOn = resolve;
-          });
+      commit(turn) {
+        turns.push(turn);
+        return real.commit(turn);
       },
     }),
   });
-  void h.ask('add', 1, { id: 'm1' });
-  await expect.poll(() => readFileSync(join(h.state, checkpointFile(place)), 'utf8')).toContain('"turn": 1');
+  await h.ask('add', 1, { id: 'm1' });
+  expect(turns.at(-1)).toMatchObject({
+    checkpoint: { turn: 1 },
+    facts: [{ type: 'note.added' }],
+    audit: [{ id: 'm1', type: 'note.add', from: 'client' }],
+  });
+  expect(await facts(h)).toMatchObject([{ type: 'note.added' }]);
   expect(readLines(join(h.state, 'runs/r1/audit.log'))).toMatchObject([{ id: 'm1', type: 'note.add', from: 'client' }]);
-  expect(facts(h)).toEqual([]);
-  goOn();
 });
 
 /** The checkpoint of a clerk, as an earlier life left it. */
@@ -175,6 +180,6 @@ test('facts owed while the broker is away are told when it is back, once each', 
   const owed = () => h.system.living()[0]!.owed;
   expect(owed()).toBe(2);
   await expect.poll(owed, { timeout: 15_000, interval: 100 }).toBe(0);
-  expect(facts(h).map(({ payload }) => payload.n)).toEqual([4, 5]);
+  expect((await facts(h)).map(({ payload }) => payload.n)).toEqual([4, 5]);
   expect(readFileSync(join(h.state, 'runs/r1/audit.log'), 'utf8').trim().split('\n')).toHaveLength(2);
 }, 30_000);

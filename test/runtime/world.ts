@@ -5,7 +5,7 @@ import { openBus } from '../../runtime/bus.js';
 import type { Clock } from '../../runtime/clock.js';
 import { readConfig } from '../../runtime/config.js';
 import { openLog } from '../../runtime/log.js';
-import type { Checkpoint, CheckpointStore, Ledger, Line } from '../../runtime/store.js';
+import type { Checkpoint, Line, Store, Turn } from '../../runtime/store.js';
 import { addressOf, type Place, placeOf } from '../../runtime/subjects.js';
 import type { Surroundings } from '../../runtime/surroundings.js';
 import { type Cell, openCell } from '../../runtime/turn.js';
@@ -23,11 +23,12 @@ export class World {
   pending: Pending[] = [];
   readonly disk = new Map<string, string>();
   readonly facts: Line[] = [];
+  readonly audit: Line[] = [];
   readonly performed: string[] = [];
   readonly cells = new Map<string, Cell>();
   deaths = 0;
   #timers: { at: number; call: () => void }[] = [];
-  #life = { alive: true };
+  #life = { alive: true, staged: [] as { write: () => void; done: () => void }[] };
   #log = openLog('silent', 2);
   #config = readConfig({ state: '/nowhere', cache: '/nowhere' }, {}).config;
 
@@ -57,38 +58,37 @@ export class World {
     return true;
   }
 
-  store(): CheckpointStore {
+  /** Turns reach the disk in the order they were committed, one at a time; a process that dies leaves a prefix. */
+  store(): Store {
     const life = this.#life;
+    const stage = ({ checkpoint, facts, audit }: Turn, done: () => void): void => {
+      if (!life.alive) return; // a dead process writes nothing
+      const [text, lines] = [JSON.stringify(checkpoint), structuredClone([facts, audit])];
+      const write = (): void => {
+        this.disk.set(addressOf(checkpoint), text);
+        this.facts.push(...(lines[0] ?? []));
+        this.audit.push(...(lines[1] ?? []));
+      };
+      life.staged.push({ write, done });
+      this.later(
+        'save',
+        () => {
+          const oldest = life.staged.shift()!;
+          oldest.write();
+          oldest.done();
+        },
+        (applied) => applied && life.staged.shift()?.write(),
+      );
+    };
     return {
       load: async (place) => {
         const text = this.disk.get(addressOf(place));
         return text ? (JSON.parse(text) as Checkpoint) : null;
       },
-      save: (checkpoint) =>
-        new Promise((resolve) => {
-          const text = JSON.stringify(checkpoint);
-          const write = (): void => void this.disk.set(addressOf(checkpoint), text);
-          if (!life.alive) return; // a dead process writes nothing
-          this.later(
-            'save',
-            () => {
-              write();
-              resolve();
-            },
-            (applied) => applied && write(),
-          );
-        }),
-      remove: async (place) => void this.disk.delete(addressOf(place)),
-    };
-  }
-  ledger(): Ledger {
-    const life = this.#life;
-    return {
-      append: (_, facts) => {
-        if (life.alive)
-          for (const fact of facts) if (!this.facts.some(({ id }) => id === fact.id)) this.facts.push(fact);
-      },
-      sync: async () => undefined,
+      commit: (turn) => new Promise((resolve) => stage(turn, resolve)),
+      keep: (turn) => stage(turn, () => undefined),
+      trouble: () => null,
+      hurry: () => undefined,
       close: async () => undefined,
     };
   }
@@ -148,7 +148,6 @@ export class World {
     const around: Surroundings = {
       bus: this.bus,
       store: this.store(),
-      ledger: this.ledger(),
       clock: this.clock(),
       log: this.#log,
       config: this.#config,
@@ -184,11 +183,14 @@ export class World {
     this.#life.alive = false;
     const cut = this.pending;
     this.pending = [];
-    for (const { crash } of cut) crash?.(applied);
+    // Of what was being saved the first half has reached the disk, or all of it.
+    const saves = cut.filter(({ what }) => what === 'save');
+    for (const { crash } of cut.filter(({ what }) => what !== 'save')) crash?.(applied);
+    for (const { crash } of applied ? saves : saves.slice(0, saves.length >> 1)) crash?.(true);
     const places = [...this.cells.keys()].map(placeOf);
     this.cells.clear();
     this.#timers = [];
-    this.#life = { alive: true };
+    this.#life = { alive: true, staged: [] };
     this.bus = openBus(this.wire(), this.clock());
     for (const place of places) await this.start(defs, place);
   }

@@ -1,0 +1,142 @@
+/**
+ * One turn as bytes of the journal: whose it is, the checkpoint, the lines for the run's ledger. The address stands before
+ * the JSON, so that a journal is folded to its newest checkpoints without parsing the rest.
+ *
+ * What is larger than 64 KB inside a checkpoint (a plan, a result) goes to `blobs/<sha256>` of its run and is named there
+ * by its hash: `{"$blob": sha256, "bytes": n}`. It is on disk before the record that names it. An object of an actor that
+ * looks like one of ours is wrapped in `{"$literal": …}`.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Checkpoint, Line, Turn } from '../runtime/store.js';
+import { addressOf } from '../runtime/subjects.js';
+import type { Encode } from './journal.js';
+
+/** Values whose JSON is longer go to a file of their own. */
+export const BLOB_CHARS = 64 * 1024;
+const HEAD = 8;
+
+/** Payload: address length u16, two spare bytes, checkpoint length u32; then address, checkpoint, lines. */
+export function encodeTurn(turn: Turn, checkpointText: string): Encode {
+  const address = addressOf(turn.checkpoint);
+  const lines = turn.facts.length + turn.audit.length === 0 ? '' : JSON.stringify({ f: turn.facts, a: turn.audit });
+  return (into, offset, room) => {
+    const most = HEAD + address.length + (checkpointText.length + lines.length) * 3;
+    if (room < most && room < HEAD + address.length + Buffer.byteLength(checkpointText) + Buffer.byteLength(lines))
+      return -1;
+    let at = offset + HEAD;
+    at += into.write(address, at, 'latin1');
+    const checkpoint = into.write(checkpointText, at);
+    at += checkpoint;
+    if (lines !== '') at += into.write(lines, at);
+    into.writeUInt32LE(address.length, offset);
+    into.writeUInt32LE(checkpoint, offset + 4);
+    return at - offset;
+  };
+}
+
+/** Where the parts of a record lie in the bytes of its file. */
+export interface Parts {
+  address: string;
+  bytes: Buffer;
+  checkpointAt: number;
+  linesAt: number;
+  end: number;
+}
+/** @returns null when the record is not one of ours. */
+export function partsOf(bytes: Buffer, start: number, end: number): Parts | null {
+  if (end - start < HEAD) return null;
+  const addressLength = bytes.readUInt16LE(start);
+  const checkpointAt = start + HEAD + addressLength;
+  const linesAt = checkpointAt + bytes.readUInt32LE(start + 4);
+  if (linesAt > end) return null;
+  return { address: bytes.toString('latin1', start + HEAD, checkpointAt), bytes, checkpointAt, linesAt, end };
+}
+export const checkpointText = ({ bytes, checkpointAt, linesAt }: Parts): string =>
+  bytes.toString('utf8', checkpointAt, linesAt);
+export const linesOf = ({ bytes, linesAt, end }: Parts): { f: Line[]; a: Line[] } | null =>
+  linesAt === end ? null : (JSON.parse(bytes.toString('utf8', linesAt, end)) as { f: Line[]; a: Line[] });
+
+const isMarked = (text: string): boolean => text.includes('"$blob"') || text.includes('"$literal"');
+const large = new WeakMap<object, { $blob: string; bytes: number }>();
+
+/** The folder of the blobs of a run's folder, or of the state folder. */
+export const blobFolder = (bundle: string): string => join(bundle, 'blobs');
+/** A checkpoint as JSON, what is large in it written to blobs first. @throws what the disk says. */
+export function stringifyCheckpoint(checkpoint: Checkpoint, folder: string): string {
+  const text = JSON.stringify(checkpoint);
+  return text.length <= BLOB_CHARS && !isMarked(text) ? text : JSON.stringify(shrink(checkpoint, folder));
+}
+/** The same checkpoint with its large parts named instead of held. */
+export function shrunk(checkpoint: Checkpoint, folder: string): Checkpoint {
+  const text = JSON.stringify(checkpoint);
+  return text.length <= BLOB_CHARS && !isMarked(text) ? checkpoint : shrink(checkpoint, folder);
+}
+const shrink = (checkpoint: Checkpoint, folder: string): Checkpoint => ({
+  ...checkpoint,
+  state: { ...checkpoint.state, context: named(checkpoint.state.context, folder) },
+  owed: checkpoint.owed.map((effect) => ({ ...effect, params: named(effect.params, folder) })),
+  answers: Object.fromEntries(
+    Object.entries(checkpoint.answers).map(([id, { fact, until }]) => [
+      id,
+      { fact: named(fact, folder) as typeof fact, until },
+    ]),
+  ),
+});
+function named(value: unknown, folder: string): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  const known = large.get(value);
+  if (known && existsSync(join(folder, known.$blob))) return known;
+  const text = JSON.stringify(value);
+  if (text === undefined || (text.length <= BLOB_CHARS && !isMarked(text))) return value;
+  const parts = Object.entries(value).map(([key, part]) => [key, named(part, folder)] as const);
+  const smaller = Array.isArray(value) ? parts.map(([, part]) => part) : Object.fromEntries(parts);
+  const left = JSON.stringify(smaller);
+  if (left.length > BLOB_CHARS) {
+    const reference = { $blob: writeBlob(folder, text), bytes: Buffer.byteLength(text) };
+    large.set(value, reference);
+    return reference;
+  }
+  return '$blob' in value || '$literal' in value ? { $literal: smaller } : smaller;
+}
+function writeBlob(folder: string, text: string): string {
+  const hash = createHash('sha256').update(text).digest('hex');
+  const path = join(folder, hash);
+  if (existsSync(path)) return hash;
+  mkdirSync(folder, { recursive: true });
+  const beside = `${path}.${process.pid}.tmp`;
+  const fd = openSync(beside, 'w', 0o600);
+  try {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(beside, path);
+  const dir = openSync(folder, 'r');
+  fsyncSync(dir);
+  closeSync(dir);
+  return hash;
+}
+
+/** Puts the blobs back in place. @throws when one is missing or is not what its name says. */
+export function parseCheckpoint(text: string, folder: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return isMarked(text) ? whole(value, folder) : value;
+}
+function whole(value: unknown, folder: string): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map((part) => whole(part, folder));
+  const { $blob: hash, $literal: literal } = value as { $blob?: unknown; $literal?: unknown };
+  if (typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash)) {
+    const text = readFileSync(join(folder, hash), 'utf8');
+    if (createHash('sha256').update(text).digest('hex') !== hash) throw new Error(`blobs/${hash} is not what it was`);
+    const held: unknown = JSON.parse(text);
+    if (held !== null && typeof held === 'object') large.set(held, value as { $blob: string; bytes: number });
+    return held;
+  }
+  const parts = (literal ?? value) as Record<string, unknown>;
+  return Object.fromEntries(Object.entries(parts).map(([key, part]) => [key, whole(part, folder)]));
+}
