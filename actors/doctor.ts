@@ -38,6 +38,7 @@ export const diagnose = (config: Config): Promise<Check[]> =>
     bounded('broker', () => broker(config)),
     bounded('state folder', () => folder('state folder', config.state, '--state DIR')),
     bounded('cache folder', () => folder('cache folder', config.cache, 'RR_CACHE')),
+    bounded('durability', async () => durability(config)),
     bounded('processes', async () => processes()),
     bounded('npm registry', () => registry()),
     bounded('python3', () => python()),
@@ -50,6 +51,22 @@ function node(): Check {
   return satisfies(process.version, NODE)
     ? { name: 'node', status: 'ok', found, fix: null }
     : { name: 'node', status: 'missing', found, fix: `use Node ${NODE}` };
+}
+
+function durability({ durability: kept }: Config): Check {
+  return kept === 'fsync'
+    ? {
+        name: 'durability',
+        status: 'ok',
+        found: 'fsync: what is acknowledged survives a killed process and a loss of power',
+        fix: null,
+      }
+    : {
+        name: 'durability',
+        status: 'warn',
+        found: 'process: what is acknowledged survives a killed process, not a loss of power',
+        fix: 'unset RR_DURABILITY, or set it to fsync',
+      };
 }
 
 async function git(): Promise<Check> {

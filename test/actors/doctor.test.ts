@@ -106,3 +106,11 @@ test.each([
   const { 'npm registry': found } = await byName(scratchConfig());
   expect(found).toMatchObject({ status, found: expect.stringContaining('http://registry.test/') });
 });
+
+test.each([
+  ['fsync', 'ok', /fsync: .*loss of power/],
+  ['process', 'warn', /process: .*not a loss of power/],
+] as const)('it says what durability %s survives', async (durability, status, says) => {
+  const { durability: found } = await byName(scratchConfig({ durability }));
+  expect(found).toMatchObject({ status, found: expect.stringMatching(says) });
+});
