@@ -192,7 +192,9 @@ export function openStore(
     },
     async load(place) {
       const newest: Checkpoint | null = view.newest(addressOf(place));
-      return newest ?? (await readCheckpoint(join(state, checkpointFile(place))));
+      if (newest) return newest;
+      const path = join(state, checkpointFile(place));
+      return existsSync(path) ? await readCheckpoint(path) : null;
     },
     commit: (turn) => new Promise((resolve, reject) => put(turn, (error) => (error ? reject(error) : resolve()))),
     keep: (turn) => put(turn, (error) => error && log.warn({ error: String(error) }, 'not kept')),

@@ -7,7 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as breathe } from 'node:timers/promises';
+import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import type { Checkpoint, Line } from '../runtime/store.js';
 import { type Place, placeOf } from '../runtime/subjects.js';
 import { bundleOf } from './bundle.js';
@@ -20,7 +20,12 @@ const AGAIN_MS = 1_000;
 /** How long it may hold the process at once. */
 const SLICE_MS = 4;
 /** With more actors than this in one gathering only the newest version of each is written. */
-const MANY = 200;
+const MANY = 50;
+/** What is under way yields to the turns: when the process is busy, so long a pause for each slice… */
+const BUSY = 0.7;
+const PAUSE_MS = 40;
+/** …until so many actors and lines wait. */
+const MOST_WAITING = 100_000;
 
 /** A checkpoint, or the record of the last life's journal that holds it. */
 type Version = Checkpoint | Parts;
@@ -30,16 +35,18 @@ interface Entry {
   /** Left by an earlier life: the file may be newer, since somebody restored it. */
   left: boolean;
 }
-interface Lines {
+interface Told {
   run: string;
-  facts: readonly Line[];
-  audit: readonly Line[];
+  book: 'fact' | 'audit';
+  line: Line;
 }
 interface Gathering {
   entries: Map<string, Entry>;
-  lines: Lines[];
+  lines: Told[];
+  /** So many of the lines are in their files. */
+  written: number;
 }
-const nothing = (): Gathering => ({ entries: new Map(), lines: [] });
+const nothing = (): Gathering => ({ entries: new Map(), lines: [], written: 0 });
 
 export interface View {
   /** Takes a durable turn. */
@@ -72,6 +79,8 @@ export function openView(
   let timer: NodeJS.Timeout | null = null;
   let pass: Promise<void> | null = null;
   let closed = false;
+  /** Somebody waits for the files. */
+  let hurried = false;
 
   const soon = (ms: number): void => {
     if (timer || closed) return;
@@ -109,12 +118,23 @@ export function openView(
     if (entry.versions.length > KEPT_VERSIONS) entry.versions.shift();
   };
 
+  const tell = (run: string, facts: readonly Line[], audit: readonly Line[]): void => {
+    for (const line of facts) gathering.lines.push({ run, book: 'fact', line });
+    for (const line of audit) gathering.lines.push({ run, book: 'audit', line });
+  };
+
   /** Writes what is under way; what is done is taken out of it, so that a failure in the middle repeats nothing. */
   async function write(): Promise<void> {
     let began = performance.now();
-    const rest = async (): Promise<void> => {
+    let load = performance.eventLoopUtilization();
+    const breathing = async (): Promise<void> => {
       if (performance.now() - began < SLICE_MS) return;
-      await breathe();
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, load);
+      load = now;
+      const waiting = gathering.entries.size + gathering.lines.length + underway.entries.size + underway.lines.length;
+      if (utilization > BUSY && waiting < MOST_WAITING && !hurried) await sleep(PAUSE_MS, undefined, { ref: false });
+      else await breathe();
       began = performance.now();
     };
     const left = [...underway.entries.values()].some((entry) => entry.left);
@@ -122,17 +142,13 @@ export function openView(
       ledger.close();
       ledger = openLedger(state, { dedupe: true });
     }
-    while (underway.lines.length > 0) {
-      const { run, facts, audit } = underway.lines[0]!;
-      for (const line of facts) ledger.fact(run, line);
-      underway.lines[0] = { run, facts: [], audit };
-      for (let n = 0; n < audit.length; n += 1) {
-        ledger.audit(run, audit[n]!);
-        underway.lines[0] = { run, facts: [], audit: audit.slice(n + 1) };
-      }
-      underway.lines.shift();
-      await rest();
+    for (; underway.written < underway.lines.length; underway.written += 1) {
+      const { run, book, line } = underway.lines[underway.written]!;
+      ledger[book](run, line);
+      await breathing();
     }
+    underway.lines = [];
+    underway.written = 0;
     if (left) {
       ledger.close();
       ledger = openLedger(state);
@@ -147,7 +163,7 @@ export function openView(
       }
       writeCheckpoints(join(state, checkpointFile(place)), versions);
       underway.entries.delete(address);
-      await rest();
+      await breathing();
     }
   }
   async function flush(): Promise<void> {
@@ -176,7 +192,7 @@ export function openView(
   return {
     take(address, checkpoint, facts, audit) {
       push(entryOf(address), checkpoint);
-      if (facts.length + audit.length > 0) gathering.lines.push({ run: checkpoint.run, facts, audit });
+      tell(checkpoint.run, facts, audit);
       soon(GATHER_MS);
     },
     inherit(parts) {
@@ -184,7 +200,7 @@ export function openView(
       entry.left = true;
       push(entry, parts);
       const lines = linesOf(parts);
-      if (lines) gathering.lines.push({ run: placeOf(parts.address).run, facts: lines.f, audit: lines.a });
+      if (lines) tell(placeOf(parts.address).run, lines.f, lines.a);
       soon(GATHER_MS);
     },
     newest(address) {
@@ -196,7 +212,14 @@ export function openView(
       const there = inFile(place);
       return there && newer(there, best) ? null : best;
     },
-    flush,
+    async flush() {
+      hurried = true;
+      try {
+        await flush();
+      } finally {
+        hurried = false;
+      }
+    },
     close() {
       closed = true;
       if (timer) clearTimeout(timer);

@@ -13,6 +13,8 @@ import type { Checkpoint } from './store.js';
 export const FAILED = 'runtime.failed';
 /** The most commands an actor remembers, open or answered. */
 const MOST = 10_000;
+/** The memory is gone through this often at most. */
+const FORGET_EVERY_MS = 1_000;
 /** A command without a deadline is remembered this long. */
 const REMEMBER_MS = 10 * 60_000;
 
@@ -45,12 +47,17 @@ export function openCommands(
   const open = new Map(Object.entries(saved?.open ?? {}));
   const answers = new Map(Object.entries(saved?.answers ?? {}));
   const waiters = new Map<string, { answer: (answer: Answer) => void; near: boolean }>();
+  /** As they go into checkpoints: made anew only when they have changed. */
+  let asSaved: Pick<Checkpoint, 'open' | 'answers'> | null = null;
+  let forgetAt = 0;
   const give = (id: string, answer: Answer): void => {
     waiters.get(id)?.answer(answer);
     waiters.delete(id);
   };
   const forgetOld = (): void => {
     const now = clock.now();
+    forgetAt = now + FORGET_EVERY_MS;
+    asSaved = null;
     for (const [id, { until }] of answers) if (until < now) answers.delete(id);
     for (const [id, { until }] of open)
       if (until < now) {
@@ -68,12 +75,17 @@ export function openCommands(
     tellNear(id) {
       if (waiters.get(id)?.near) tell(id);
     },
-    forgetOld,
+    forgetOld() {
+      if (clock.now() >= forgetAt) forgetOld();
+    },
     wait: (id, answer, near) => void waiters.set(id, { answer, near }),
     isOpen: (id) => open.has(id),
     accept: (id) => waiters.get(id)?.answer({ accepted: true }),
     refuse: (id, error) => give(id, { error }),
-    took: ({ id, type, deadline }) => void open.set(id, { type, until: deadline ?? clock.now() + REMEMBER_MS }),
+    took({ id, type, deadline }) {
+      asSaved = null;
+      open.set(id, { type, until: deadline ?? clock.now() + REMEMBER_MS });
+    },
     admit({ id, type, deadline }) {
       if (answers.has(id)) {
         tell(id);
@@ -93,13 +105,16 @@ export function openCommands(
       return 'answered';
     },
     end(fits, fact) {
-      const ended = [...open].filter(([id, { type }]) => fits(id, type)).map(([id]) => id);
-      for (const id of ended) {
-        answers.set(id, { fact, until: open.get(id)!.until });
+      const ended: string[] = [];
+      for (const [id, { type, until }] of open) {
+        if (!fits(id, type)) continue;
+        answers.set(id, { fact, until });
         open.delete(id);
+        ended.push(id);
       }
+      if (ended.length > 0) asSaved = null;
       return ended;
     },
-    saved: () => ({ open: Object.fromEntries(open), answers: Object.fromEntries(answers) }),
+    saved: () => (asSaved ??= { open: Object.fromEntries(open), answers: Object.fromEntries(answers) }),
   };
 }

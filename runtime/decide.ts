@@ -1,5 +1,11 @@
 /** The pure half of a turn. */
-import { type AnyMachineSnapshot, initialTransition, transition } from 'xstate';
+import {
+  type AnyActorScope,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  createActor,
+  initialTransition,
+} from 'xstate';
 import { type ActorDefinition, builtIn, type Message } from './actor.js';
 import { fail } from './errors.js';
 
@@ -21,28 +27,63 @@ export const begin = (def: ActorDefinition, input: unknown): Decision => {
 
 /** What a message makes of a state. @throws whatever the machine's own functions throw, or MACHINE_REFUSED. */
 export const decide = (def: ActorDefinition, snapshot: AnyMachineSnapshot, event: Message): Decision => {
-  const [next, actions] = transition(def.machine, snapshot, event as never);
-  return { snapshot: next as AnyMachineSnapshot, asked: collect(def, next as AnyMachineSnapshot, actions) };
+  const { scope, actions } = scopeOf(def.machine);
+  actions.length = 0;
+  const next = def.machine.transition(snapshot, event as never, scope) as AnyMachineSnapshot;
+  return { snapshot: next, asked: collect(def, next, actions) };
 };
+
+interface Executable {
+  type: string;
+  params?: unknown;
+}
+/**
+ * What a transition is given beside the state. XState's own `transition()` makes an actor for it on every call, which costs
+ * three times the transition itself; our machines can do nothing with it but name actions, so one is enough.
+ */
+function scopeOf(machine: AnyStateMachine): { scope: AnyActorScope; actions: Executable[] } {
+  let known = scopes.get(machine);
+  if (!known) {
+    const self = createActor(machine);
+    const actions: Executable[] = [];
+    const nothing = (): void => undefined;
+    const scope = {
+      self,
+      system: self.system,
+      id: '',
+      sessionId: '',
+      logger: nothing,
+      defer: nothing,
+      stopChild: nothing,
+      emit: nothing,
+      actionExecutor: (action: Executable) => void actions.push(action),
+    } as unknown as AnyActorScope;
+    known = { scope, actions };
+    scopes.set(machine, known);
+  }
+  return known;
+}
+const scopes = new WeakMap<AnyStateMachine, { scope: AnyActorScope; actions: Executable[] }>();
 
 export const takes = (snapshot: AnyMachineSnapshot, event: Message): boolean => snapshot.can(event as never);
 
-function collect(
-  def: ActorDefinition,
-  snapshot: AnyMachineSnapshot,
-  actions: readonly { type: string; params?: unknown }[],
-): Asked[] {
-  if (Object.keys(snapshot.children).length > 0)
+function collect(def: ActorDefinition, snapshot: AnyMachineSnapshot, actions: readonly Executable[]): Asked[] {
+  for (const _ in snapshot.children)
     throw fail('MACHINE_REFUSED', { kind: def.kind, met: 'a child actor', fix: 'use the spawn effect' });
   if (snapshot.status === 'error') throw snapshot.error;
-  return actions.flatMap(({ type, params }) => {
-    if (type === 'xstate.raise') return []; // already applied by the transition
-    if (type in def.effects || (builtIn as readonly string[]).includes(type))
-      return (Array.isArray(params) ? params : [params]).map((one) => ({ type, params: one as unknown }));
+  const asked: Asked[] = [];
+  for (const { type, params } of actions) {
+    if (type === 'xstate.raise') continue; // already applied by the transition
+    if (type in def.effects || (builtIn as readonly string[]).includes(type)) {
+      if (Array.isArray(params)) for (const one of params) asked.push({ type, params: one });
+      else asked.push({ type, params });
+      continue;
+    }
     throw fail('MACHINE_REFUSED', {
       kind: def.kind,
       met: `the action ${type}`,
       fix: 'name an effect of the definition',
     });
-  });
+  }
+  return asked;
 }

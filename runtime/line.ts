@@ -2,6 +2,13 @@
 import type { Message } from './actor.js';
 import type { Line } from './store.js';
 
+let last = { at: Number.NaN, text: '' };
+/** A time as ISO text; that of the same millisecond is made once. */
+export function isoOf(at: number): string {
+  if (last.at !== at) last = { at, text: new Date(at).toISOString() };
+  return last.text;
+}
+
 /** @param at epoch ms. */
 export const lineOf = (
   from: string,

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 
 export const Token = z.string().regex(/^[a-z0-9-]+$/);
+const ADDRESS = /^([a-z0-9-]+)\/([a-z0-9-]+)\/([a-z0-9-]+)$/;
 /** `<run>/<kind>/<id>`; system actors have `sys` as run. */
-export const Address = z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+\/[a-z0-9-]+$/);
+export const Address = z.string().regex(ADDRESS);
 
 export interface Place {
   run: string;
@@ -11,10 +12,13 @@ export interface Place {
   id: string;
 }
 
-export const addressOf = ({ run, kind, id }: Place): string => Address.parse(`${run}/${kind}/${id}`);
+export const addressOf = ({ run, kind, id }: Place): string => {
+  const address = `${run}/${kind}/${id}`;
+  return ADDRESS.test(address) ? address : Address.parse(address);
+};
 export const placeOf = (address: string): Place => {
-  const [run, kind, id] = Address.parse(address).split('/') as [string, string, string];
-  return { run, kind, id };
+  const match = ADDRESS.exec(address) ?? ADDRESS.exec(Address.parse(address))!;
+  return { run: match[1]!, kind: match[2]!, id: match[3]! };
 };
 /** A singleton held by lease. */
 export const main = (kind: string): string => `sys/${kind}/main`;

@@ -14,7 +14,7 @@ import type { ActorDefinition, Ask, Message } from './actor.js';
 import { errorOf, FAILED, openCommands } from './commands.js';
 import { begin, type Decision, decide, takes } from './decide.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
-import { isAudited, lineOf } from './line.js';
+import { isAudited, isoOf, lineOf } from './line.js';
 import { type Envelope, parse } from './message.js';
 import { openPerformer } from './perform.js';
 import type { Checkpoint, Effect, Line } from './store.js';
@@ -91,7 +91,7 @@ export async function openCell(
     owed: [...owed.values()],
     ...commands.saved(),
     dueCausation,
-    at: new Date(clock.now()).toISOString(),
+    at: isoOf(clock.now()),
   });
 
   const post = (item: Item): void => {
