@@ -119,7 +119,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     };
     const endingRuns = (): string[] =>
       openRuns().filter((run) => system.cell(`${run}/run/run-1`)?.state().state.value === 'ending');
-    const door = openFrontDoor({ bus, system, store, config, clock: systemClock, version: version() });
+    const door = openFrontDoor({ bus, system, store, config, clock: systemClock, definitions, version: version() });
     undo.push(() => door.close());
     await nats.flush();
     const open = openRuns();

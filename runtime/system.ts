@@ -21,6 +21,8 @@ export interface System {
   /** Starts or resumes an actor. A second start of a living one does nothing. */
   start(spawn: Spawn, parent: string | null): Promise<void>;
   stop(address: string): Promise<void>;
+  /** Ends an actor's loop and opens it again from its checkpoint. @throws NO_ACTOR, or why it does not open. */
+  restart(address: string): Promise<void>;
   /** Hands an actor a private event of the runtime, e.g. `booted`. */
   post(address: string, event: Message): void;
   /** What lives here. */
@@ -201,6 +203,17 @@ export function openSystem(options: SystemOptions): System {
     await entry.cell?.stop();
   }
 
+  async function restartNow(address: string): Promise<void> {
+    const entry = kept.get(address);
+    if (!entry) throw fail('NO_ACTOR', { address });
+    entry.callOff();
+    await entry.opening.catch(() => undefined); // told to whoever started it
+    await entry.cell?.stop();
+    entry.cell = null;
+    entry.opening = open(address, entry);
+    await entry.opening;
+  }
+
   /** The host's pulse, and the watch over turns that hang. */
   const callOffBeat = (function beat(): () => void {
     let callOff = (): void => undefined;
@@ -230,6 +243,7 @@ export function openSystem(options: SystemOptions): System {
   return {
     start,
     stop,
+    restart: restartNow,
     post: (address, event) => kept.get(address)?.cell?.post(event),
     cell: (address) => kept.get(address)?.cell ?? null,
     living: () =>

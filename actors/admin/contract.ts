@@ -7,6 +7,8 @@ const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.s
 export const Spawn = z.strictObject({ type: z.literal('admin.spawn'), batch: z.string(), actors: z.array(Actor) });
 /** Ends all actors of a run. */
 export const Dismiss = z.strictObject({ type: z.literal('admin.dismiss'), run: z.string() });
+/** Ends one actor and forgets it. */
+export const Remove = z.strictObject({ type: z.literal('admin.remove'), address: z.string() });
 /** How a run went, from the orchestrator. */
 export const Report = z.strictObject({
   type: z.literal('admin.report'),
@@ -28,6 +30,7 @@ export const Dismissed = z.strictObject({
   run: z.string(),
   addresses: z.array(z.string()),
 });
+export const Removed = z.strictObject({ type: z.literal('admin.removed'), address: z.string() });
 export const Noted = z.strictObject({ type: z.literal('admin.noted'), run: z.string() });
 export const Decision = z.strictObject({
   question: z.string(),
@@ -39,9 +42,9 @@ export const Decision = z.strictObject({
 });
 export const Decided = z.strictObject({ type: z.literal('admin.decided'), address: z.string(), decision: Decision });
 
-export const Command = z.discriminatedUnion('type', [Spawn, Dismiss, Report, Died]);
-export const Fact = z.union([Spawned, Dismissed, Noted, Decided]);
-export const Ends = ['admin.spawned', 'admin.dismissed', 'admin.noted', 'admin.decided'] as const;
+export const Command = z.discriminatedUnion('type', [Spawn, Dismiss, Remove, Report, Died]);
+export const Fact = z.union([Spawned, Dismissed, Removed, Noted, Decided]);
+export const Ends = ['admin.spawned', 'admin.dismissed', 'admin.removed', 'admin.noted', 'admin.decided'] as const;
 export type Command = z.infer<typeof Command>;
 export type Fact = z.infer<typeof Fact>;
 export type Decision = z.infer<typeof Decision>;

@@ -161,6 +161,17 @@ const machine = setup({
             })),
           ],
         },
+        'admin.remove': {
+          actions: [
+            { type: 'ask', params: ({ context, event }) => stopOn(context.host!, [event.address]) },
+            assign(({ context, event }) => ({
+              registry: Object.fromEntries(
+                Object.entries(context.registry).filter(([address]) => address !== event.address),
+              ),
+            })),
+            { type: 'emit', params: ({ event }) => ({ type: 'admin.removed', address: event.address }) as Fact },
+          ],
+        },
         'admin.report': {
           actions: [
             assign(({ context, event: { run, outcome, error } }) => ({

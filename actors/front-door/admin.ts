@@ -1,7 +1,89 @@
 /** Actors at the front door. */
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Message } from '../../runtime/actor.js';
+import { revive } from '../../runtime/bus.js';
+import { type ErrorRecord, fail } from '../../runtime/errors.js';
+import { addressOf, main, placeOf } from '../../runtime/subjects.js';
+import { founders } from '../admin/index.js';
 import type { Around, Handlers } from './around.js';
 import type { adminVerbs } from './contract-admin.js';
 
-export const adminHandlers = ({ system, config }: Around): Handlers<keyof typeof adminVerbs> => ({
-  'admin.tree': async () => ({ host: config.host, actors: system.living() }),
-});
+export function adminHandlers({
+  bus,
+  system,
+  store,
+  config,
+  clock,
+  definitions,
+  ask,
+}: Around): Handlers<keyof typeof adminVerbs> {
+  const kinds = Object.values(definitions).map(({ kind, version, accepts }) => {
+    const schema = z.toJSONSchema(accepts, { io: 'input', unrepresentable: 'any' });
+    return { kind, version, hears: heard(schema), schema };
+  });
+  return {
+    'admin.tree': async () => ({ host: config.host, actors: system.living() }),
+    'admin.kinds': async () => ({ kinds }),
+    async 'admin.actor'({ address }) {
+      const alive = system.cell(address);
+      const saved = alive?.state() ?? (await store.load(placeOf(address)));
+      if (!saved) throw fail('NO_ACTOR', { address });
+      const { version, epoch, turn, at, state, owed, open } = saved;
+      return {
+        address,
+        alive: alive !== null,
+        version,
+        epoch,
+        turn,
+        at,
+        state: { ...state },
+        owed: owed.map((e) => ({ ...e })),
+        open,
+      };
+    },
+    async 'admin.send'({ address, command, withinMs, id }) {
+      // Of a run's actors the run's own host says so; a name of the system that nobody bears would be waited for.
+      if (placeOf(address).run === 'sys' && !system.living().some((one) => one.address === address))
+        throw fail('NO_ACTOR', { address });
+      const about = { deadlineAt: clock.now() + withinMs, from: 'front-door', ...(id === undefined ? {} : { id }) };
+      const fact = await bus.ask(address, command, about);
+      return { fact: { ...fact } };
+    },
+    async 'admin.spawn'({ kind, id = `${kind}-${randomBytes(3).toString('hex')}`, run, input }) {
+      if (!(kind in definitions))
+        throw fail('USAGE', { met: `no kind of actor is called ${kind}`, fix: 'admin.kinds lists them' });
+      const actor = { run, kind, id, ...(input === undefined ? {} : { input }) };
+      const address = addressOf(actor);
+      const { failed } = (await ask(main('admin'), {
+        type: 'admin.spawn',
+        batch: address,
+        actors: [actor],
+      } as Message)) as Message & { failed: { error: ErrorRecord }[] };
+      if (failed[0]) throw revive(failed[0].error);
+      return { address };
+    },
+    async 'admin.restart'({ address }) {
+      await system.restart(address);
+      return { address, turn: system.cell(address)?.state().turn ?? 0 };
+    },
+    async 'admin.stop'({ address }) {
+      if (founders.some((founder) => addressOf(founder) === address))
+        throw fail('USAGE', { met: `${address} belongs to every system`, fix: 'admin.restart starts it anew' });
+      await ask(main('admin'), { type: 'admin.remove', address } as Message);
+      await system.stop(address); // ordered already: this waits for it
+      return { address };
+    },
+  };
+}
+
+/** The types of the commands a schema takes. */
+function heard(schema: object): string[] {
+  const { anyOf, oneOf, properties } = schema as {
+    anyOf?: object[];
+    oneOf?: object[];
+    properties?: { type?: { const?: string } };
+  };
+  const type = properties?.type?.const;
+  return [...(type === undefined ? [] : [type]), ...[...(anyOf ?? []), ...(oneOf ?? [])].flatMap(heard)];
+}

@@ -1,5 +1,5 @@
 /** What the services of the front door work with. */
-import type { Message } from '../../runtime/actor.js';
+import type { ActorDefinition, Message } from '../../runtime/actor.js';
 import type { Bus } from '../../runtime/bus.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
@@ -13,6 +13,7 @@ export interface Around {
   store: Store;
   config: Config;
   clock: Clock;
+  definitions: Readonly<Record<string, ActorDefinition>>;
   /** Asks an actor until its end is known, 30 s long. @param id makes a repeat the same command. */
   ask(to: string, command: Message, id?: string): Promise<Message>;
 }

@@ -1,6 +1,10 @@
 /** What clients may ask about actors. */
 import { z } from 'zod';
 
+const Address = z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+\/[a-z0-9-]+$/);
+const Token = z.string().regex(/^[a-z0-9-]+$/);
+const Message = z.looseObject({ type: z.string() });
+
 export const adminVerbs = {
   'admin.tree': {
     about: 'Who is alive on this host, and whose child.',
@@ -21,5 +25,70 @@ export const adminVerbs = {
         }),
       ),
     }),
+  },
+  'admin.kinds': {
+    about: 'Every kind of actor, with the JSON Schema of the commands it hears.',
+    repeatable: true,
+    request: z.strictObject({}),
+    response: z.strictObject({
+      kinds: z.array(
+        z.strictObject({ kind: z.string(), version: z.int(), hears: z.array(z.string()), schema: z.unknown() }),
+      ),
+    }),
+  },
+  'admin.actor': {
+    about: 'One actor: its last committed state, what it owes, which commands are open. Also one that is not alive.',
+    repeatable: true,
+    request: z.strictObject({ address: Address }),
+    response: z.strictObject({
+      address: Address,
+      alive: z.boolean(),
+      version: z.int(),
+      epoch: z.int(),
+      turn: z.int(),
+      at: z.string(),
+      state: z.looseObject({ value: z.unknown(), context: z.unknown(), status: z.string() }),
+      owed: z.array(z.looseObject({ id: z.string(), type: z.string() })),
+      open: z.record(z.string(), z.looseObject({ type: z.string() })),
+    }),
+  },
+  'admin.send': {
+    about: 'Sends a command to an actor and gives the fact that ends it.',
+    repeatable: false,
+    request: z.strictObject({
+      address: Address,
+      command: Message,
+      withinMs: z.int().positive().max(3_600_000).default(30_000),
+      id: z
+        .string()
+        .min(1)
+        .max(300)
+        .optional()
+        .describe('an id of your own making, so that a repeat is the same command'),
+    }),
+    response: z.strictObject({ fact: Message }),
+  },
+  'admin.spawn': {
+    about: 'Has the admin start an actor of a kind and keep it.',
+    repeatable: false,
+    request: z.strictObject({
+      kind: Token,
+      id: Token.optional(),
+      run: Token.default('sys').describe('the run it belongs to; sys: none'),
+      input: z.unknown().optional(),
+    }),
+    response: z.strictObject({ address: Address }),
+  },
+  'admin.restart': {
+    about: 'Ends an actor’s loop and starts it again from its checkpoint.',
+    repeatable: true,
+    request: z.strictObject({ address: Address }),
+    response: z.strictObject({ address: Address, turn: z.int() }),
+  },
+  'admin.stop': {
+    about: 'Ends an actor that `admin.spawn` started, and forgets it; its checkpoint stays.',
+    repeatable: true,
+    request: z.strictObject({ address: Address }),
+    response: z.strictObject({ address: Address }),
   },
 } as const;

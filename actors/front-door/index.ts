@@ -25,6 +25,7 @@ export function openFrontDoor({
   store,
   config,
   clock,
+  definitions,
   version,
 }: {
   bus: Bus;
@@ -32,12 +33,13 @@ export function openFrontDoor({
   store: Store;
   config: Config;
   clock: Clock;
+  definitions: Around['definitions'];
   version: string;
 }) {
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const around: Around = { bus, system, store, config, clock, ask };
+  const around: Around = { bus, system, store, config, clock, definitions, ask };
   const handlers: Handlers<Verb> = { ...runHandlers(around), ...adminHandlers(around) };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {

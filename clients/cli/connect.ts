@@ -71,8 +71,12 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
       });
     },
     async close() {
-      // A server that hangs would be waited for without end.
-      if (!nats.isClosed()) await Promise.race([nats.close(), sleep(CLOSE_MS, undefined, { ref: false })]);
+      if (nats.isClosed()) return;
+      // A server that hangs would be waited for without end; and until then nothing else may hold the process.
+      const late = new AbortController();
+      const limit = sleep(CLOSE_MS, undefined, { signal: late.signal }).catch(() => undefined);
+      await Promise.race([nats.close(), limit]);
+      late.abort();
     },
   };
 }

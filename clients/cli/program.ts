@@ -5,6 +5,12 @@ import { fail } from '../../runtime/errors.js';
 import { codeOf, codes, tellError } from './exit.js';
 import type { Globals } from './globals.js';
 
+/** The options that say which runtime is meant, for a command within the REPL. */
+const stateOf = ({ state, host }: { state?: string; host?: string }): string[] => [
+  ...(state === undefined ? [] : ['--state', state]),
+  ...(host === undefined ? [] : ['--host', host]),
+];
+
 export async function runCli(argv: string[]): Promise<void> {
   const rr = new Command('rr')
     .description(
@@ -100,6 +106,18 @@ export async function runCli(argv: string[]): Promise<void> {
     .action(
       act<[{ foreground: boolean }]>(async (globals, options) =>
         (await import('./commands/up.js')).up(globals, options),
+      ),
+    );
+  common(rr.command('repl'))
+    .description('the runtime at a prompt: tree(), actor(…), run(…), watch(…); scripts on stdin, or --eval')
+    .option('-e, --eval <code>', 'evaluate this and end')
+    .action(
+      act<[{ eval?: string }]>(async (globals, options) =>
+        (await import('./commands/repl.js')).repl(globals, options, {
+          commands: rr.commands.map((command) => ({ name: command.name(), about: command.description() })),
+          run: (args) =>
+            runCli([...argv.slice(0, 2), ...args, ...stateOf(rr.opts()), ...(globals.json ? ['--json'] : [])]),
+        }),
       ),
     );
   common(rr.command('doctor'))

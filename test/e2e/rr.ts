@@ -20,6 +20,8 @@ export interface Scratch {
   /** A fixture's copy as a git work tree with one commit, everything built ignored. */
   repo(name: string, options?: { git?: boolean; as?: string; ignore?: string }): string;
   rr(...args: string[]): Rr;
+  /** The same with a text on standard input. */
+  pipe(text: string, ...args: string[]): Rr;
   /** Living processes that belong to this scratch folder. */
   processes(): { pid: number; what: string }[];
 }
@@ -83,6 +85,11 @@ export function scratch(extra: Record<string, string> = {}, finished: Finished =
       all.push(one);
       return one;
     },
+    pipe(text, ...args) {
+      const one = startRr(args, dir, env, text);
+      all.push(one);
+      return one;
+    },
   };
 }
 
@@ -113,8 +120,13 @@ export interface Rr {
   exited: Promise<number | null>;
 }
 
-export function startRr(args: string[], cwd: string, env: Record<string, string>): Rr {
-  const child = spawn(process.execPath, [bin, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+export function startRr(args: string[], cwd: string, env: Record<string, string>, input?: string): Rr {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd,
+    env,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
+  child.stdin?.end(input);
   let out = '';
   let err = '';
   child.stdout!.setEncoding('utf8').on('data', (text: string) => {
