@@ -133,7 +133,7 @@ export function openView(
       const { utilization } = performance.eventLoopUtilization(now, load);
       load = now;
       const waiting = gathering.entries.size + gathering.lines.length + underway.entries.size + underway.lines.length;
-      if (utilization > BUSY && waiting < MOST_WAITING && !hurried) await sleep(PAUSE_MS, undefined, { ref: false });
+      if (utilization > BUSY && waiting < MOST_WAITING && !hurried) await sleep(PAUSE_MS);
       else await breathe();
       began = performance.now();
     };
