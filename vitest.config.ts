@@ -13,6 +13,18 @@ export default defineConfig({
         // Whole processes, whose timing depends on the machine: in CI one that fails is tried once more.
         test: { name: 'end-to-end', include: ['test/e2e/**/*.test.ts'], retry: process.env.CI ? 1 : 0, ...limits },
       },
+      {
+        // The same tests again, the job sent to a runtime that is up already.
+        test: {
+          name: 'end-to-end, runtime up',
+          include: process.env.RR_LONG
+            ? ['test/e2e/heal.test.ts', 'test/e2e/bad-{input,install,runtime,start,url}.test.ts']
+            : ['test/e2e/bad-start.test.ts'],
+          env: { RR_WAY: 'up' },
+          retry: process.env.CI ? 1 : 0,
+          ...limits,
+        },
+      },
     ],
   },
 });

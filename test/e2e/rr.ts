@@ -1,6 +1,17 @@
 /** Drives the built `rr` as a process, on scratch folders that vanish with all that ran in them. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -81,9 +92,10 @@ export function scratch(extra: Record<string, string> = {}, finished: Finished =
       return to;
     },
     rr(...args) {
+      const up = way === 'up' && args[0] === 'run' ? startUp(dir, env) : null;
       const one = startRr(args, dir, env);
       all.push(one);
-      return one;
+      return up === null ? one : { ...one, exited: one.exited.then((code) => endUp(up).then(() => code)) };
     },
     pipe(text, ...args) {
       const one = startRr(args, dir, env, text);
@@ -91,6 +103,33 @@ export function scratch(extra: Record<string, string> = {}, finished: Finished =
       return one;
     },
   };
+}
+
+/** How `rr run` finds a runtime in this run of the tests: it embeds one, or one is up before and is sent the job. */
+export const way: 'embedded' | 'up' = process.env.RR_WAY === 'up' ? 'up' : 'embedded';
+const UP_MS = 20_000;
+
+/** A runtime that is up when this returns, unless it cannot be: then `rr run` meets the same cause. */
+function startUp(dir: string, env: Record<string, string>): ChildProcess {
+  const told = join(dir, `up-${performance.now()}.log`);
+  const out = openSync(told, 'w');
+  const child = spawn(process.execPath, [bin, 'up', '--foreground', '--json'], {
+    cwd: dir,
+    env,
+    stdio: ['ignore', out, 'ignore'],
+  });
+  closeSync(out);
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (const until = performance.now() + UP_MS; performance.now() < until; Atomics.wait(pause, 0, 0, 20))
+    if (/"type":"(up|error)"/.test(readFileSync(told, 'utf8'))) break;
+  rmSync(told);
+  return child;
+}
+async function endUp(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGINT');
+  await gone;
 }
 
 export function commitAll(folder: string, ignore: string): void {
