@@ -61,13 +61,14 @@ export interface Tail {
   /** The highest fence met. */
   fence: number;
   records: number;
+  bytes: number;
   damage: Damage[];
 }
 /** Hands on what a journal holds that is not in the files yet. */
 export function readTail(dir: string, take: View['inherit']): Tail {
   const mark = readMark(dir);
   const from = mark.boot === bootId() ? mark.written : mark.synced;
-  const tail: Tail = { dir, fence: Math.max(mark.written.fence, mark.synced.fence), records: 0, damage: [] };
+  const tail: Tail = { dir, fence: Math.max(mark.written.fence, mark.synced.fence), records: 0, bytes: 0, damage: [] };
   for (const segment of segmentsIn(dir)) {
     tail.fence = Math.max(tail.fence, segment.fence);
     if (before(segment, from)) continue;
@@ -76,6 +77,7 @@ export function readTail(dir: string, take: View['inherit']): Tail {
       const parts = partsOf(bytes, start, end);
       if (!parts) return;
       tail.records += 1;
+      tail.bytes += end - start;
       take(parts);
     });
     if (damage) tail.damage.push(damage);
@@ -85,7 +87,7 @@ export function readTail(dir: string, take: View['inherit']): Tail {
 
 export interface OpenStore extends Store {
   /** What an earlier life left in the journal: records that were not in the files yet, and places that could not be read. */
-  readonly recovered: { records: number; damage: Damage[] };
+  readonly recovered: { records: number; bytes: number; damage: Damage[] };
   /** Resolves when the readable files say all that is durable. @throws what the disk says. */
   caughtUp(): Promise<void>;
 }
@@ -188,6 +190,7 @@ export function openStore(
   return {
     recovered: {
       records: tails.reduce((sum, { records }) => sum + records, 0),
+      bytes: tails.reduce((sum, { bytes }) => sum + bytes, 0),
       damage: tails.flatMap(({ damage }) => damage),
     },
     async load(place) {

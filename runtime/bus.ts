@@ -7,9 +7,9 @@
  * id (see `ask`), and the actor remembers.
  */
 import type { Message } from './actor.js';
-import type { Clock } from './clock.js';
+import { type Clock, coarse } from './clock.js';
 import { fail, type RunnerError, toRecord } from './errors.js';
-import { type Answer, Answered, type Envelope, envelop, readEnvelope } from './message.js';
+import { type Answer, asAnswer, type Envelope, envelop, readEnvelope, textOf } from './message.js';
 import type { Line } from './store.js';
 import { addressOfInbox, factOf, inboxesOf, inboxOf, placeOf, USER, viewOf } from './subjects.js';
 import type { Wire } from './wire.js';
@@ -46,7 +46,8 @@ const AGAIN_MS = 250;
 const STREAM_MS = 5_000;
 
 /** @param user who may see this runtime's facts under `rr.view.<user>.…`. */
-export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = USER } = {}): Bus {
+export function openBus(wire: Wire, fine: Clock, { forceWire = false, user = USER } = {}): Bus {
+  const clock = coarse(fine);
   const inboxes = new Map<string, Inbox>();
   const served = new Map<string, { count: number; end: () => void }>();
   const pending = new Map<string, (message: { data: Uint8Array; noResponders: boolean }) => void>();
@@ -176,6 +177,7 @@ export function openBus(wire: Wire, clock: Clock, { forceWire = false, user = US
     async close() {
       for (const callOff of waiting) callOff();
       waiting.clear();
+      clock.close();
       endReplies();
       for (const { end } of served.values()) end();
       await wire.close();
@@ -231,12 +233,10 @@ export function persist(
   };
 }
 
-const textOf = (data: Uint8Array): string => new TextDecoder().decode(data);
 /** An answer off the wire; null: it is none. */
 function readAnswer(data: Uint8Array): Answer | null {
   try {
-    const given = Answered.safeParse(JSON.parse(textOf(data)));
-    return given.success ? (given.data as Answer) : null;
+    return asAnswer(JSON.parse(textOf(data)));
   } catch {
     return null; // no JSON: counted by the caller
   }

@@ -24,3 +24,42 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** So coarse are the times of `coarse`: what waits for an answer needs no more. */
+const COARSE_MS = 50;
+
+/**
+ * The same clock for many short waits that are mostly called off: those that end within the same 50 ms share one timer.
+ * None ends early; each ends at most 50 ms late.
+ */
+export function coarse(clock: Clock): Clock & { close(): void } {
+  const waits = new Map<number, Set<() => void>>();
+  const timers = new Map<number, () => void>();
+  return {
+    now: () => clock.now(),
+    after(ms, call) {
+      const at = Math.ceil((clock.now() + ms) / COARSE_MS) * COARSE_MS;
+      let set = waits.get(at);
+      if (!set) {
+        const calls = new Set<() => void>();
+        set = calls;
+        waits.set(at, calls);
+        const callOff = clock.after(at - clock.now(), () => {
+          waits.delete(at);
+          timers.delete(at);
+          for (const one of calls) one();
+        });
+        timers.set(at, callOff);
+      }
+      const calls = set;
+      const mine = (): void => call(); // the same function may wait twice
+      calls.add(mine);
+      return () => void calls.delete(mine);
+    },
+    close() {
+      for (const callOff of timers.values()) callOff();
+      timers.clear();
+      waits.clear();
+    },
+  };
+}

@@ -26,12 +26,19 @@ export type Envelope = z.infer<typeof Envelope>;
 
 /** `accepted`: taken, the end comes later; ask again with the same id to hear it. */
 export type Answer = { accepted: true } | { fact: Message } | { error: ErrorRecord };
-/** An answer as it comes off the wire. */
-export const Answered = z.union([
-  z.object({ accepted: z.literal(true) }),
-  z.object({ fact: z.looseObject({ type: z.string() }) }),
-  z.object({ error: z.object({ code: z.string(), message: z.string(), fix: z.string() }) }),
-]);
+const decoder = new TextDecoder();
+export const textOf = (data: Uint8Array): string => decoder.decode(data);
+
+/** An answer as it comes off the wire; null: it is none. By hand, since every answer comes this way. */
+export function asAnswer(raw: unknown): Answer | null {
+  if (raw === null || typeof raw !== 'object') return null;
+  const { accepted, fact, error } = raw as { accepted?: unknown; fact?: unknown; error?: unknown };
+  if (accepted === true) return { accepted };
+  if (isRecord(fact) && typeof fact.type === 'string') return { fact: fact as Message };
+  const isError = isRecord(error) && [error.code, error.message, error.fix].every((part) => typeof part === 'string');
+  return isError ? { error: error as unknown as ErrorRecord } : null;
+}
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /** Wraps a command. `id` defaults to a new one. */
 export function envelop(
@@ -65,7 +72,7 @@ export function envelop(
 export function readEnvelope(data: Uint8Array | string): Envelope {
   let raw: unknown;
   try {
-    raw = JSON.parse(typeof data === 'string' ? data : new TextDecoder().decode(data));
+    raw = JSON.parse(typeof data === 'string' ? data : textOf(data));
   } catch (error) {
     throw fail('MESSAGE_INVALID', { reason: String((error as Error).message) }, error);
   }

@@ -32,8 +32,7 @@ const DRAIN_MS = 3_000;
 export function natsWire(nats: NatsConnection, inbox: string): Wire {
   return {
     inbox,
-    publish: (subject, data, reply) =>
-      nats.publish(subject, encoder.encode(data), reply === undefined ? {} : { reply }),
+    publish: (subject, data, reply) => nats.publish(subject, data, reply === undefined ? undefined : { reply }),
     publishFact(subject, data, id, reply) {
       const head = headers();
       head.set('Nats-Msg-Id', id);

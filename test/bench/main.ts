@@ -4,16 +4,23 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { ask } from './ask.js';
+import { durable } from './durable.js';
 import { overhead } from './overhead.js';
 import { plan } from './plan.js';
 import { startup } from './startup.js';
 
 export interface Measure {
   measure: string;
-  /** Milliseconds. */
-  p50Ms: number;
-  minMs: number;
-  maxMs: number;
+  /** How many go on at once. */
+  concurrency?: number;
+  perSecond?: number;
+  /** Milliseconds; of what is measured by bytes or by the second there are none. */
+  p50Ms?: number;
+  p99Ms?: number;
+  minMs?: number;
+  maxMs?: number;
+  bytes?: number;
   /** Against the raw thing named in the settings. */
   ratio: number | null;
   settings: Record<string, unknown>;
@@ -23,23 +30,26 @@ export type Bench = (wanted: (name: string) => boolean) => AsyncGenerator<Measur
 const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
 const wanted = (name: string): boolean => values.only === undefined || name.startsWith(values.only);
 const row = (cells: string[]): string =>
-  cells.map((cell, n) => (n === 0 || n === 5 ? cell.padEnd(26) : cell.padStart(10))).join(' ');
-if (!values.json)
-  console.log(
-    `node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}\n${row(['measure', 'p50 ms', 'min ms', 'max ms', 'ratio', 'settings'])}`,
-  );
-for (const bench of [startup, plan, overhead] as Bench[])
+  cells.map((cell, n) => (n === 0 || n === 8 ? cell.padEnd(20) : cell.padStart(10))).join(' ');
+const figure = (value: number | undefined, digits = 1): string => (value === undefined ? '-' : value.toFixed(digits));
+const heads = ['measure', 'at once', 'per second', 'p50 ms', 'p99 ms', 'min ms', 'max ms', 'ratio', 'settings'];
+if (!values.json) console.log(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}\n${row(heads)}`);
+for (const bench of [startup, plan, overhead, ask, durable] as Bench[])
   for await (const one of bench(wanted)) {
     if (values.json) console.log(JSON.stringify(one));
     else
       console.log(
         row([
           one.measure,
-          one.p50Ms.toFixed(1),
-          one.minMs.toFixed(1),
-          one.maxMs.toFixed(1),
-          one.ratio?.toFixed(2) ?? '-',
-          JSON.stringify(one.settings),
+          figure(one.concurrency, 0),
+          figure(one.perSecond, 0),
+          figure(one.p50Ms, 3),
+          figure(one.p99Ms, 3),
+          figure(one.minMs),
+          figure(one.maxMs),
+          figure(one.ratio ?? undefined, 2),
+          JSON.stringify({ ...(one.bytes === undefined ? {} : { bytes: Math.round(one.bytes) }), ...one.settings }),
         ]),
       );
   }
+process.exit(); // what measures left behind holds nobody

@@ -89,7 +89,7 @@ test('the newest of an actor is loaded, also before it is in its file and by the
   expect((await readCheckpoint(file(state)))!.turn).toBe(5);
   const next = storeOf(state);
   expect((await next.load(place))!.turn).toBe(5);
-  expect(next.recovered).toEqual({ records: 0, damage: [] });
+  expect(next.recovered).toEqual({ records: 0, bytes: 0, damage: [] });
   await next.close();
 });
 
