@@ -24,6 +24,8 @@ import { packageRoot } from '../runtime/program.js';
 import { main, placeOf } from '../runtime/subjects.js';
 import { openSystem, type System } from '../runtime/system.js';
 import { ensureStreams, natsWire } from '../runtime/wire.js';
+import type { Custom } from './admin/index.js';
+import { customKinds } from './custom-kinds.js';
 import { openFrontDoor } from './front-door/index.js';
 import type { OrchestratorContext } from './orchestrator/index.js';
 import { definitions } from './registry.js';
@@ -92,8 +94,13 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       fall = resolve;
     });
     const unable = new Map<string, ErrorRecord>();
-    const system = openSystem({
+    const customs = (): Record<string, Custom> =>
+      (system.cell(main('admin'))?.state().state.context as { kinds?: Record<string, Custom> } | undefined)?.kinds ??
+      {};
+    const custom = customKinds(customs);
+    const system: System = openSystem({
       definitions,
+      custom,
       bus,
       store,
       clock: systemClock,
@@ -119,7 +126,16 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     };
     const endingRuns = (): string[] =>
       openRuns().filter((run) => system.cell(`${run}/run/run-1`)?.state().state.value === 'ending');
-    const door = openFrontDoor({ bus, system, store, config, clock: systemClock, definitions, version: version() });
+    const door = openFrontDoor({
+      bus,
+      system,
+      store,
+      config,
+      clock: systemClock,
+      definitions,
+      customs,
+      version: version(),
+    });
     undo.push(() => door.close());
     await nats.flush();
     const open = openRuns();

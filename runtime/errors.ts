@@ -132,6 +132,21 @@ export const errors = {
   ACTOR_DIED: { message: '{address} died {met} times within {within}: {reason}', fix: '{fix}', retry: 'later' },
 
   // State on disk.
+  MANIFEST_INVALID: {
+    message: 'the manifest {path} cannot be used: {reason}',
+    fix: 'change it as the message says, then enlist it again',
+    retry: 'never',
+  },
+  KIND_QUARANTINED: {
+    message: 'the kind {kind} is held back: {problems}',
+    fix: 'mend the agent or its manifest, then enlist it again',
+    retry: 'never',
+  },
+  AGENT_FAILED: {
+    message: 'the agent {kind} failed: {reason}',
+    fix: 'mend the module its manifest names, or widen its tools or limits',
+    retry: 'never',
+  },
   CHECKPOINT_BROKEN: {
     message: 'the checkpoint {path} does not parse: {reason}',
     fix: 'restore the newest good version from {history}',

@@ -53,6 +53,8 @@ const DEATHS = 3;
 
 export interface SystemOptions {
   definitions: Readonly<Record<string, ActorDefinition>>;
+  /** Kinds made at run time. @throws why one may not be used. */
+  custom?(kind: string): ActorDefinition | null;
   bus: Bus;
   store: Store;
   clock: Clock;
@@ -105,7 +107,7 @@ export function openSystem(options: SystemOptions): System {
 
   const open = async (address: string, entry: Kept): Promise<void> => {
     const { spawn } = entry;
-    const def = definitions[spawn.kind];
+    const def = definitions[spawn.kind] ?? options.custom?.(spawn.kind);
     if (!def) throw fail('NO_ACTOR', { address });
     const place = placeOf(address);
     let dead = false;

@@ -7,6 +7,14 @@ const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.s
 export const Spawn = z.strictObject({ type: z.literal('admin.spawn'), batch: z.string(), actors: z.array(Actor) });
 /** Ends all actors of a run. */
 export const Dismiss = z.strictObject({ type: z.literal('admin.dismiss'), run: z.string() });
+/** Takes a folder with a manifest in: it is held back until its own checks have passed. */
+export const Enlist = z.strictObject({
+  type: z.literal('admin.enlist'),
+  /** Absolute. */
+  source: z.string().startsWith('/'),
+});
+/** Forgets a kind; what lives of it goes on until it ends. */
+export const Unlist = z.strictObject({ type: z.literal('admin.unlist'), kind: z.string() });
 /** Ends one actor and forgets it. */
 export const Remove = z.strictObject({ type: z.literal('admin.remove'), address: z.string() });
 /** How a run went, from the orchestrator. */
@@ -31,6 +39,14 @@ export const Dismissed = z.strictObject({
   addresses: z.array(z.string()),
 });
 export const Removed = z.strictObject({ type: z.literal('admin.removed'), address: z.string() });
+export const Enlisted = z.strictObject({
+  type: z.literal('admin.enlisted'),
+  kind: z.string(),
+  state: z.enum(['registered', 'quarantined']),
+  problems: z.array(z.string()),
+});
+export const Refused = z.strictObject({ type: z.literal('admin.refused'), error: failure });
+export const Unlisted = z.strictObject({ type: z.literal('admin.unlisted'), kind: z.string() });
 export const Noted = z.strictObject({ type: z.literal('admin.noted'), run: z.string() });
 export const Decision = z.strictObject({
   question: z.string(),
@@ -42,9 +58,18 @@ export const Decision = z.strictObject({
 });
 export const Decided = z.strictObject({ type: z.literal('admin.decided'), address: z.string(), decision: Decision });
 
-export const Command = z.discriminatedUnion('type', [Spawn, Dismiss, Remove, Report, Died]);
-export const Fact = z.union([Spawned, Dismissed, Removed, Noted, Decided]);
-export const Ends = ['admin.spawned', 'admin.dismissed', 'admin.removed', 'admin.noted', 'admin.decided'] as const;
+export const Command = z.discriminatedUnion('type', [Spawn, Dismiss, Remove, Enlist, Unlist, Report, Died]);
+export const Fact = z.union([Spawned, Dismissed, Removed, Enlisted, Refused, Unlisted, Noted, Decided]);
+export const Ends = [
+  'admin.spawned',
+  'admin.dismissed',
+  'admin.removed',
+  'admin.enlisted',
+  'admin.refused',
+  'admin.unlisted',
+  'admin.noted',
+  'admin.decided',
+] as const;
 export type Command = z.infer<typeof Command>;
 export type Fact = z.infer<typeof Fact>;
 export type Decision = z.infer<typeof Decision>;

@@ -3,8 +3,13 @@
  * has hosts start them, starts them all again when the runtime comes up on its state, hears of every death and of every
  * run's outcome, and decides what to do about an actor that keeps dying.
  */
+
+import { join } from 'node:path';
 import { assign, setup } from 'xstate';
-import { type Answered, type Ask, defineActor, effect } from '../../runtime/actor.js';
+import { tryOut } from '../../agents/custom/confine.js';
+import { type Kind, takeIn } from '../../agents/custom/manifest.js';
+import { type Answered, type Ask, defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
+import type { ErrorRecord } from '../../runtime/errors.js';
 import { addressOf } from '../../runtime/subjects.js';
 import { Command, type Command as Commands, type Decision, Ends, Fact } from './contract.js';
 
@@ -30,7 +35,18 @@ interface Context {
   /** Outcomes of runs, newest last. */
   outcomes: { run: string; outcome: string; error: { code: string; message: string; fix: string } | null }[];
   decisions: (Decision & { address: string })[];
+  /** Kinds of agents made at run time. Only what is registered is ever started. */
+  kinds: Record<string, Custom>;
 }
+export interface Custom extends Kind {
+  state: 'registered' | 'quarantined';
+  /** Why it is held back. */
+  problems: string[];
+  /** Epoch ms. */
+  since: number;
+}
+type TakenIn = { type: 'takenIn'; kind: Kind; at: number };
+type TriedOut = { type: 'triedOut'; name: string; sha: string; problems: string[] };
 const KEPT = 200;
 const DEATHS = 2;
 
@@ -98,12 +114,22 @@ const stillborn = (context: Context, { tag, fact }: Answered): Death[] =>
     ? [] // a run's first actors: whoever ordered them is told
     : ((fact as { failed?: Death[] } | null)?.failed ?? []).filter(({ address }) => address in context.registry);
 
+const refused = (error: ErrorRecord): Fact => ({ type: 'admin.refused', error });
+
 const machine = setup({
-  types: { context: {} as Context, events: {} as Commands | Booted | Answered },
-  actions: { emit: effect<Fact>(), ask: effect<Ask>() },
+  types: {
+    context: {} as Context,
+    events: {} as Commands | Booted | Answered | TakenIn | TriedOut | EffectFailed<'takeIn'> | EffectFailed<'tryOut'>,
+  },
+  actions: {
+    emit: effect<Fact>(),
+    ask: effect<Ask>(),
+    takeIn: effect<{ source: string }>(),
+    tryOut: effect<Kind>(),
+  },
 }).createMachine({
   id: 'admin',
-  context: { host: null, registry: {}, outcomes: [], decisions: [] },
+  context: { host: null, registry: {}, outcomes: [], decisions: [], kinds: {} },
   initial: 'up',
   states: {
     up: {
@@ -161,6 +187,53 @@ const machine = setup({
             })),
           ],
         },
+        // A manifest is a claim: what it says is held back until its own checks have shown it.
+        'admin.enlist': { actions: { type: 'takeIn', params: ({ event }) => ({ source: event.source }) } },
+        takenIn: {
+          actions: [
+            assign(({ context, event: { kind, at } }) => ({
+              kinds: {
+                ...context.kinds,
+                [kind.manifest.name]: {
+                  ...kind,
+                  state: 'quarantined' as const,
+                  problems: ['its checks have not been run yet'],
+                  since: at,
+                },
+              },
+            })),
+            { type: 'tryOut', params: ({ event }) => event.kind },
+          ],
+        },
+        triedOut: {
+          actions: [
+            assign(({ context, event: { name, sha, problems } }) => {
+              const known = context.kinds[name];
+              if (known?.sha !== sha) return {}; // another was taken in meanwhile, or it was unlisted
+              const state = problems.length === 0 ? ('registered' as const) : ('quarantined' as const);
+              return { kinds: { ...context.kinds, [name]: { ...known, state, problems } } };
+            }),
+            {
+              type: 'emit',
+              params: ({ event: { name, problems } }): Fact => ({
+                type: 'admin.enlisted',
+                kind: name,
+                state: problems.length === 0 ? 'registered' : 'quarantined',
+                problems,
+              }),
+            },
+          ],
+        },
+        takeInFailed: { actions: { type: 'emit', params: ({ event }) => refused(event.error) } },
+        tryOutFailed: { actions: { type: 'emit', params: ({ event }) => refused(event.error) } },
+        'admin.unlist': {
+          actions: [
+            assign(({ context, event }) => ({
+              kinds: Object.fromEntries(Object.entries(context.kinds).filter(([name]) => name !== event.kind)),
+            })),
+            { type: 'emit', params: ({ event }): Fact => ({ type: 'admin.unlisted', kind: event.kind }) },
+          ],
+        },
         'admin.remove': {
           actions: [
             { type: 'ask', params: ({ context, event }) => stopOn(context.host!, [event.address]) },
@@ -192,12 +265,25 @@ const machine = setup({
   },
 });
 
+const takeInFolder: Perform<{ source: string }> = async ({ source }, { config, clock }): Promise<TakenIn> => ({
+  type: 'takenIn',
+  kind: takeIn(source, join(config.state, 'kinds')),
+  at: clock.now(),
+});
+const tryOutChecks: Perform<Kind> = async (kind, { signal }): Promise<TriedOut> => ({
+  type: 'triedOut',
+  name: kind.manifest.name,
+  sha: kind.sha,
+  problems: await tryOut(kind, signal),
+});
+
 export const admin = defineActor({
   kind: 'admin',
-  version: 1,
+  version: 2,
+  migrate: ({ value, context }) => ({ value, context: { ...(context as Context), kinds: {} } }),
   accepts: Command,
   emits: Fact,
   ends: Ends,
   machine,
-  effects: {},
+  effects: { takeIn: takeInFolder, tryOut: tryOutChecks },
 });

@@ -1,11 +1,15 @@
 /** Actors at the front door. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { Message } from '../../runtime/actor.js';
+import { withoutNetwork } from '../../agents/custom/confine.js';
+import { customAgent } from '../../agents/custom/index.js';
+import { invalid, readManifest } from '../../agents/custom/manifest.js';
+import type { ActorDefinition, Message } from '../../runtime/actor.js';
 import { revive } from '../../runtime/bus.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { addressOf, main, placeOf } from '../../runtime/subjects.js';
-import { founders } from '../admin/index.js';
+import type { Fact as AdminFact } from '../admin/contract.js';
+import { type Custom, founders } from '../admin/index.js';
 import type { Around, Handlers } from './around.js';
 import type { adminVerbs } from './contract-admin.js';
 
@@ -16,15 +20,25 @@ export function adminHandlers({
   config,
   clock,
   definitions,
+  customs,
   ask,
 }: Around): Handlers<keyof typeof adminVerbs> {
-  const kinds = Object.values(definitions).map(({ kind, version, accepts }) => {
+  const described = ({ kind, version, accepts }: ActorDefinition) => {
     const schema = z.toJSONSchema(accepts, { io: 'input', unrepresentable: 'any' });
     return { kind, version, hears: heard(schema), schema };
-  });
+  };
+  const own = Object.values(definitions).map((def) => ({ ...described(def), custom: null }));
+  const custom = (known: Custom) => {
+    const { role, tools } = known.manifest;
+    const offline = !tools.includes('network') && withoutNetwork().length > 0;
+    return {
+      ...described(customAgent(known)),
+      custom: { role, state: known.state, problems: known.problems, tools: [...tools], offline },
+    };
+  };
   return {
     'admin.tree': async () => ({ host: config.host, actors: system.living() }),
-    'admin.kinds': async () => ({ kinds }),
+    'admin.kinds': async () => ({ kinds: [...own, ...Object.values(customs()).map(custom)] }),
     async 'admin.actor'({ address }) {
       const alive = system.cell(address);
       const saved = alive?.state() ?? (await store.load(placeOf(address)));
@@ -51,7 +65,7 @@ export function adminHandlers({
       return { fact: { ...fact } };
     },
     async 'admin.spawn'({ kind, id = `${kind}-${randomBytes(3).toString('hex')}`, run, input }) {
-      if (!(kind in definitions))
+      if (!(kind in definitions) && !(kind in customs()))
         throw fail('USAGE', { met: `no kind of actor is called ${kind}`, fix: 'admin.kinds lists them' });
       const actor = { run, kind, id, ...(input === undefined ? {} : { input }) };
       const address = addressOf(actor);
@@ -62,6 +76,20 @@ export function adminHandlers({
       } as Message)) as Message & { failed: { error: ErrorRecord }[] };
       if (failed[0]) throw revive(failed[0].error);
       return { address };
+    },
+    async 'admin.enlist'({ source }) {
+      const { name } = readManifest(source);
+      if (name in definitions) throw invalid(source, `${name} is one of our own kinds`);
+      const fact = (await ask(main('admin'), { type: 'admin.enlist', source } as Message)) as AdminFact;
+      if (fact.type === 'admin.refused') throw revive(fact.error);
+      const { type: _, ...answer } = fact as Extract<AdminFact, { type: 'admin.enlisted' }>;
+      return answer;
+    },
+    async 'admin.unlist'({ kind }) {
+      if (!(kind in customs()))
+        throw fail('USAGE', { met: `no kind made at run time is called ${kind}`, fix: 'admin.kinds lists them' });
+      await ask(main('admin'), { type: 'admin.unlist', kind } as Message);
+      return { kind };
     },
     async 'admin.restart'({ address }) {
       await system.restart(address);

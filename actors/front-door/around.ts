@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
 import type { Store } from '../../runtime/store.js';
 import type { System } from '../../runtime/system.js';
+import type { Custom } from '../admin/index.js';
 import type { Request, Response, Verb } from './contract.js';
 
 export interface Around {
@@ -14,6 +15,8 @@ export interface Around {
   config: Config;
   clock: Clock;
   definitions: Readonly<Record<string, ActorDefinition>>;
+  /** Kinds made at run time. */
+  customs(): Record<string, Custom>;
   /** Asks an actor until its end is known, 30 s long. @param id makes a repeat the same command. */
   ask(to: string, command: Message, id?: string): Promise<Message>;
 }

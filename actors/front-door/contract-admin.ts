@@ -32,7 +32,21 @@ export const adminVerbs = {
     request: z.strictObject({}),
     response: z.strictObject({
       kinds: z.array(
-        z.strictObject({ kind: z.string(), version: z.int(), hears: z.array(z.string()), schema: z.unknown() }),
+        z.strictObject({
+          kind: z.string(),
+          version: z.int(),
+          hears: z.array(z.string()),
+          schema: z.unknown(),
+          custom: z
+            .strictObject({
+              role: z.string(),
+              state: z.enum(['registered', 'quarantined']),
+              problems: z.array(z.string()),
+              tools: z.array(z.string()),
+              offline: z.boolean().describe('kept off the network, which this system allows us to do'),
+            })
+            .nullable(),
+        }),
       ),
     }),
   },
@@ -78,6 +92,22 @@ export const adminVerbs = {
       input: z.unknown().optional(),
     }),
     response: z.strictObject({ address: Address }),
+  },
+  'admin.enlist': {
+    about: 'Takes a folder with an agent.json in as a new kind of agent; it is held back until its own checks pass.',
+    repeatable: false,
+    request: z.strictObject({ source: z.string().startsWith('/').describe('absolute path of the folder on the host') }),
+    response: z.strictObject({
+      kind: z.string(),
+      state: z.enum(['registered', 'quarantined']),
+      problems: z.array(z.string()),
+    }),
+  },
+  'admin.unlist': {
+    about: 'Forgets a kind made at run time; what lives of it goes on until it ends.',
+    repeatable: true,
+    request: z.strictObject({ kind: Token }),
+    response: z.strictObject({ kind: z.string() }),
   },
   'admin.restart': {
     about: 'Ends an actor’s loop and starts it again from its checkpoint.',

@@ -26,6 +26,7 @@ export function openFrontDoor({
   config,
   clock,
   definitions,
+  customs,
   version,
 }: {
   bus: Bus;
@@ -34,12 +35,13 @@ export function openFrontDoor({
   config: Config;
   clock: Clock;
   definitions: Around['definitions'];
+  customs: Around['customs'];
   version: string;
 }) {
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const around: Around = { bus, system, store, config, clock, definitions, ask };
+  const around: Around = { bus, system, store, config, clock, definitions, customs, ask };
   const handlers: Handlers<Verb> = { ...runHandlers(around), ...adminHandlers(around) };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {

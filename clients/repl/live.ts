@@ -125,8 +125,19 @@ export function liveNames(client: Client, watcher: Watcher) {
     },
     kinds: async () => {
       const { kinds } = await ask('admin.kinds', {});
-      return shown(kinds, () => table(kinds.map(({ kind, hears }) => [kind, hears.join(' ')])));
+      return shown(kinds, () =>
+        table(
+          kinds.map(({ kind, hears, custom }) => [
+            kind,
+            hears.join(' '),
+            custom ? `${custom.state} ${custom.problems.join('; ')}`.trim() : '',
+          ]),
+        ),
+      );
     },
+    /** Takes a folder with an agent.json in as a new kind. */
+    enlist: (source: string) => ask('admin.enlist', { source }),
+    unlist: (kind: string) => ask('admin.unlist', { kind }),
     /** Starts an actor of a kind; gives it. */
     spawn: async (
       kind: string,
