@@ -31,6 +31,11 @@ export interface Checkpoint {
   open: Record<string, { type: string; until: number }>;
   /** The message that set `context.dueAt`. */
   dueCausation: string | null;
+  /**
+   * The message taken in this turn: `id` of the command, or of the effect whose report it was; null for the runtime's own.
+   * Absent in checkpoints of earlier programs.
+   */
+  cause?: { id: string | null; type: string } | null;
   /** ISO time of writing. */
   at: string;
 }
@@ -55,6 +60,7 @@ export const CheckpointFrame = z.looseObject({
   answers: z.record(z.string(), z.strictObject({ fact: z.looseObject({ type: z.string() }), until: z.number() })),
   open: z.record(z.string(), z.strictObject({ type: z.string(), until: z.number() })),
   dueCausation: z.string().nullable(),
+  cause: z.strictObject({ id: z.string().nullable(), type: z.string() }).nullish(),
   at: z.string(),
 });
 
