@@ -24,6 +24,7 @@ import { packageRoot } from '../runtime/program.js';
 import { main, placeOf } from '../runtime/subjects.js';
 import { openSystem, type System } from '../runtime/system.js';
 import { ensureStreams, natsWire } from '../runtime/wire.js';
+import type { Around } from './front-door/around.js';
 import { openFrontDoor } from './front-door/index.js';
 import type { OrchestratorContext } from './orchestrator/index.js';
 import { definitions } from './registry.js';
@@ -79,11 +80,17 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       fall = resolve;
     });
     const unable = new Map<string, ErrorRecord>();
+    const store = jsonStore(config.state);
+    const ledger = openLedger(config.state);
+    const commit: Around['commit'] = async (checkpoint, audit) => {
+      ledger.append(checkpoint.run, [], audit);
+      await Promise.all([ledger.sync(checkpoint.run), store.save(checkpoint, true)]);
+    };
     const system = openSystem({
       definitions,
       bus,
-      store: jsonStore(config.state),
-      ledger: openLedger(config.state),
+      store,
+      ledger,
       clock: systemClock,
       chance: Math.random,
       log,
@@ -104,7 +111,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     };
     const endingRuns = (): string[] =>
       openRuns().filter((run) => system.cell(`${run}/run/run-1`)?.state().state.value === 'ending');
-    const door = openFrontDoor({ bus, system, config, clock: systemClock, version: version() });
+    const door = openFrontDoor({ bus, system, config, clock: systemClock, commit, version: version() });
     undo.push(() => door.close());
     await nats.flush();
     const open = openRuns();

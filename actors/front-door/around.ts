@@ -3,6 +3,7 @@ import type { Message } from '../../runtime/actor.js';
 import type { Bus } from '../../runtime/bus.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
+import type { Checkpoint, Line } from '../../runtime/store.js';
 import type { System } from '../../runtime/system.js';
 import type { Request, Response, Verb } from './contract.js';
 
@@ -13,6 +14,8 @@ export interface Around {
   clock: Clock;
   /** Asks an actor until its end is known, 30 s long. @param id makes a repeat the same command. */
   ask(to: string, command: Message, id?: string): Promise<Message>;
+  /** Makes a checkpoint durable as its actor's newest, beside the actor's own turns; it must not be alive. */
+  commit(checkpoint: Checkpoint, audit: Line[]): Promise<void>;
 }
 /** One function a verb; what it throws is the answer's error. */
 export type Handlers<V extends Verb> = { [K in V]: (request: Request<K>, user: string) => Promise<Response<K>> };

@@ -12,6 +12,7 @@ import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
 import { adminHandlers } from './admin.js';
 import type { Around, Handlers } from './around.js';
+import { checkpointHandlers } from './checkpoints.js';
 import { type Verb, verbs } from './contract.js';
 import { openMicro } from './micro.js';
 import { runHandlers } from './runs.js';
@@ -23,19 +24,21 @@ export function openFrontDoor({
   system,
   config,
   clock,
+  commit,
   version,
 }: {
   bus: Bus;
   system: System;
   config: Config;
   clock: Clock;
+  commit: Around['commit'];
   version: string;
 }) {
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const around: Around = { bus, system, config, clock, ask };
-  const handlers: Handlers<Verb> = { ...runHandlers(around), ...adminHandlers(around) };
+  const around: Around = { bus, system, config, clock, ask, commit };
+  const handlers: Handlers<Verb> = { ...runHandlers(around), ...checkpointHandlers(around), ...adminHandlers(around) };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {
     const call = callOf(subject);
