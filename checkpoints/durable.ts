@@ -111,3 +111,14 @@ function linkAs(from: string, to: string): void {
     linkSync(from, to);
   }
 }
+
+/** Makes a file that is there, and its name, outlive a loss of power. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await syncFolder(dirname(path));
+}

@@ -4,12 +4,12 @@
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { LowSync, type SyncAdapter } from 'lowdb';
 import { z } from 'zod';
 import { fail } from '../runtime/errors.js';
 import { type Checkpoint, CheckpointFrame } from '../runtime/store.js';
-import type { Place } from '../runtime/subjects.js';
+import { addressOf, type Place, Token } from '../runtime/subjects.js';
 import { blobFolder, parseCheckpoint, shrunk } from './codec.js';
 import { writeWhole } from './durable.js';
 
@@ -32,6 +32,35 @@ export function checkpointFile({ run, kind, id }: Place): string {
   return join(folder, `${name}${other}.json`);
 }
 
+/**
+ * Whose checkpoint a file is, by its name and its folder; null when it can be nobody's.
+ * @param path absolute, or from the state folder.
+ */
+export function placeOfFile(path: string): Place | null {
+  const parts = path.split(sep);
+  const [name, folder, above, top] = [parts.at(-1) ?? '', parts.at(-2), parts.at(-3), parts.at(-4)];
+  const known = (place: Place): Place | null =>
+    Object.values(place).every((token) => Token.safeParse(token).success) &&
+    resolve(path).endsWith(sep + checkpointFile(place))
+      ? place
+      : null;
+  if (name === 'host_state.json' && above === 'hosts') return known({ run: 'sys', kind: 'host', id: folder! });
+  // Kinds tell the system's from a run's: the state folder itself may lie in a folder called runs.
+  const of = (kind: string, id: string): Place | null => {
+    const isSystem = kind === 'admin' || kind === 'orchestrator' || kind.endsWith('-manager');
+    const inRun = top === 'runs' && parts.length !== 2;
+    return known({ run: isSystem || !inRun ? 'sys' : above!, kind, id });
+  };
+  const own = /^(admin|orchestrator|run)_state\.json$/.exec(name)?.[1];
+  if (own) return of(own, own === 'run' ? 'run-1' : 'main');
+  const [, role, word = '', other] = /^(manager|agent)_state_(\w+?)(?:\.([a-z0-9-]+))?\.json$/.exec(name) ?? [];
+  const kind = word
+    .replace(/Agent$/, '')
+    .replace(/(?<!^)[A-Z]/g, '-$&')
+    .toLowerCase();
+  return role ? of(kind, other ?? (role === 'manager' ? 'main' : `${kind}-1`)) : null;
+}
+
 /** Where older versions of a checkpoint file rest. */
 export const historyFolder = (file: string): string => join(dirname(file), 'history', basename(file));
 
@@ -41,18 +70,18 @@ const blobsOf = (path: string): string => {
   return basename(folder) === 'checkpoints' ? blobFolder(dirname(folder)) : blobFolder(join(folder, '..', '..'));
 };
 
-/** @returns null when there is no such file. @throws CHECKPOINT_BROKEN */
+/** @returns null when there is no such file. @throws CHECKPOINT_BROKEN, whose fix is the command that puts the newest good version back. */
 export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
+  const broken = async (reason: string, cause?: unknown): Promise<never> => {
+    throw fail('CHECKPOINT_BROKEN', { path, reason, fix: await mendOf(path) }, cause);
+  };
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw fail('CHECKPOINT_BROKEN', { path, reason: (error as Error).message, history: historyFolder(path) }, error);
+    return broken((error as Error).message, error);
   }
-  const broken = (reason: string, cause?: unknown): never => {
-    throw fail('CHECKPOINT_BROKEN', { path, reason, history: historyFolder(path) }, cause);
-  };
   let raw: unknown;
   try {
     raw = parseCheckpoint(text, blobsOf(path));
@@ -63,6 +92,21 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
   return parsed.success
     ? (parsed.data as unknown as Checkpoint)
     : broken(z.prettifyError(parsed.error).replace(/\s*\n\s*/g, ' '));
+}
+
+const shell = (word: string): string => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+/** What a person does about a broken checkpoint. */
+async function mendOf(path: string): Promise<string> {
+  const history = historyFolder(path);
+  const place = placeOfFile(path);
+  if (!place) return `remove ${path}`; // a version, or a stranger's file
+  const state = path.slice(0, path.length - checkpointFile(place).length - 1);
+  for (const name of versionsIn(history).reverse()) {
+    const whole = await readCheckpoint(join(history, name)).catch(() => null); // broken too: an older one
+    if (whole)
+      return `rr checkpoints restore ${addressOf(place)} ${name.replace(/\.json$/, '')} --state ${shell(state)}; older versions are in ${history}`;
+  }
+  return `no version in ${history} is whole: remove ${path}, and the actor begins anew`;
 }
 
 class CheckpointFile implements SyncAdapter<Checkpoint> {

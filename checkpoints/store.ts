@@ -17,8 +17,8 @@ import { bootId } from '../runtime/identity.js';
 import { type Lock, takeLock } from '../runtime/lock.js';
 import type { Log } from '../runtime/log.js';
 import type { Checkpoint, Store, Turn } from '../runtime/store.js';
-import { addressOf } from '../runtime/subjects.js';
-import { blobFolder, encodeTurn, partsOf, stringifyCheckpoint } from './codec.js';
+import { addressOf, placeOf } from '../runtime/subjects.js';
+import { blobFolder, checkpointText, encodeTurn, parseCheckpoint, partsOf, stringifyCheckpoint } from './codec.js';
 import { writeWhole } from './durable.js';
 import {
   type Damage,
@@ -30,7 +30,7 @@ import {
   segmentsIn,
 } from './journal.js';
 import { checkpointFile, readCheckpoint } from './json.js';
-import { folderOf, openView, type View } from './view.js';
+import { folderOf, inFile, isNewer, openView, type View } from './view.js';
 
 const run = promisify(execFile);
 /** So much of the journal may wait to be synced, and so many files of earlier lives. */
@@ -85,11 +85,26 @@ export function readTail(dir: string, take: View['inherit']): Tail {
   return tail;
 }
 
+/**
+ * The newest checkpoints that journals of dead hosts hold and the files do not say yet; nothing is changed.
+ * @param state the state folder, on which nobody lives.
+ */
+export function tailOf(state: string): Map<string, Checkpoint> {
+  const tail = new Map<string, Checkpoint>();
+  const hosts = existsSync(join(state, 'hosts')) ? readdirSync(join(state, 'hosts')) : [];
+  for (const host of hosts)
+    readTail(journalFolder(state, host), (parts) => {
+      const { run } = placeOf(parts.address);
+      const checkpoint = parseCheckpoint(checkpointText(parts), blobFolder(folderOf(state, run))) as Checkpoint;
+      const known = tail.get(parts.address) ?? inFile(state, placeOf(parts.address));
+      if (!known || isNewer(checkpoint, known)) tail.set(parts.address, checkpoint);
+    });
+  return tail;
+}
+
 export interface OpenStore extends Store {
   /** What an earlier life left in the journal: records that were not in the files yet, and places that could not be read. */
   readonly recovered: { records: number; bytes: number; damage: Damage[] };
-  /** Resolves when the readable files say all that is durable. @throws what the disk says. */
-  caughtUp(): Promise<void>;
 }
 
 /**

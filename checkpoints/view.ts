@@ -62,7 +62,16 @@ export interface View {
 
 export const folderOf = (state: string, run: string): string => (run === 'sys' ? state : bundleOf(state, run));
 const isParts = (version: Version): version is Parts => 'checkpointAt' in version;
-const newer = (a: Checkpoint, b: Checkpoint): boolean =>
+/** The checkpoint in a file; null: it is not there, or broken: what the journal holds stands. */
+export function inFile(state: string, place: Place): Checkpoint | null {
+  try {
+    const text = readFileSync(join(state, checkpointFile(place)), 'utf8');
+    return parseCheckpoint(text, blobFolder(folderOf(state, place.run))) as Checkpoint;
+  } catch {
+    return null;
+  }
+}
+export const isNewer = (a: Checkpoint, b: Checkpoint): boolean =>
   a.epoch !== b.epoch ? a.epoch > b.epoch : a.turn !== b.turn ? a.turn > b.turn : a.at > b.at;
 
 /**
@@ -97,14 +106,6 @@ export function openView(
     isParts(version)
       ? (parseCheckpoint(checkpointText(version), blobFolder(folderOf(state, run))) as Checkpoint)
       : version;
-  const inFile = (place: Place): Checkpoint | null => {
-    try {
-      const text = readFileSync(join(state, checkpointFile(place)), 'utf8');
-      return parseCheckpoint(text, blobFolder(folderOf(state, place.run))) as Checkpoint;
-    } catch {
-      return null; // it is not there, or broken: what the journal holds stands
-    }
-  };
   const entryOf = (address: string): Entry => {
     let entry = gathering.entries.get(address);
     if (!entry) {
@@ -158,8 +159,8 @@ export function openView(
       const place = placeOf(address);
       let versions = (many ? entry.versions.slice(-1) : entry.versions).map((one) => readVersion(one, place.run));
       if (entry.left) {
-        const there = inFile(place);
-        versions = versions.filter((one) => !there || newer(one, there)).sort((a, b) => (newer(a, b) ? 1 : -1));
+        const there = inFile(state, place);
+        versions = versions.filter((one) => !there || isNewer(one, there)).sort((a, b) => (isNewer(a, b) ? 1 : -1));
       }
       writeCheckpoints(join(state, checkpointFile(place)), versions);
       underway.entries.delete(address);
@@ -208,9 +209,9 @@ export function openView(
       const entry = gathering.entries.get(address) ?? underway.entries.get(address);
       if (!entry) return null;
       if (!entry.left) return readVersion(entry.versions.at(-1)!, place.run);
-      const best = entry.versions.map((one) => readVersion(one, place.run)).reduce((a, b) => (newer(b, a) ? b : a));
-      const there = inFile(place);
-      return there && newer(there, best) ? null : best;
+      const best = entry.versions.map((one) => readVersion(one, place.run)).reduce((a, b) => (isNewer(b, a) ? b : a));
+      const there = inFile(state, place);
+      return there && isNewer(there, best) ? null : best;
     },
     async flush() {
       hurried = true;

@@ -32,6 +32,16 @@ export const errors = {
     fix: 'rr ps --all lists the runs of this state folder',
     retry: 'never',
   },
+  ACTOR_UNKNOWN: {
+    message: 'no actor is called {address}',
+    fix: 'rr checkpoints list shows the actors of this state folder',
+    retry: 'never',
+  },
+  VERSION_UNKNOWN: {
+    message: 'the version {version} of {address} is not kept, there are {wanted}',
+    fix: 'rr checkpoints history {address} says what each of them is',
+    retry: 'never',
+  },
   SERVICE_UNKNOWN: {
     message: 'the repository has no service {met}, it has {wanted}',
     fix: 'choose one with --service NAME',
@@ -149,12 +159,18 @@ export const errors = {
   },
   CHECKPOINT_BROKEN: {
     message: 'the checkpoint {path} does not parse: {reason}',
-    fix: 'restore the newest good version from {history}',
+    fix: '{fix}',
     retry: 'never',
   },
   CHECKPOINT_VERSION: {
     message: 'the checkpoint of {address} has version {met}, this program knows {wanted}',
     fix: 'use the version of rr that wrote it, or remove the run',
+    retry: 'never',
+  },
+  EXPORT_REFUSED: { message: 'the export {file} is not taken: {reason}', fix: '{fix}', retry: 'never' },
+  ANSWER_LARGE: {
+    message: 'the answer has {met} bytes, a message takes {wanted}',
+    fix: '{fix}',
     retry: 'never',
   },
   STATE_UNWRITABLE: {

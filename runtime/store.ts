@@ -32,6 +32,11 @@ export interface Checkpoint {
   open: Record<string, { type: string; until: number }>;
   /** The message that set `context.dueAt`. */
   dueCausation: string | null;
+  /**
+   * The message taken in this turn: `id` of the command, or of the effect whose report it was; null for the runtime's own.
+   * Absent in checkpoints of earlier programs.
+   */
+  cause?: { id: string | null; type: string } | null;
   /** ISO time of writing. */
   at: string;
 }
@@ -56,6 +61,7 @@ export const CheckpointFrame = z.looseObject({
   answers: z.record(z.string(), z.strictObject({ fact: z.looseObject({ type: z.string() }), until: z.number() })),
   open: z.record(z.string(), z.strictObject({ type: z.string(), until: z.number() })),
   dueCausation: z.string().nullable(),
+  cause: z.strictObject({ id: z.string().nullable(), type: z.string() }).nullish(),
   at: z.string(),
 });
 
@@ -89,6 +95,8 @@ export interface Store {
   keep(turn: Turn): void;
   /** Why nothing can be written at present, though it may pass: a full disk. Turns wait meanwhile. */
   trouble(): ErrorRecord | null;
+  /** Resolves when the readable files say all that is durable. @throws what the disk says. */
+  caughtUp(): Promise<void>;
   /** Turns wait for a full disk no longer: the host is about to end. */
   hurry(): void;
   close(): Promise<void>;

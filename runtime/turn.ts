@@ -69,6 +69,7 @@ export async function openCell(
   const owed = new Map<string, Effect>((restored?.owed ?? []).map((e) => [e.id, e]));
   const commands = openCommands(address, clock, restored);
   let dueCausation = restored?.dueCausation ?? null;
+  let cause = restored?.cause ?? null;
 
   const queue: Item[] = [];
   let pumping: Promise<void> | null = null;
@@ -91,6 +92,7 @@ export async function openCell(
     owed: [...owed.values()],
     ...commands.saved(),
     dueCausation,
+    cause,
     at: isoOf(clock.now()),
   });
 
@@ -157,6 +159,7 @@ export async function openCell(
       return command ? commands.refuse(command.id, record) : end(item, record);
     }
     turn += 1;
+    cause = { id: mark, type: event.type };
     snapshot = decision.snapshot;
     if (settles) owed.delete(settles);
     const due = contextDue(snapshot);

@@ -99,18 +99,23 @@ const shown = new Map<string, string>();
 function help(command = ''): string {
   const env = { ...process.env, COLUMNS: '200' };
   const ask = () =>
-    execFileSync(process.execPath, [bin, ...(command ? [command] : []), '--help'], { encoding: 'utf8', env });
+    execFileSync(process.execPath, [bin, ...command.split(' ').filter(Boolean), '--help'], { encoding: 'utf8', env });
   if (!shown.has(command)) shown.set(command, ask());
   return shown.get(command)!;
 }
-/** Of a command, or of rr itself. */
+/** Of what was printed. */
 const optionsOf = (printed: string): string[] =>
   [...printed.matchAll(/^ {2}(-[^\n]*?)(?: {2,}|\n)/gm)]
     .map((match) => match[1]!)
     .filter((one) => !one.includes('--help'));
-const commands = [...help().matchAll(/^ {2}([a-z]+) .*? {2,}/gm)]
-  .map((match) => match[1]!)
-  .filter((name) => name !== 'help');
+const commandsIn = (printed: string): string[] =>
+  [...printed.slice(printed.indexOf('\nCommands:')).matchAll(/^ {2}([a-z]+) .*? {2,}/gm)]
+    .map((match) => match[1]!)
+    .filter((name) => name !== 'help');
+const commands = commandsIn(help());
+/** Commands of a command: `rr checkpoints list`. */
+const below = (command: string): string[] =>
+  help(command).includes('\nCommands:') ? commandsIn(help(command)).map((name) => `${command} ${name}`) : [];
 
 test('docs/cli.md has every command with every option it takes, and none it does not', () => {
   const page = text('docs/cli.md');
@@ -120,9 +125,11 @@ test('docs/cli.md has every command with every option it takes, and none it does
   expect(general.sort()).toEqual([...optionsOf(help()), '-h, --help'].sort());
   for (const command of commands) {
     const section = page.slice(page.search(new RegExp(`^## \`rr ${command}\\b`, 'm'))).split(/^## /m)[1]!;
-    const told = [...section.matchAll(/`((?:-\w, )?--[a-z]+(?: <[^`]+>)?)`/g)].map((match) => match[1]!);
-    const known = [...optionsOf(help(command)), '--once'];
-    for (const option of optionsOf(help(command))) expect(told, `rr ${command} takes it`).toContain(option);
+    const told = [...section.matchAll(/`((?:-\w, )?--[a-z-]+(?: <[^`]+>)?)`/g)].map((match) => match[1]!);
+    const taken = [command, ...below(command)].flatMap((one) => optionsOf(help(one)));
+    const known = [...taken, '--once'];
+    for (const name of below(command)) expect(section, `rr ${name}`).toContain(`\`rr ${name}`);
+    for (const option of taken) expect(told, `rr ${command} takes it`).toContain(option);
     for (const option of told) expect(known, `rr ${command} is said to take it`).toContain(option);
   }
 });

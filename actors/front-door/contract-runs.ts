@@ -21,6 +21,54 @@ const StepLine = z.strictObject({
   error: z.record(z.string(), z.unknown()).nullable(),
 });
 
+const decision = z.strictObject({
+  atMs: z.number(),
+  who: z.string(),
+  question: z.string(),
+  option: z.string(),
+  reason: z.string(),
+  confidence: z.number(),
+  by: z.string(),
+});
+export const Timeline = z.strictObject({
+  run: z.string(),
+  source: z.string(),
+  /** Of the run as it stands. */
+  state: z.string(),
+  outcome: z.string().nullable(),
+  error: z.strictObject({ code: z.string(), message: z.string(), fix: z.string() }).nullable(),
+  /** ISO time; all `atMs` and `fromMs` count from here. */
+  startedAt: z.string(),
+  /** From the start to the outcome, or to now. */
+  totalMs: z.number(),
+  fork: z.strictObject({ run: z.string(), from: z.string(), kept: z.array(z.string()) }).nullable(),
+  steps: z.array(
+    z.strictObject({
+      step: z.string(),
+      phase: z.string(),
+      attempt: z.int(),
+      fromMs: z.number(),
+      ms: z.number(),
+      ok: z.boolean().nullable().describe('null: at work, or its end was never heard of'),
+      note: z.string(),
+    }),
+  ),
+  fixes: z.array(
+    z.strictObject({
+      atMs: z.number(),
+      ms: z.number().describe('how long it was looked for'),
+      step: z.string(),
+      rule: z.string(),
+      cause: z.string(),
+      helped: z.boolean().nullable(),
+    }),
+  ),
+  decisions: z.array(decision),
+  spent: z
+    .record(z.string(), z.number())
+    .describe('milliseconds: `waiting` for a slot, the phases, `heal`, `up` while it was held, `ending`'),
+});
+
 export const runVerbs = {
   'jobs.submit': {
     about: 'Takes a job. The answer comes when the job is on disk.',
@@ -54,6 +102,12 @@ export const runVerbs = {
       result: Result.nullable(),
       bundle: z.string(),
     }),
+  },
+  'runs.timeline': {
+    about: 'What a run did and when: its steps, repairs and decisions, and where the time went.',
+    repeatable: true,
+    request: z.strictObject({ run: RunId }),
+    response: Timeline,
   },
   'runs.cancel': {
     about: 'Gives a run up that is not proven yet.',

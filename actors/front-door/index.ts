@@ -13,6 +13,7 @@ import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
 import { adminHandlers } from './admin.js';
 import type { Around, Handlers } from './around.js';
+import { checkpointHandlers } from './checkpoints.js';
 import { type Verb, verbs } from './contract.js';
 import { openMicro } from './micro.js';
 import { runHandlers } from './runs.js';
@@ -42,7 +43,7 @@ export function openFrontDoor({
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
   const around: Around = { bus, system, store, config, clock, definitions, customs, ask };
-  const handlers: Handlers<Verb> = { ...runHandlers(around), ...adminHandlers(around) };
+  const handlers: Handlers<Verb> = { ...runHandlers(around), ...checkpointHandlers(around), ...adminHandlers(around) };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {
     const call = callOf(subject);

@@ -1,10 +1,8 @@
 /** Jobs and runs at the front door. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
-import { lookAtPath } from '../../agents/file/source.js';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
-import { withoutPassword } from '../../providers/git/clone.js';
 import { tail } from '../../providers/process/tail.js';
 import type { Message } from '../../runtime/actor.js';
 import { revive } from '../../runtime/bus.js';
@@ -13,7 +11,9 @@ import { main } from '../../runtime/subjects.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
 import type { RunContext } from '../run/state.js';
 import type { Around, Handlers } from './around.js';
-import type { runVerbs } from './contract-runs.js';
+import type { Response } from './contract.js';
+import { RunId, type runVerbs } from './contract-runs.js';
+import { readSource } from './source.js';
 
 /** UTC time and a random suffix: sortable, and unique. */
 export function newRunId(now: number): string {
@@ -21,11 +21,14 @@ export function newRunId(now: number): string {
   const suffix = [...randomBytes(6)].map((byte) => 'abcdefghijklmnopqrstuvwxyz0123456789'[byte % 36]).join('');
   return `${time}-${suffix}`;
 }
-/** Whether a source is fetched rather than found on this machine. */
-export const isUrl = (source: string): boolean =>
-  /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
 
-export function runHandlers({ system, store, config, clock, ask }: Around): Handlers<keyof typeof runVerbs> {
+export function runHandlers({
+  system,
+  store,
+  config,
+  clock,
+  ask,
+}: Around): Handlers<Exclude<keyof typeof runVerbs, 'runs.timeline'>> {
   const runs = (): Record<string, Known> =>
     ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ??
       {}) as Record<string, Known>;
@@ -34,14 +37,6 @@ export function runHandlers({ system, store, config, clock, ask }: Around): Hand
     if (!one) throw fail('RUN_UNKNOWN', { run });
     return one;
   };
-  const line = (run: string, { state, job, result, at }: Known) => ({
-    run,
-    state,
-    source: job.source,
-    outcome: result?.outcome ?? null,
-    url: result?.services[0]?.url ?? null,
-    at: new Date(at).toISOString(),
-  });
   const stop = async (run: string, reason: 'stop' | 'cancel') => {
     if (known(run).ended) return { run, state: known(run).state };
     const fact = (await ask(main('orchestrator'), { type: 'orchestrator.stop', run, reason } as Message)) as Message & {
@@ -55,19 +50,17 @@ export function runHandlers({ system, store, config, clock, ask }: Around): Hand
     async 'jobs.submit'({ env, run: wanted, ...request }, user) {
       const trouble = store.trouble();
       if (trouble) throw revive(trouble); // it could not be kept
-      checkSource(request.source);
+      const { source, secret } = readSource(request.source);
       const at = clock.now();
       const run = wanted ?? newRunId(at);
       const bundle = bundleOf(config.state, run);
-      // One folder has one name, so that two runs in it are known to be.
-      const source = isUrl(request.source) ? withoutPassword(request.source) : realpathSync(request.source);
       if (!runs()[run]) {
         if (fromDisk(config.state, run))
           throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
         // What is secret goes beside the job, never into it: a job is told and written down in many places.
         const inputs = [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }];
-        if (isUrl(source) && source !== request.source)
-          inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: request.source })}\n` });
+        if (secret !== null)
+          inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: secret })}\n` });
         await writeBundle(bundle, inputs);
       }
       const job = { workflow: 'repo-run', ...request, source, user };
@@ -78,12 +71,17 @@ export function runHandlers({ system, store, config, clock, ask }: Around): Hand
       );
       return { run };
     },
-    'runs.list': async ({ all }) => ({
-      runs: Object.entries(runs())
-        .filter(([, one]) => all || !one.ended)
-        .map(([run, one]) => line(run, one))
-        .reverse(),
-    }),
+    async 'runs.list'({ all }) {
+      const remembered = runs();
+      const others = all ? runsOnDisk(config.state).filter(([run]) => !(run in remembered)) : [];
+      const shown = Object.entries(remembered).filter(([, one]) => all || !one.ended);
+      return {
+        runs: [...others, ...shown]
+          .sort(([, a], [, b]) => a.at - b.at)
+          .map(([run, one]) => line(run, one))
+          .reverse(),
+      };
+    },
     async 'runs.get'({ run }) {
       const one = known(run);
       const context = system.cell(`${run}/run/run-1`)?.state().state.context as RunContext | undefined;
@@ -123,14 +121,6 @@ export function runHandlers({ system, store, config, clock, ask }: Around): Hand
   };
 }
 
-/** @throws PATH_MISSING, PATH_NOT_DIRECTORY, PATH_UNREADABLE, USAGE */
-function checkSource(source: string): void {
-  if (isUrl(source)) return;
-  if (!isAbsolute(source))
-    throw fail('USAGE', { met: `the source ${source} is relative`, fix: 'give an absolute path or a URL' });
-  lookAtPath(source);
-}
-
 const readJson = (path: string): unknown => {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
@@ -138,6 +128,30 @@ const readJson = (path: string): unknown => {
     return null; // no such run, or one that was cut short before it wrote anything
   }
 };
+
+const line = (run: string, { state, job, result, at }: Known) => ({
+  run,
+  state,
+  source: job.source,
+  outcome: result?.outcome ?? null,
+  url: result?.services[0]?.url ?? null,
+  at: new Date(at).toISOString(),
+});
+
+/** Every run that has written down how it stands: those that were forgotten or imported too. */
+const runsOnDisk = (state: string): [string, Known][] => {
+  const folder = join(state, 'runs');
+  return (existsSync(folder) ? readdirSync(folder) : []).sort().flatMap((run): [string, Known][] => {
+    const known = RunId.safeParse(run).success ? fromDisk(state, run) : null;
+    return known ? [[run, known]] : [];
+  });
+};
+/** The runs of a folder where no runtime is, newest first. */
+export const listRuns = (state: string): Response<'runs.list'> => ({
+  runs: runsOnDisk(state)
+    .map(([run, known]) => line(run, known))
+    .reverse(),
+});
 
 /** A run that the orchestrator has forgotten, from its folder. */
 function fromDisk(state: string, run: string): Known | null {

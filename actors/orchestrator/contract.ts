@@ -1,6 +1,6 @@
 /** What the orchestrator hears and says. It takes jobs and sees each run to its end. */
 import { z } from 'zod';
-import { Job, Result, State } from '../run/contract.js';
+import { Job, Result, Seed, State } from '../run/contract.js';
 
 export const Submit = z.strictObject({
   type: z.literal('orchestrator.submit'),
@@ -12,6 +12,8 @@ export const Submit = z.strictObject({
   /** Runs that may be at work at once. */
   slots: z.int().positive(),
   at: z.number(),
+  /** What the run starts with that goes on from a step of another. */
+  seed: Seed.optional(),
 });
 export const Stop = z.strictObject({
   type: z.literal('orchestrator.stop'),

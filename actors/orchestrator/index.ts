@@ -9,7 +9,7 @@ import { type Answered, type Ask, defineActor, effect, type Message } from '../.
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import { repoRun } from '../../workflows/repo-run.js';
-import type { Job, Result, State } from '../run/contract.js';
+import type { Job, Result, Seed, State } from '../run/contract.js';
 import { Command, type Command as Commands, Ends, Fact } from './contract.js';
 
 export interface Known {
@@ -23,6 +23,8 @@ export interface Known {
   ended: boolean;
   /** It is to end as soon as its actors are there. */
   unwanted?: boolean;
+  /** Until it is started. */
+  seed?: Seed | undefined;
 }
 export interface OrchestratorContext {
   runs: Record<string, Known>;
@@ -91,10 +93,10 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
     c.runs[run] = { ...c.runs[run]!, ...next };
   };
   if (event.type === 'orchestrator.submit') {
-    const { run, job, bundle, slots, at } = event;
+    const { run, job, bundle, slots, at, seed } = event;
     facts.push({ type: 'orchestrator.accepted', run });
     if (c.runs[run]) return c;
-    c.runs[run] = { job, bundle, slots, state: 'queued', at, result: null, ended: false };
+    c.runs[run] = { job, bundle, slots, state: 'queued', at, result: null, ended: false, ...(seed ? { seed } : {}) };
     asks.push(acquire(run, slots));
     forget(c);
     return c;
@@ -142,12 +144,13 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
       else if (missed(event)) asks.push(spawn(run));
       else if (failed) finish(c, run, failedResult(run, known, 'failed', failed), true);
       else {
-        const { job, bundle } = known;
+        const { job, bundle, seed } = known;
         const { at } = event;
+        change(run, { seed: undefined });
         asks.push(
           {
             to: `${run}/run/run-1`,
-            command: { type: 'run.start', run, job, bundle, at } as Message,
+            command: { type: 'run.start', run, job, bundle, at, ...(seed ? { seed } : {}) } as Message,
             withinMs: FOREVER_MS,
             tag: `start ${run}`,
           },

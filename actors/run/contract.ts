@@ -66,18 +66,38 @@ export const Result = z.strictObject({
   error: failure.nullable(),
 });
 
+/** What a run starts with that goes on from a step of another (see fork.ts). */
+export const Seed = z.strictObject({
+  /** The other run, and the step that is done again. */
+  run: z.string(),
+  from: z.string(),
+  /** Steps that are not done again. */
+  steps: z.record(
+    z.string(),
+    z.strictObject({ state: z.enum(['done', 'skipped', 'failed']), attempt: z.int(), error: failure.nullable() }),
+  ),
+  results: z.record(z.string(), z.record(z.string(), z.unknown())),
+  overlay: z.record(z.string(), z.unknown()),
+});
+
 export const Start = z.strictObject({
   type: z.literal('run.start'),
   run: z.string(),
   job: Job,
   bundle: z.string(),
   at: z.number(),
+  seed: Seed.optional(),
 });
 /** Ends an `up` run, or gives up one that is not proven yet. */
 export const Stop = z.strictObject({ type: z.literal('run.stop'), reason: z.enum(['stop', 'cancel']) });
 export const Watch = z.strictObject({ type: z.literal('run.watch') });
 
-export const Started = z.strictObject({ type: z.literal('run.started'), source: z.string() });
+export const Started = z.strictObject({
+  type: z.literal('run.started'),
+  source: z.string(),
+  /** It goes on from a step of another run, with the results of these. */
+  fork: z.strictObject({ run: z.string(), from: z.string(), kept: z.array(z.string()) }).optional(),
+});
 export const StepBegan = z.strictObject({
   type: z.literal('run.step-began'),
   step: z.string(),
@@ -122,6 +142,7 @@ export const Ends = ['run.stopping'] as const;
 export const EndsAll = { 'run.start': 'run.settled', 'run.watch': 'run.ended' } as const;
 export type Outcome = z.infer<typeof Outcome>;
 export type State = z.infer<typeof State>;
+export type Seed = z.infer<typeof Seed>;
 export type Job = z.infer<typeof Job>;
 export type Fix = z.infer<typeof Fix>;
 export type Result = z.infer<typeof Result>;

@@ -4,7 +4,7 @@ import type { Answered, Ask, Message } from '../../runtime/actor.js';
 import { type ErrorCode, type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import { at, type Phase, type Scope, type Workflow } from '../../runtime/workflow.js';
-import type { Fact, Fix, Job, Outcome, Result, State } from './contract.js';
+import type { Fact, Fix, Job, Outcome, Result, Seed, State } from './contract.js';
 
 export interface StepState {
   state: 'pending' | 'running' | 'healing' | 'done' | 'failed' | 'skipped';
@@ -65,7 +65,7 @@ export interface RunContext {
   out: { asks: Ask[]; facts: Fact[]; writes: Write[] };
 }
 export type Walked =
-  | { type: 'run.start'; run: string; job: Job; bundle: string; at: number }
+  | { type: 'run.start'; run: string; job: Job; bundle: string; at: number; seed?: Seed | undefined }
   | { type: 'run.stop'; reason: 'stop' | 'cancel' }
   | { type: 'run.watch' }
   | { type: 'recordFailed'; error: ErrorRecord }

@@ -6,6 +6,7 @@ import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, toRecord } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import { at, bind, downstream, isThere, type Phase, type Step, type Workflow } from '../../runtime/workflow.js';
+import { sow } from './fork.js';
 import { closeFix, healed, judged, seekFix } from './heal.js';
 import {
   ended,
@@ -73,12 +74,14 @@ function count(workflow: Workflow, c: RunContext, now: number): void {
 function begin(
   workflow: Workflow,
   c: RunContext,
-  { run, job, bundle, at: now }: Extract<Walked, { type: 'run.start' }>,
+  { run, job, bundle, at: now, seed }: Extract<Walked, { type: 'run.start' }>,
 ): void {
   Object.assign(c, { mode: 'walking', state: 'running', run, job, bundle, startedAt: now, clockedAt: now });
   for (const { id } of workflow.steps)
     c.steps[id] = { state: 'pending', attempt: 0, startedAt: null, ms: 0, error: null, again: 0, stale: false };
-  c.out.facts.push({ type: 'run.started', source: job.source });
+  if (seed) sow(c, seed);
+  const fork = seed && { run: seed.run, from: seed.from, kept: Object.keys(seed.steps) };
+  c.out.facts.push({ type: 'run.started', source: job.source, ...(fork ? { fork } : {}) });
   c.out.writes.push(runFile(c));
   if (c.unwanted) return stop(workflow, c);
   advance(workflow, c, now);

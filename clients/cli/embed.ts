@@ -5,17 +5,30 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Check } from '../../actors/doctor.js';
+import { type Request, type Response, verbs } from '../../actors/front-door/contract.js';
 import type { Runtime } from '../../actors/main.js';
 import type { Plan } from '../../agents/detection/contract.js';
 import { openBroker } from '../../runtime/broker/start.js';
 import type { Config } from '../../runtime/config.js';
 import { openLog } from '../../runtime/log.js';
+import { parse } from '../../runtime/message.js';
 import { type Client, clientOf, reach } from './connect.js';
 
 export const diagnose = async (config: Config): Promise<Check[]> =>
   (await import('../../actors/doctor.js')).diagnose(config);
 export const planOf = async (root: string, service: string | null): Promise<Plan> =>
   (await import('../../actors/plan.js')).planOf(root, service);
+
+/** The state folder itself, where no runtime is: what it is asked, it answers as a runtime would. */
+export async function folderOf(config: Config) {
+  const { folderOnly, inspection } = await import('../../actors/inspect.js');
+  const asked = inspection(config, null);
+  const ask = <V extends keyof typeof asked>(verb: V, request: Partial<Request<V>>): Promise<Response<V>> => {
+    const handler = asked[verb] as (request: Request<V>, user: string) => Promise<Response<V>>;
+    return handler(parse(verbs[verb].request as never, request), 'cli');
+  };
+  return { asked, ask, ...folderOnly(config) };
+}
 
 export type { Runtime };
 export interface Reached {

@@ -10,6 +10,8 @@ const usage = new Set([
   'PATH_NOT_DIRECTORY',
   'PATH_UNREADABLE',
   'RUN_UNKNOWN',
+  'ACTOR_UNKNOWN',
+  'VERSION_UNKNOWN',
   'SERVICE_UNKNOWN',
 ]);
 /** Nothing that a repository or its user can bring about. */

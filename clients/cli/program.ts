@@ -28,7 +28,8 @@ export async function runCli(argv: string[]): Promise<void> {
   const act =
     <A extends unknown[]>(command: (globals: Globals, ...args: A) => Promise<number>) =>
     async (...args: unknown[]): Promise<void> => {
-      const { state, host } = rr.opts<{ state?: string; host?: string }>();
+      // Those of rr, and of the commands above this one: an option may stand anywhere.
+      const { state, host } = (args.at(-1) as Command).optsWithGlobals<{ state?: string; host?: string }>();
       const { config } = readConfig({
         ...(state === undefined ? {} : { state }),
         ...(host === undefined ? {} : { host }),
@@ -120,6 +121,77 @@ export async function runCli(argv: string[]): Promise<void> {
         }),
       ),
     );
+  const checkpoints = rr.command('checkpoints').description('what actors remember: look at it, mend it, go on from it');
+  const about = (command: string, description: string): Command =>
+    common(checkpoints.command(command)).description(description);
+  const room = () => import('./commands/checkpoints.js');
+  about('list', 'every actor that has a checkpoint')
+    .argument('[run]', 'only this run’s; `sys`: the system’s')
+    .action(act<[string | undefined, object]>(async (globals, run) => (await room()).list(globals, run)));
+  about('show', 'one actor, and the message that led there')
+    .argument('<address[@version]>')
+    .option('--path <field>', 'only this part of its context, e.g. steps.deps')
+    .action(
+      act<[string, { path?: string }]>(async (globals, target, options) =>
+        (await room()).show(globals, target, options),
+      ),
+    );
+  about('history', 'the versions that are kept, and what changed from each to the next')
+    .argument('<address>')
+    .action(act<[string]>(async (globals, target) => (await room()).history(globals, target)));
+  about('diff', 'what changed between two versions')
+    .argument('<address>')
+    .argument('<from>')
+    .argument('<to>')
+    .action(
+      act<[string, string, string]>(async (globals, target, from, to) =>
+        (await room()).diff(globals, target, from, to),
+      ),
+    );
+  about('restore', 'put an older version back as the newest')
+    .argument('<address>')
+    .argument('<version>')
+    .option('--drop-owed', 'drop all effects it owed then', false)
+    .action(
+      act<[string, string, { dropOwed: boolean }]>(async (globals, target, version, options) =>
+        (await room()).restore(globals, target, version, options),
+      ),
+    );
+  about('fork', 'a new run that goes on from a step of another, on a copy')
+    .argument('<run>')
+    .requiredOption('--from <step>', 'the step to do again, with all that follow from it')
+    .option(
+      '--set <field=json>',
+      'change a field of the job, or a variable: env.NAME (repeatable)',
+      (given, before) => [...(before as string[]), given],
+      [] as string[],
+    )
+    .option('--input <json>', 'fields of the job to change, as one object')
+    .action(
+      act<[string, { from: string; set: string[]; input?: string }]>(async (globals, run, { from, set, input }) => {
+        const { fork, readInput, readSet } = await room();
+        const changes = set.map(readSet);
+        return fork(globals, run, { from, set: changes, ...(input === undefined ? {} : { input: readInput(input) }) });
+      }),
+    );
+  about('verify', 'look at the whole state folder')
+    .option('--mend', 'remove what harms nobody when it is gone; no runtime may be up', false)
+    .action(act<[{ mend: boolean }]>(async (globals, options) => (await room()).verify(globals, options)));
+  about('export', 'write a run or an actor into one file, without what is secret')
+    .argument('<run|address>')
+    .argument('<file>')
+    .action(act<[string, string]>(async (globals, what, file) => (await room()).exportTo(globals, what, file)));
+  about('import', 'take in what was exported')
+    .argument('<file>')
+    .action(act<[string]>(async (globals, file) => (await room()).importFrom(globals, file)));
+  const runs = rr.command('runs').description('the runs of this state folder, ended ones too');
+  common(runs.command('list'))
+    .description('newest first, as rr ps --all')
+    .action(act(async (globals) => (await room()).runsList(globals)));
+  common(runs.command('show'))
+    .description('what a run did and when: steps, repairs, decisions, and where the time went')
+    .argument('<run>')
+    .action(act<[string]>(async (globals, run) => (await room()).runsShow(globals, run)));
   common(rr.command('doctor'))
     .description('what is here, what is missing, and the fix')
     .action(act(async (globals) => (await import('./commands/doctor.js')).doctor(globals)));

@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, truncateSy
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { asNobody, expectNothingLeft, processesOf, treeOf } from './left.js';
-import { eventually, factsOf, finish, rawClient, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, rawClient, type Scratch, scratch, settle } from './rr.js';
 
 const quick = { RR_BROKER_IDLE_MS: '700' };
 /** Fetching a nats-server, where the machine has none, may be said before. */
@@ -85,14 +85,6 @@ test.skipIf(!mounts)(
   },
   150_000,
 );
-
-/** Starts a runtime and ends it in order: all that the journal held is in the readable files then. */
-async function settle(s: Scratch): Promise<void> {
-  const up = s.rr('up', '--foreground', '--json');
-  await up.object(({ type }) => type === 'up');
-  up.child.kill('SIGTERM');
-  await up.exited;
-}
 
 test('a checkpoint that is broken after a kill is whole again from the journal', async () => {
   const s = scratch(quick);

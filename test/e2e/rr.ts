@@ -211,6 +211,14 @@ export async function finish(
 // biome-ignore lint/suspicious/noExplicitAny: a result is looked into freely by tests
 export const resultOf = (objects: Record<string, unknown>[]): any => objects.find(({ type }) => type === 'result');
 
+/** Starts a runtime and ends it in order: all that the journal of a killed one held is in the readable files then. */
+export async function settle(s: Scratch): Promise<void> {
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  up.child.kill('SIGTERM');
+  await up.exited;
+}
+
 /** A raw client that knows nothing of our library: NATS, subjects, JSON. */
 export async function rawClient(state: string, finished: Finished = onTestFinished) {
   const server = JSON.parse(readFileSync(join(state, 'broker', 'server.json'), 'utf8')) as { url: string };

@@ -88,6 +88,7 @@ export class World {
       commit: (turn) => new Promise((resolve) => stage(turn, resolve)),
       keep: (turn) => stage(turn, () => undefined),
       trouble: () => null,
+      caughtUp: async () => undefined,
       hurry: () => undefined,
       close: async () => undefined,
     };

@@ -1,0 +1,135 @@
+/** What a run did and when, out of what it and the system's actors have said of it. Pure. */
+import type { Line } from '../../runtime/store.js';
+import type { Fact, Fix } from './contract.js';
+
+export interface Bar {
+  step: string;
+  phase: string;
+  attempt: number;
+  /** All times in ms since the run was started. */
+  fromMs: number;
+  ms: number;
+  /** null: at work, or its end was never heard of. */
+  ok: boolean | null;
+  note: string;
+}
+export interface Timeline {
+  run: string;
+  source: string;
+  state: string;
+  outcome: string | null;
+  error: { code: string; message: string; fix: string } | null;
+  /** ISO. */
+  startedAt: string;
+  /** To the outcome, or to now. */
+  totalMs: number;
+  fork: { run: string; from: string; kept: string[] } | null;
+  steps: Bar[];
+  fixes: { atMs: number; ms: number; step: string; rule: string; cause: string; helped: boolean | null }[];
+  decisions: {
+    atMs: number;
+    who: string;
+    question: string;
+    option: string;
+    reason: string;
+    confidence: number;
+    by: string;
+  }[];
+  spent: Record<string, number>;
+}
+type Decision = Omit<Timeline['decisions'][number], 'atMs' | 'who'>;
+/** The facts of a run, its audit, and that of the system actors. */
+export interface Said {
+  facts: readonly Line[];
+  audit: readonly Line[];
+  system: readonly Line[];
+}
+const msOf = ({ at }: Line): number => Date.parse(at);
+
+/** @param now epoch ms: until when a run that goes on is told. @returns null when it has said nothing yet. */
+export function timelineOf(run: string, { facts, audit, system }: Said, now: number): Timeline | null {
+  const own = facts.filter(({ from }) => from === `${run}/run/run-1`);
+  const first = own.find(({ type }) => type === 'run.started');
+  if (!first) return null;
+  const start = msOf(first);
+  const timeline: Timeline = {
+    run,
+    source: String(first.payload.source),
+    state: 'running',
+    outcome: null,
+    error: null,
+    startedAt: first.at,
+    totalMs: Math.max(0, now - start),
+    fork: (first.payload.fork as Timeline['fork'] | undefined) ?? null,
+    steps: [],
+    fixes: [],
+    decisions: [],
+    spent: {},
+  };
+  const submitted = system.find(({ type, payload }) => type === 'orchestrator.submit' && payload.run === run);
+  if (submitted) timeline.spent.waiting = Math.max(0, start - msOf(submitted));
+  let settledAt: number | null = null;
+  let leavingAt: number | null = null;
+  for (const line of own) {
+    const fact = { type: line.type, ...line.payload } as Fact;
+    const at = msOf(line) - start;
+    switch (fact.type) {
+      case 'run.step-began': {
+        const { step, phase, attempt } = fact;
+        timeline.steps.push({ step, phase, attempt, fromMs: at, ms: 0, ok: null, note: '' });
+        break;
+      }
+      case 'run.step-ended': {
+        const bar = timeline.steps.findLast(({ step, attempt }) => step === fact.step && attempt === fact.attempt);
+        if (bar) Object.assign(bar, { ms: fact.ms, ok: fact.ok, note: fact.note });
+        break;
+      }
+      case 'run.fix-tried': {
+        const { ms, step, rule, cause } = fact.fix;
+        timeline.fixes.push({ atMs: at, ms, step, rule, cause, helped: null });
+        break;
+      }
+      case 'run.fix-judged': {
+        const same = ({ step, rule, helped }: Timeline['fixes'][number], fix: Fix): boolean =>
+          helped === null && step === fix.step && rule === fix.rule;
+        const fix = timeline.fixes.findLast((one) => same(one, fact.fix));
+        if (fix) fix.helped = fact.fix.helped;
+        break;
+      }
+      case 'run.settled': {
+        const { outcome, error, ms } = fact.result;
+        const { total: _, ...phases } = ms;
+        settledAt = msOf(line);
+        Object.assign(timeline, { outcome, error, totalMs: settledAt - start });
+        Object.assign(timeline.spent, phases);
+        timeline.state = outcome === 'healthy' ? 'up' : outcome;
+        break;
+      }
+      case 'run.stopping':
+      case 'run.app-exited':
+        leavingAt ??= msOf(line);
+        break;
+      case 'run.ended':
+        timeline.state = fact.state;
+        if (settledAt !== null) {
+          const left = Math.max(settledAt, leavingAt ?? settledAt);
+          timeline.spent.up = left - settledAt;
+          timeline.spent.ending = msOf(line) - left;
+        }
+        break;
+    }
+  }
+  for (const bar of timeline.steps) if (bar.ok === null) bar.ms = Math.max(0, timeline.totalMs - bar.fromMs);
+  timeline.decisions = [...audit, ...system.filter((line) => isAbout(run, line))]
+    .filter(({ payload }) => isDecision(payload.decision))
+    .map((line) => {
+      const { question, option, reason, confidence, by } = line.payload.decision as Decision;
+      return { atMs: msOf(line) - start, who: line.from, question, option, reason, confidence, by };
+    })
+    .sort((a, b) => a.atMs - b.atMs);
+  return timeline;
+}
+const isAbout = (run: string, { payload }: Line): boolean =>
+  payload.run === run || String(payload.address ?? '').startsWith(`${run}/`);
+const isDecision = (value: unknown): boolean =>
+  typeof (value as { option?: unknown } | null | undefined)?.option === 'string';
