@@ -26,7 +26,8 @@ import { openSystem, type System } from '../runtime/system.js';
 import { ensureStreams, natsWire } from '../runtime/wire.js';
 import { openFrontDoor } from './front-door/index.js';
 import type { OrchestratorContext } from './orchestrator/index.js';
-import { definitions } from './registry.js';
+import { definitionsBy } from './registry.js';
+import { workflowsOf } from './workflows.js';
 
 export interface Runtime {
   broker: Broker;
@@ -79,8 +80,9 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       fall = resolve;
     });
     const unable = new Map<string, ErrorRecord>();
+    const workflows = workflowsOf(config.state);
     const system = openSystem({
-      definitions,
+      definitions: definitionsBy(workflows),
       bus,
       store: jsonStore(config.state),
       ledger: openLedger(config.state),
@@ -104,10 +106,12 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     };
     const endingRuns = (): string[] =>
       openRuns().filter((run) => system.cell(`${run}/run/run-1`)?.state().state.value === 'ending');
-    const door = openFrontDoor({ bus, system, config, clock: systemClock, version: version() });
+    const door = openFrontDoor({ bus, system, config, workflows, clock: systemClock, version: version() });
     undo.push(() => door.close());
     await nats.flush();
     const open = openRuns();
+    // Each looks whether its workflow is still the same, and whether anything would wake it.
+    for (const run of open) system.post(`${run}/run/run-1`, { type: 'resumed', at: Date.now() } as Message);
     if (open.length > 0) say(`resuming ${open.length} open ${open.length === 1 ? 'run' : 'runs'}: ${open.join(', ')}`);
     const abandon = (run: string): void => abandonRun(bundleOf(config.state, run));
     endBroken(unable, abandon, say);

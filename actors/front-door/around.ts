@@ -4,12 +4,14 @@ import type { Bus } from '../../runtime/bus.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
 import type { System } from '../../runtime/system.js';
+import type { Registry } from '../../workflows/registry.js';
 import type { Request, Response, Verb } from './contract.js';
 
 export interface Around {
   bus: Bus;
   system: System;
   config: Config;
+  workflows: Registry;
   clock: Clock;
   /** Asks an actor until its end is known, 30 s long. @param id makes a repeat the same command. */
   ask(to: string, command: Message, id?: string): Promise<Message>;

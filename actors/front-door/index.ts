@@ -10,11 +10,13 @@ import { fail, toRecord } from '../../runtime/errors.js';
 import { parse } from '../../runtime/message.js';
 import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
+import type { Registry } from '../../workflows/registry.js';
 import { adminHandlers } from './admin.js';
 import type { Around, Handlers } from './around.js';
 import { type Verb, verbs } from './contract.js';
 import { openMicro } from './micro.js';
 import { runHandlers } from './runs.js';
+import { workflowHandlers } from './workflows.js';
 
 const PATIENCE_MS = 30_000;
 
@@ -22,20 +24,26 @@ export function openFrontDoor({
   bus,
   system,
   config,
+  workflows,
   clock,
   version,
 }: {
   bus: Bus;
   system: System;
   config: Config;
+  workflows: Registry;
   clock: Clock;
   version: string;
 }) {
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const around: Around = { bus, system, config, clock, ask };
-  const handlers: Handlers<Verb> = { ...runHandlers(around), ...adminHandlers(around) };
+  const around: Around = { bus, system, config, workflows, clock, ask };
+  const handlers: Handlers<Verb> = {
+    ...runHandlers(around),
+    ...workflowHandlers(around),
+    ...adminHandlers(around),
+  };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {
     const call = callOf(subject);

@@ -11,8 +11,10 @@ import { fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
 import type { RunContext } from '../run/state.js';
+import { nextWake } from '../run/wake.js';
 import type { Around, Handlers } from './around.js';
 import type { runVerbs } from './contract-runs.js';
+import { checkJob } from './workflows.js';
 
 /** UTC time and a random suffix: sortable, and unique. */
 export function newRunId(now: number): string {
@@ -24,7 +26,7 @@ export function newRunId(now: number): string {
 export const isUrl = (source: string): boolean =>
   /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
 
-export function runHandlers({ system, config, clock, ask }: Around): Handlers<keyof typeof runVerbs> {
+export function runHandlers({ system, config, workflows, clock, ask }: Around): Handlers<keyof typeof runVerbs> {
   const runs = (): Record<string, Known> =>
     ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ??
       {}) as Record<string, Known>;
@@ -33,9 +35,12 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
     if (!one) throw fail('RUN_UNKNOWN', { run });
     return one;
   };
+  const contextOf = (run: string): RunContext | undefined =>
+    system.cell(`${run}/run/run-1`)?.state().state.context as RunContext | undefined;
   const line = (run: string, { state, job, result, at }: Known) => ({
     run,
-    state,
+    // That it waits for somebody only it knows.
+    state: state === 'running' && contextOf(run)?.state === 'waiting' ? ('waiting' as const) : state,
     source: job.source,
     outcome: result?.outcome ?? null,
     url: result?.services[0]?.url ?? null,
@@ -52,12 +57,14 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
 
   return {
     async 'jobs.submit'({ env, run: wanted, ...request }, user) {
-      checkSource(request.source);
+      checkJob(workflows, request);
+      if (request.source !== '') checkSource(request.source);
       const at = clock.now();
       const run = wanted ?? newRunId(at);
       const bundle = bundleOf(config.state, run);
       // One folder has one name, so that two runs in it are known to be.
-      const source = isUrl(request.source) ? withoutPassword(request.source) : realpathSync(request.source);
+      const { source: given } = request;
+      const source = given === '' ? '' : isUrl(given) ? withoutPassword(given) : realpathSync(given);
       if (!runs()[run]) {
         if (fromDisk(config.state, run))
           throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
@@ -67,7 +74,7 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
           inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: request.source })}\n` });
         await writeBundle(bundle, inputs);
       }
-      const job = { workflow: 'repo-run', ...request, source, user };
+      const job = { ...request, source, user };
       await ask(
         main('orchestrator'),
         { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,
@@ -83,7 +90,7 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
     }),
     async 'runs.get'({ run }) {
       const one = known(run);
-      const context = system.cell(`${run}/run/run-1`)?.state().state.context as RunContext | undefined;
+      const context = contextOf(run);
       const steps =
         context?.steps ??
         (readJson(join(one.bundle, 'run.json')) as { steps?: RunContext['steps'] } | null)?.steps ??
@@ -91,6 +98,8 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
       return {
         ...line(run, one),
         ended: one.ended,
+        workflow: one.job.workflow,
+        waitsFor: context && !one.ended ? nextWake(context) : [],
         steps: Object.entries(steps).map(([step, { state, attempt, ms, error }]) => ({
           step,
           state,
