@@ -150,7 +150,8 @@ export function sendBack(d: Draft, { to, forEach }: Pick<Step, 'to' | 'forEach'>
 export function reset(d: Draft, key: string): void {
   for (const part of partsOf(d, key)) {
     cancel(d, part);
-    if (stateOf(d, part).state !== 'pending') move(d, part, 'back');
+    // Its own tries count anew: it is another doing of the whole.
+    if (stateOf(d, part).state !== 'pending') move(d, part, 'back', { again: 0, error: null });
     for (const map of ['results', 'groups', 'inputs'] as const) drop(d, map, part);
   }
   for (const map of ['groups', 'inputs'] as const) drop(d, map, key);

@@ -102,9 +102,10 @@ function fill(d: Draft, spot: Spot): void {
   const { key, frame, step } = spot;
   if (d.filling.includes(key)) return; // an instance that ended at once
   d.filling.push(key);
+  const goesOn = (): boolean => isAtWork(d.c) && stateOf(d, key).state === 'running';
   for (;;) {
     const group = d.c.groups[key];
-    if (!group || !isAtWork(d.c)) break;
+    if (!group || !goesOn()) break;
     const { items, active, next } = group;
     if (next >= items.length || active >= (step.concurrency ?? items.length)) break;
     open(d, 'groups')[key] = { ...group, next: next + 1, active: active + 1 };
@@ -112,7 +113,7 @@ function fill(d: Draft, spot: Spot): void {
   }
   d.filling.splice(d.filling.indexOf(key), 1);
   const group = d.c.groups[key];
-  if (!group || group.open > 0 || !isAtWork(d.c)) return;
+  if (!group || group.open > 0 || !goesOn()) return;
   const items = group.items.map((_, n) => d.c.results[`${key}[${n}]`] ?? null);
   for (let n = 0; n < items.length; n += 1) drop(d, 'results', `${key}[${n}]`);
   drop(d, 'groups', key);
@@ -122,7 +123,7 @@ function fill(d: Draft, spot: Spot): void {
 function instanceEnded(d: Draft, spot: Spot, error: ErrorRecord | null): void {
   const key = groupOf(spot.key);
   const group = d.c.groups[key];
-  if (!group) return;
+  if (!group || stateOf(d, key).state !== 'running') return;
   const whole = { ...spot, key, index: null };
   open(d, 'groups')[key] = {
     ...group,
@@ -131,9 +132,7 @@ function instanceEnded(d: Draft, spot: Spot, error: ErrorRecord | null): void {
     error: group.error ?? error,
   };
   if (error && !spot.step.keepGoing) {
-    for (const part of partsOf(d, key)) cancel(d, part);
-    drop(d, 'groups', key);
-    return failed(d, whole, error, null);
+    return failed(d, whole, error, null); // and with it all that are at work
   }
   fill(d, whole);
 }
@@ -258,8 +257,8 @@ export function succeed(d: Draft, spot: Spot, result: Record<string, unknown>): 
 }
 /** What takes it back, as it stands now: a later definition may have none. */
 export function undoOf(d: Draft, spot: Spot, result: Record<string, unknown>): Undo | null {
-  const { key, frame, step } = spot;
-  if (!step.compensate) return null;
+  const { key, frame, step, index } = spot;
+  if (!step.compensate || (step.forEach !== undefined && index === null)) return null;
   const { to, command, with: template = {} } = step.compensate;
   const scope = frame.graph.dynamic.has(step.id) ? { ...scopeAt(d, spot), [step.id]: result } : {};
   return { step: key, to, command: { type: command, ...(bind(template, scope) as object) } as Message, tries: 0 };

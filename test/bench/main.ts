@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { overhead } from './overhead.js';
 import { plan } from './plan.js';
 import { startup } from './startup.js';
+import { walking } from './walk.js';
 
 export interface Measure {
   measure: string;
@@ -28,7 +29,7 @@ if (!values.json)
   console.log(
     `node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}\n${row(['measure', 'p50 ms', 'min ms', 'max ms', 'ratio', 'settings'])}`,
   );
-for (const bench of [startup, plan, overhead] as Bench[])
+for (const bench of [startup, plan, walking, overhead] as Bench[])
   for await (const one of bench(wanted)) {
     if (values.json) console.log(JSON.stringify(one));
     else
