@@ -28,7 +28,8 @@ import type { Custom } from './admin/index.js';
 import { customKinds } from './custom-kinds.js';
 import { openFrontDoor } from './front-door/index.js';
 import type { OrchestratorContext } from './orchestrator/index.js';
-import { definitions } from './registry.js';
+import { definitionsBy } from './registry.js';
+import { workflowsOf } from './workflows.js';
 
 export interface Runtime {
   broker: Broker;
@@ -98,6 +99,8 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       (system.cell(main('admin'))?.state().state.context as { kinds?: Record<string, Custom> } | undefined)?.kinds ??
       {};
     const custom = customKinds(customs);
+    const workflows = workflowsOf(config.state);
+    const definitions = definitionsBy(workflows);
     const system: System = openSystem({
       definitions,
       custom,
@@ -131,6 +134,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       system,
       store,
       config,
+      workflows,
       clock: systemClock,
       definitions,
       customs,
@@ -139,6 +143,8 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     undo.push(() => door.close());
     await nats.flush();
     const open = openRuns();
+    // Each looks whether its workflow is still the same, and whether anything would wake it.
+    for (const run of open) system.post(`${run}/run/run-1`, { type: 'resumed', at: Date.now() } as Message);
     if (open.length > 0) say(`resuming ${open.length} open ${open.length === 1 ? 'run' : 'runs'}: ${open.join(', ')}`);
     const abandon = (run: string): void => abandonRun(bundleOf(config.state, run));
     endBroken(unable, abandon, say);

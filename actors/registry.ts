@@ -13,16 +13,15 @@ import { orchestratorManager } from '../managers/orchestrator/index.js';
 import { portManager } from '../managers/port/index.js';
 import { serviceManager } from '../managers/service/index.js';
 import type { ActorDefinition } from '../runtime/actor.js';
+import type { Workflows } from '../runtime/workflow.js';
+import { ownWorkflows } from '../workflows/registry.js';
 import { admin } from './admin/index.js';
 import { host } from './host/index.js';
-import { orchestrator } from './orchestrator/index.js';
-import { run } from './run/index.js';
+import { orchestratorBy } from './orchestrator/index.js';
+import { runBy } from './run/index.js';
 
-const all = [
-  admin,
-  host,
-  orchestrator,
-  run,
+/** Those a workflow may ask. */
+export const workers: readonly ActorDefinition[] = [
   orchestratorManager,
   portManager,
   serviceManager,
@@ -37,6 +36,10 @@ const all = [
   health,
   fixer,
 ];
-export const definitions: Readonly<Record<string, ActorDefinition>> = Object.freeze(
-  Object.fromEntries(all.map((def) => [def.kind, def])),
-);
+/** By kind, with the workflows of a state folder. */
+export const definitionsBy = (workflows: Workflows): Readonly<Record<string, ActorDefinition>> => {
+  const all = [admin, host, orchestratorBy(workflows), runBy(workflows), ...workers];
+  return Object.freeze(Object.fromEntries(all.map((def) => [def.kind, def])));
+};
+/** With our own workflows alone. */
+export const definitions = definitionsBy(ownWorkflows);

@@ -48,6 +48,22 @@ export const errors = {
     retry: 'never',
   },
 
+  WORKFLOW_UNKNOWN: {
+    message: 'no workflow is called {workflow}',
+    fix: 'rr workflows list shows those there are',
+    retry: 'never',
+  },
+  WORKFLOW_INVALID: {
+    message: 'the workflow {workflow} cannot be used: {faults}',
+    fix: 'change its definition; rr workflows check FILE says whether it is whole',
+    retry: 'never',
+  },
+  RUN_NOT_WAITING: {
+    message: 'the run {run} is {state} and cannot {what}',
+    fix: 'look at what it waits for: runs.get says so in waitsFor',
+    retry: 'never',
+  },
+
   // The repository, or what it needs.
   REPOSITORY_EMPTY: {
     message: '{path} holds no file',
@@ -98,6 +114,38 @@ export const errors = {
     message: 'interrupted before the run was proven',
     fix: 'run again; what was set up is kept',
     retry: 'later',
+  },
+
+  // Workflows.
+  WORKFLOW_CHANGED: {
+    message: 'the workflow {workflow} has changed since the run began: {differs}',
+    fix: 'put the former definition back and resume, or run anew',
+    retry: 'never',
+  },
+  STEP_INVALID: {
+    message: 'the step {step} cannot begin: {reason}',
+    fix: 'change the definition of the workflow, or what it is given',
+    retry: 'never',
+  },
+  STEP_LATE: {
+    message: 'the step {step} did not end within {after}',
+    fix: 'see what it waits for, or raise its timeoutMs',
+    retry: 'later',
+  },
+  APPROVAL_MISSING: {
+    message: 'nobody decided {step} within {after}, wanted a decision',
+    fix: 'run again, and decide in time: rr approve {run}',
+    retry: 'never',
+  },
+  APPROVAL_REFUSED: {
+    message: '{by} decided {option} at {step}: {reason}',
+    fix: 'settle what was refused, then run again',
+    retry: 'never',
+  },
+  RUN_STRANDED: {
+    message: 'the run {run} is open and nothing would ever wake it; not begun: {steps}',
+    fix: 'this is our fault: report it with the bundle of the run',
+    retry: 'never',
   },
 
   // The bus and the actors.

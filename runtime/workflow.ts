@@ -1,29 +1,79 @@
-/** A workflow: a plan as data. One machine walks them all (actors/run); what is particular to one is in workflows/. */
+/**
+ * A workflow: a plan as data. One machine walks them all (actors/run). What is in `steps` is JSON, so that people can
+ * write their own; what is particular to one of ours beside it is in pure functions (workflows/).
+ */
 import type { ErrorRecord } from './errors.js';
 
-export type Phase = 'detect' | 'setup' | 'run' | 'prove';
+/** Any word; `detect`, `setup`, `run` and `prove` are those that a result counts the time of. */
+export type Phase = string;
 
-export interface Step {
-  id: string;
-  phase: Phase;
+/** A command for an agent or a manager. */
+export interface Order {
   /** Kind of the agent or manager that is asked. */
   to: string;
   /** Type of the command. */
   command: string;
   /**
-   * The command's fields. A string that begins with `$` is a path into the scope: `$job.source`, or a field of an
-   * earlier step's result, `$fetch.root`; what is not there is left out.
+   * The command's fields. A string that begins with `$` is a path into the scope: `$job.source`, `$input.name`, or a
+   * field of an earlier step's result, `$fetch.root`; what is not there is left out.
    */
-  with: Record<string, unknown>;
+  with?: Record<string, unknown>;
+}
+/** When a step that failed is tried again, before anybody else is asked about it. */
+export interface Retry {
+  /** How often, at most. */
+  times: number;
+  /** Before the first one; each further one waits `factor` times as long, at most `maxMs`. */
+  backoffMs?: number;
+  factor?: number;
+  maxMs?: number;
+  /** 0 to 1: up to this part of a pause is taken off, by run, step and attempt: the same again after a crash. */
+  jitter?: number;
+  /** Codes of errors; absent: every one. */
+  on?: string[];
+}
+export interface Approval {
+  question: string;
+  options?: string[];
+  /** The options with which the run goes on; the others end the step as refused. Default: the first one. */
+  passes?: string[];
+  /** What whoever decides should know; filled like `with`. */
+  facts?: Record<string, unknown>;
+}
+
+/** One of `to`, `approval`, `timer`, `signal` and `workflow` says what it does. */
+export interface Step extends Partial<Order> {
+  id: string;
+  phase?: Phase;
+  /** The fact types that are its success. Absent: every end that carries no `error`. */
+  good?: string[];
+  /** Waits until a person decides. */
+  approval?: Approval;
+  /** Waits so long, or until then (epoch ms or ISO; a `$path` to either). */
+  timer?: { sleepMs: number | string } | { until: number | string };
+  /** Waits for a signal of this name; its result is `{payload, by}`. */
+  signal?: string;
+  /** Does all steps of another workflow, whose `$input` is `with`; its result is that one's output. */
+  workflow?: string;
   /** Steps whose end it waits for. */
-  needs: string[];
+  needs?: string[];
   /** A path into the scope; absent, false, null or empty there: the step is skipped. */
   when?: string;
-  /** The fact types that are its success; any other end is its failure. */
-  good: string[];
-  timeoutMs: number;
+  /** A path to a list: the step is done once for each `$item` (`$index`); its result is `{items}`, in order. */
+  forEach?: string;
+  /** How many of them at once; default: all. */
+  concurrency?: number;
+  /** All of them are done though one fails; then the step fails with the first error. */
+  keepGoing?: boolean;
+  retry?: Retry;
+  /** Of one attempt. An ask has ten minutes where nothing is said, a wait has no limit. */
+  timeoutMs?: number;
+  /** At most `limit` steps of all runs of this system hold the name at once; granted in the order of asking. */
+  semaphore?: { name: string; limit: number };
+  /** What takes back what it did, when the run fails or is cancelled later. */
+  compensate?: Order;
   /** Whether the fixer is asked when it fails. */
-  heals: boolean;
+  heal?: boolean;
   /** The run goes on without it. */
   optional?: boolean;
 }
@@ -34,38 +84,56 @@ export interface RunView {
   /** Absolute folder of the run. */
   bundle: string;
   job: Record<string, unknown>;
+  /** The input of the job; within another workflow's step, what that step gives it. */
+  input: Record<string, unknown>;
   results: Record<string, Record<string, unknown>>;
   overlay: Record<string, unknown>;
 }
 export type Scope = Record<string, unknown>;
 
-export interface Workflow {
+/** The part that is data: what a person can write. */
+export interface Definition {
   name: string;
   version: number;
+  /** One line for people. */
+  about?: string;
   steps: Step[];
   /** Kinds of the run's own agents, beside those that steps name. */
-  agents: string[];
+  agents?: string[];
+  /** Filled like `with` when all is done: the output. Absent: the results by step. */
+  output?: Record<string, unknown>;
+  /** `light`: a step leaves no files and says nothing, but for `facts`; its states and results are in the checkpoint. */
+  record?: 'full' | 'light';
+  facts?: boolean;
+}
+export interface Workflow extends Definition {
+  /** The workflows its steps name, by name; filled in when it is registered. */
+  uses?: Readonly<Record<string, Workflow>>;
   /** Everything that `with` and `when` may name. Pure. */
-  scope(view: RunView): Scope;
+  scope?(view: RunView): Scope;
   /** Whether what a step gave lets the run go on. Pure. */
-  judge(step: string, scope: Scope): ErrorRecord | null;
+  judge?(step: string, scope: Scope): ErrorRecord | null;
   /** What a failed step's own evidence is for the fixer. Pure. */
-  evidence(step: string, scope: Scope, given: unknown): unknown;
+  evidence?(step: string, scope: Scope, given: unknown): unknown;
   /** What a step did, in a few words for people. Pure. */
-  describe(step: string, scope: Scope): string;
+  describe?(step: string, scope: Scope): string;
   /** Files of the bundle that a step's end makes, path from the bundle. Pure. */
-  files(step: string, scope: Scope): { path: string; text: string; executable?: boolean }[];
+  files?(step: string, scope: Scope): { path: string; text: string; executable?: boolean }[];
+}
+/** The workflows of a system. */
+export interface Workflows {
+  /** The newest of a name; with `print`, that very one if it is still known (see workflow/graph.ts). */
+  find(name: string, print?: string): Workflow | null;
+  list(): Workflow[];
 }
 
 /** The value at a path like `fetch.root`; undefined when it is not there. */
-export const at = (scope: unknown, path: string): unknown =>
-  path
-    .split('.')
-    .reduce<unknown>(
-      (value, key) =>
-        value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[key] : undefined,
-      scope,
-    );
+export function at(scope: unknown, path: string): unknown {
+  let value = scope;
+  for (const key of path.split('.'))
+    value = value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[key] : undefined;
+  return value;
+}
 
 /** Fills a template's `$paths` from the scope; undefined fields are left out. */
 export function bind(template: unknown, scope: Scope): unknown {
@@ -78,6 +146,12 @@ export function bind(template: unknown, scope: Scope): unknown {
       .filter(([, value]) => value !== undefined),
   );
 }
+/** The paths that a template names, without their `$`. */
+export function pathsIn(template: unknown): string[] {
+  if (typeof template === 'string') return template.startsWith('$') ? [template.slice(1)] : [];
+  if (template === null || typeof template !== 'object') return [];
+  return Object.values(template).flatMap(pathsIn);
+}
 
 export const isThere = (value: unknown): boolean =>
   value !== undefined &&
@@ -86,35 +160,12 @@ export const isThere = (value: unknown): boolean =>
   value !== '' &&
   !(Array.isArray(value) && value.length === 0);
 
-/**
- * Checks a workflow when it is registered. @returns what is wrong, in words; empty when nothing is.
- * Finds: two steps of one name, `needs` of nobody, a circle.
- */
-export function faults({ steps }: Pick<Workflow, 'steps'>): string[] {
-  const ids = steps.map(({ id }) => id);
-  const found = ids.filter((id, n) => ids.indexOf(id) !== n).map((id) => `two steps are called ${id}`);
-  for (const { id, needs } of steps)
-    for (const need of needs) if (!ids.includes(need)) found.push(`${id} needs ${need}, which is no step`);
-  const done = new Set<string>();
-  for (let progress = true; progress; ) {
-    progress = false;
-    for (const { id, needs } of steps)
-      if (!done.has(id) && needs.every((need) => done.has(need) || !ids.includes(need))) {
-        done.add(id);
-        progress = true;
-      }
-  }
-  const circle = ids.filter((id) => !done.has(id));
-  if (circle.length > 0) found.push(`${circle.join(', ')} wait for each other`);
-  return found;
-}
-
 /** A step and all that follow from it. */
 export function downstream(steps: readonly Step[], from: string): Set<string> {
   const reached = new Set([from]);
   for (let size = 0; size !== reached.size; ) {
     size = reached.size;
-    for (const { id, needs } of steps) if (needs.some((need) => reached.has(need))) reached.add(id);
+    for (const { id, needs = [] } of steps) if (needs.some((need) => reached.has(need))) reached.add(id);
   }
   return reached;
 }

@@ -97,7 +97,7 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
 }
 
 /** A proof that failed has seen answers, no command: the application's own log says more. */
-export const evidence: Workflow['evidence'] = (step, s, given) => {
+export const evidence: NonNullable<Workflow['evidence']> = (step, s, given) => {
   if (step !== 'prove') return given;
   const log = `${String(s.bundle)}/logs/${(s.service as Service).name.replaceAll('/', '-')}.log`;
   const tail = String((given as { excerpt?: string } | null)?.excerpt ?? '');

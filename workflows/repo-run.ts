@@ -17,7 +17,6 @@ const steps: Step[] = [
     needs: [],
     good: ['file.fetched'],
     timeoutMs: 11 * MINUTE,
-    heals: false,
   },
   {
     id: 'environment',
@@ -28,7 +27,6 @@ const steps: Step[] = [
     needs: [],
     good: ['env-detector.seen'],
     timeoutMs: MINUTE,
-    heals: false,
     optional: true,
   },
   {
@@ -40,7 +38,6 @@ const steps: Step[] = [
     needs: ['fetch'],
     good: ['detection.detected'],
     timeoutMs: 2 * MINUTE,
-    heals: false,
   },
   {
     id: 'needs',
@@ -57,7 +54,6 @@ const steps: Step[] = [
     needs: ['stack'],
     good: ['requirements.found'],
     timeoutMs: MINUTE,
-    heals: false,
   },
   {
     id: 'workspace',
@@ -68,7 +64,6 @@ const steps: Step[] = [
     needs: ['needs'],
     good: ['file.prepared'],
     timeoutMs: 10 * MINUTE,
-    heals: false,
   },
   {
     id: 'toolchain',
@@ -79,7 +74,7 @@ const steps: Step[] = [
     needs: ['needs'],
     good: ['dependency.equipped'],
     timeoutMs: 10 * MINUTE,
-    heals: true,
+    heal: true,
   },
   {
     id: 'config',
@@ -96,7 +91,6 @@ const steps: Step[] = [
     needs: ['workspace'],
     good: ['config.configured'],
     timeoutMs: MINUTE,
-    heals: false,
   },
   {
     id: 'deps',
@@ -114,7 +108,7 @@ const steps: Step[] = [
     when: 'install',
     good: ['dependency.installed'],
     timeoutMs: 40 * MINUTE,
-    heals: true,
+    heal: true,
   },
   {
     id: 'build',
@@ -133,7 +127,7 @@ const steps: Step[] = [
     when: 'buildCommands',
     good: ['setup.built'],
     timeoutMs: 40 * MINUTE,
-    heals: true,
+    heal: true,
   },
   {
     id: 'port',
@@ -144,7 +138,6 @@ const steps: Step[] = [
     needs: ['needs'],
     good: ['port.leased'],
     timeoutMs: MINUTE,
-    heals: false,
   },
   {
     id: 'start',
@@ -164,7 +157,7 @@ const steps: Step[] = [
     needs: ['build', 'port'],
     good: ['runner.started'],
     timeoutMs: 30 * MINUTE,
-    heals: true,
+    heal: true,
   },
   {
     id: 'prove',
@@ -185,11 +178,11 @@ const steps: Step[] = [
     needs: ['start'],
     good: ['health.passed'],
     timeoutMs: 5 * MINUTE,
-    heals: true,
+    heal: true,
   },
 ];
 
-const files: Workflow['files'] = (step, scoped) => {
+const files: NonNullable<Workflow['files']> = (step, scoped) => {
   if (step === 'needs')
     return [{ path: 'plan.json', text: `${JSON.stringify((scoped.needs as { plan: Plan }).plan, null, 2)}\n` }];
   if (step !== 'prove') return [];

@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
 import type { Store } from '../../runtime/store.js';
 import type { System } from '../../runtime/system.js';
+import type { Registry } from '../../workflows/registry.js';
 import type { Custom } from '../admin/index.js';
 import type { Request, Response, Verb } from './contract.js';
 
@@ -13,6 +14,7 @@ export interface Around {
   system: System;
   store: Store;
   config: Config;
+  workflows: Registry;
   clock: Clock;
   definitions: Readonly<Record<string, ActorDefinition>>;
   /** Kinds made at run time. */

@@ -1,6 +1,6 @@
 /** What clients may ask about jobs and runs. */
 import { z } from 'zod';
-import { Job, Result, State } from '../run/contract.js';
+import { Job, RestartPolicy, Result, State } from '../run/contract.js';
 
 /** Words that are subjects and folders of the system itself are nobody's run. */
 export const RunId = z.string().regex(/^(?!(?:sys|api|view|queue)$)[a-z0-9][a-z0-9-]{0,63}$/);
@@ -68,13 +68,26 @@ export const Timeline = z.strictObject({
     .record(z.string(), z.number())
     .describe('milliseconds: `waiting` for a slot, the phases, `heal`, `up` while it was held, `ending`'),
 });
+const Waits = z.strictObject({
+  for: z.string(),
+  step: z.string().nullable(),
+  until: z.number().nullable().describe('epoch ms at which it is over in any case'),
+  what: z.string().optional().describe('what is asked, or the name of the signal'),
+  options: z.array(z.string()).optional(),
+});
 
 export const runVerbs = {
   'jobs.submit': {
     about: 'Takes a job. The answer comes when the job is on disk.',
     repeatable: false,
     request: z.strictObject({
-      source: z.string().min(1).describe('absolute path of a folder or archive on the host, or a git URL'),
+      source: z
+        .string()
+        .default('')
+        .describe('absolute path of a folder or archive on the host, or a git URL; some workflows want none'),
+      workflow: z.string().min(1).default('repo-run').describe('its name; workflows.list has them all'),
+      input: z.record(z.string(), z.unknown()).default({}).describe('what its steps see as $input'),
+      restart: RestartPolicy.default('no').describe('whether an application that was up and ends is started again'),
       ref: Job.shape.ref,
       service: Job.shape.service,
       copy: Job.shape.copy,
@@ -98,7 +111,9 @@ export const runVerbs = {
     request: z.strictObject({ run: RunId }),
     response: RunLine.extend({
       ended: z.boolean(),
+      workflow: z.string(),
       steps: z.array(StepLine),
+      waitsFor: z.array(Waits).describe('what would wake it next; empty when it has ended'),
       result: Result.nullable(),
       bundle: z.string(),
     }),

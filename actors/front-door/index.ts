@@ -11,12 +11,14 @@ import { parse } from '../../runtime/message.js';
 import type { Store } from '../../runtime/store.js';
 import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
+import type { Registry } from '../../workflows/registry.js';
 import { adminHandlers } from './admin.js';
 import type { Around, Handlers } from './around.js';
 import { checkpointHandlers } from './checkpoints.js';
 import { type Verb, verbs } from './contract.js';
 import { openMicro } from './micro.js';
 import { runHandlers } from './runs.js';
+import { workflowHandlers } from './workflows.js';
 
 const PATIENCE_MS = 30_000;
 
@@ -25,6 +27,7 @@ export function openFrontDoor({
   system,
   store,
   config,
+  workflows,
   clock,
   definitions,
   customs,
@@ -34,6 +37,7 @@ export function openFrontDoor({
   system: System;
   store: Store;
   config: Config;
+  workflows: Registry;
   clock: Clock;
   definitions: Around['definitions'];
   customs: Around['customs'];
@@ -42,8 +46,13 @@ export function openFrontDoor({
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const around: Around = { bus, system, store, config, clock, definitions, customs, ask };
-  const handlers: Handlers<Verb> = { ...runHandlers(around), ...checkpointHandlers(around), ...adminHandlers(around) };
+  const around: Around = { bus, system, store, config, workflows, clock, definitions, customs, ask };
+  const handlers: Handlers<Verb> = {
+    ...runHandlers(around),
+    ...workflowHandlers(around),
+    ...checkpointHandlers(around),
+    ...adminHandlers(around),
+  };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {
     const call = callOf(subject);

@@ -10,10 +10,12 @@ import { fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
 import type { RunContext } from '../run/state.js';
+import { nextWake } from '../run/wake.js';
 import type { Around, Handlers } from './around.js';
 import type { Response } from './contract.js';
 import { RunId, type runVerbs } from './contract-runs.js';
 import { readSource } from './source.js';
+import { checkJob } from './workflows.js';
 
 /** UTC time and a random suffix: sortable, and unique. */
 export function newRunId(now: number): string {
@@ -26,6 +28,7 @@ export function runHandlers({
   system,
   store,
   config,
+  workflows,
   clock,
   ask,
 }: Around): Handlers<Exclude<keyof typeof runVerbs, 'runs.timeline'>> {
@@ -37,6 +40,13 @@ export function runHandlers({
     if (!one) throw fail('RUN_UNKNOWN', { run });
     return one;
   };
+  const contextOf = (run: string): RunContext | undefined =>
+    system.cell(`${run}/run/run-1`)?.state().state.context as RunContext | undefined;
+  /** That it waits for somebody only the run knows. */
+  const line = (run: string, one: Known) => ({
+    ...lineOf(run, one),
+    state: one.state === 'running' && contextOf(run)?.state === 'waiting' ? ('waiting' as const) : one.state,
+  });
   const stop = async (run: string, reason: 'stop' | 'cancel') => {
     if (known(run).ended) return { run, state: known(run).state };
     const fact = (await ask(main('orchestrator'), { type: 'orchestrator.stop', run, reason } as Message)) as Message & {
@@ -50,7 +60,8 @@ export function runHandlers({
     async 'jobs.submit'({ env, run: wanted, ...request }, user) {
       const trouble = store.trouble();
       if (trouble) throw revive(trouble); // it could not be kept
-      const { source, secret } = readSource(request.source);
+      checkJob(workflows, request);
+      const { source, secret } = request.source === '' ? { source: '', secret: null } : readSource(request.source);
       const at = clock.now();
       const run = wanted ?? newRunId(at);
       const bundle = bundleOf(config.state, run);
@@ -63,7 +74,7 @@ export function runHandlers({
           inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: secret })}\n` });
         await writeBundle(bundle, inputs);
       }
-      const job = { workflow: 'repo-run', ...request, source, user };
+      const job = { ...request, source, user };
       await ask(
         main('orchestrator'),
         { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,
@@ -84,7 +95,7 @@ export function runHandlers({
     },
     async 'runs.get'({ run }) {
       const one = known(run);
-      const context = system.cell(`${run}/run/run-1`)?.state().state.context as RunContext | undefined;
+      const context = contextOf(run);
       const steps =
         context?.steps ??
         (readJson(join(one.bundle, 'run.json')) as { steps?: RunContext['steps'] } | null)?.steps ??
@@ -92,6 +103,8 @@ export function runHandlers({
       return {
         ...line(run, one),
         ended: one.ended,
+        workflow: one.job.workflow,
+        waitsFor: context && !one.ended ? nextWake(context) : [],
         steps: Object.entries(steps).map(([step, { state, attempt, ms, error }]) => ({
           step,
           state,
@@ -129,7 +142,7 @@ const readJson = (path: string): unknown => {
   }
 };
 
-const line = (run: string, { state, job, result, at }: Known) => ({
+const lineOf = (run: string, { state, job, result, at }: Known) => ({
   run,
   state,
   source: job.source,
@@ -149,7 +162,7 @@ const runsOnDisk = (state: string): [string, Known][] => {
 /** The runs of a folder where no runtime is, newest first. */
 export const listRuns = (state: string): Response<'runs.list'> => ({
   runs: runsOnDisk(state)
-    .map(([run, known]) => line(run, known))
+    .map(([run, known]) => lineOf(run, known))
     .reverse(),
 });
 

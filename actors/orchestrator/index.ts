@@ -5,11 +5,20 @@
  * restart goes on with each run where it stood.
  */
 import { assign, setup } from 'xstate';
-import { type Answered, type Ask, defineActor, effect, type Message } from '../../runtime/actor.js';
+import {
+  type ActorDefinition,
+  type Answered,
+  type Ask,
+  defineActor,
+  effect,
+  type Message,
+} from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
-import { repoRun } from '../../workflows/repo-run.js';
+import { graphOf } from '../../runtime/workflow/graph.js';
+import type { Workflows } from '../../runtime/workflow.js';
 import type { Job, Result, Seed, State } from '../run/contract.js';
+import { actorKinds } from '../run/state.js';
 import { Command, type Command as Commands, Ends, Fact } from './contract.js';
 
 export interface Known {
@@ -37,14 +46,15 @@ const KEPT = 500;
 const MINUTE = 60_000;
 const FOREVER_MS = 10 * 365 * 24 * 60 * MINUTE;
 
-/** The actors of a run: itself, and every agent its workflow names. */
-const actorsOf = (run: string): { run: string; kind: string; id: string }[] => {
-  const kinds = new Set([
-    ...repoRun.steps.map(({ to }) => to).filter((to) => !to.endsWith('-manager')),
-    ...repoRun.agents,
-  ]);
-  return ['run', ...kinds].map((kind) => ({ run, kind, id: `${kind}-1` }));
-};
+/** The kinds of agents that a run of a workflow has. */
+export type KindsOf = (workflow: string) => readonly string[];
+/** One that is not known any more is ended by its run, which says so. */
+const kindsBy =
+  (workflows: Workflows): KindsOf =>
+  (name) => {
+    const workflow = workflows.find(name);
+    return workflow ? actorKinds(graphOf(workflow)) : ['runner'];
+  };
 const acquire = (run: string, slots: number): Ask => ({
   to: main('orchestrator-manager'),
   command: { type: 'slots.acquire', run, slots } as Message,
@@ -52,9 +62,13 @@ const acquire = (run: string, slots: number): Ask => ({
   tag: `acquire ${run}`,
 });
 
-const spawn = (run: string): Ask => ({
+const spawn = (run: string, kinds: readonly string[]): Ask => ({
   to: main('admin'),
-  command: { type: 'admin.spawn', batch: run, actors: actorsOf(run) } as Message,
+  command: {
+    type: 'admin.spawn',
+    batch: run,
+    actors: ['run', ...kinds].map((kind) => ({ run, kind, id: `${kind}-1` })),
+  } as Message,
   withinMs: 2 * MINUTE,
   tag: `spawn ${run}`,
 });
@@ -86,7 +100,7 @@ const report = (run: string, { outcome, error }: Result): Ask => ({
 const missed = ({ error }: Answered): boolean => error?.code === 'ASK_TIMEOUT' || error?.code === 'NO_ACTOR';
 
 /** What an event makes of the runs. Pure. */
-export function orchestrate(before: OrchestratorContext, event: Event): OrchestratorContext {
+export function orchestrate(before: OrchestratorContext, event: Event, kindsOf: KindsOf): OrchestratorContext {
   const c: OrchestratorContext = { runs: { ...before.runs }, out: { asks: [], facts: [] } };
   const { asks, facts } = c.out;
   const change = (run: string, next: Partial<Known>): void => {
@@ -135,13 +149,13 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
       if (missed(event)) asks.push(acquire(run, known.slots));
       if (fact.type !== 'slots.granted') break; // full: it waits for a release
       change(run, { state: 'running', job: busy(c, run, known) ? { ...known.job, copy: true } : known.job });
-      asks.push(spawn(run));
+      asks.push(spawn(run, kindsOf(known.job.workflow)));
       askNext(); // there may be room for more than one
       break;
     case 'spawn': {
       const failed = event.error ?? (fact.failed as { error: ErrorRecord }[] | undefined)?.[0]?.error;
       if (known.unwanted) finish(c, run, failedResult(run, known, 'cancelled', fail('INTERRUPTED').toRecord()), true);
-      else if (missed(event)) asks.push(spawn(run));
+      else if (missed(event)) asks.push(spawn(run, kindsOf(known.job.workflow)));
       else if (failed) finish(c, run, failedResult(run, known, 'failed', failed), true);
       else {
         const { job, bundle, seed } = known;
@@ -206,7 +220,8 @@ export function orchestrate(before: OrchestratorContext, event: Event): Orchestr
 /** Another open run works in the same folder. */
 const busy = (c: OrchestratorContext, run: string, { job }: Known): boolean =>
   Object.entries(c.runs).some(
-    ([id, other]) => id !== run && !other.ended && other.state !== 'queued' && other.job.source === job.source,
+    ([id, other]) =>
+      job.source !== '' && id !== run && !other.ended && other.state !== 'queued' && other.job.source === job.source,
   );
 
 /** @param ended nothing of it is alive, or will be when its actors are dismissed. */
@@ -248,35 +263,38 @@ const step = [
   'forget',
 ] as const;
 
-const machine = setup({
-  types: { context: {} as OrchestratorContext, events: {} as Event },
-  actions: {
-    orchestrate: assign(({ context, event }) => orchestrate(context, event)),
-    forget: assign({ out: { asks: [], facts: [] } }),
-    emit: effect<Fact>(),
-    ask: effect<Ask>(),
-  },
-}).createMachine({
-  id: 'orchestrator',
-  context: { runs: {}, out: { asks: [], facts: [] } },
-  initial: 'up',
-  states: {
-    up: {
-      on: {
-        'orchestrator.submit': { actions: step as never },
-        'orchestrator.stop': { actions: step as never },
-        answered: { actions: step as never },
+const machineOf = (kindsOf: KindsOf) =>
+  setup({
+    types: { context: {} as OrchestratorContext, events: {} as Event },
+    actions: {
+      orchestrate: assign(({ context, event }) => orchestrate(context, event, kindsOf)),
+      forget: assign({ out: { asks: [], facts: [] } }),
+      emit: effect<Fact>(),
+      ask: effect<Ask>(),
+    },
+  }).createMachine({
+    id: 'orchestrator',
+    context: { runs: {}, out: { asks: [], facts: [] } },
+    initial: 'up',
+    states: {
+      up: {
+        on: {
+          'orchestrator.submit': { actions: step as never },
+          'orchestrator.stop': { actions: step as never },
+          answered: { actions: step as never },
+        },
       },
     },
-  },
-});
+  });
 
-export const orchestrator = defineActor({
-  kind: 'orchestrator',
-  version: 1,
-  accepts: Command,
-  emits: Fact,
-  ends: Ends,
-  machine,
-  effects: {},
-});
+/** The orchestrator, for the workflows there are. */
+export const orchestratorBy = (workflows: Workflows): ActorDefinition =>
+  defineActor({
+    kind: 'orchestrator',
+    version: 1,
+    accepts: Command,
+    emits: Fact,
+    ends: Ends,
+    machine: machineOf(kindsBy(workflows)),
+    effects: {},
+  });

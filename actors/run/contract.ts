@@ -15,10 +15,11 @@ export const State = z.enum([
   'cancelled',
 ]);
 
+export const RestartPolicy = z.enum(['no', 'on-failure', 'always']);
 export const Job = z.strictObject({
-  workflow: z.literal('repo-run').default('repo-run'),
-  /** An absolute path of a folder or archive on the host, or a git URL. */
-  source: z.string().min(1),
+  workflow: z.string().default('repo-run'),
+  /** An absolute path of a folder or archive on the host, or a git URL; empty where the workflow wants none. */
+  source: z.string(),
   ref: z.string().nullable().default(null),
   /** A service's name or path; null: the best one. */
   service: z.string().nullable().default(null),
@@ -26,6 +27,10 @@ export const Job = z.strictObject({
   copy: z.boolean().default(false),
   /** Who asked. */
   user: z.string().default('local'),
+  /** What the workflow's steps see as `$input`. */
+  input: z.record(z.string(), z.unknown()).optional(),
+  /** Whether an application that was up and ends by itself is started again; absent: no. */
+  restart: RestartPolicy.optional(),
 });
 export const Fix = z.strictObject({
   rule: z.string(),
@@ -54,16 +59,30 @@ export const Result = z.strictObject({
   run: z.string(),
   /** Absolute path of the run's folder. */
   bundle: z.string(),
-  ms: z.strictObject({
-    detect: z.number(),
-    setup: z.number(),
-    run: z.number(),
-    prove: z.number(),
-    heal: z.number(),
-    total: z.number(),
-  }),
+  /** By phase; a workflow may have others beside these. */
+  ms: z
+    .object({
+      detect: z.number(),
+      setup: z.number(),
+      run: z.number(),
+      prove: z.number(),
+      heal: z.number(),
+      total: z.number(),
+    })
+    .catchall(z.number()),
   tokens: z.literal(0),
   error: failure.nullable(),
+  /** What the workflow gives, where its definition says so. */
+  output: z.record(z.string(), z.unknown()).optional(),
+});
+/** A choice that was made among given options. */
+export const Decision = z.strictObject({
+  question: z.string(),
+  facts: z.record(z.string(), z.unknown()),
+  option: z.string(),
+  reason: z.string(),
+  confidence: z.number(),
+  by: z.enum(['rule', 'model', 'person']),
 });
 
 /** What a run starts with that goes on from a step of another (see fork.ts). */
@@ -91,6 +110,31 @@ export const Start = z.strictObject({
 /** Ends an `up` run, or gives up one that is not proven yet. */
 export const Stop = z.strictObject({ type: z.literal('run.stop'), reason: z.enum(['stop', 'cancel']) });
 export const Watch = z.strictObject({ type: z.literal('run.watch') });
+/** Answers a step that asks for approval; `step` null: the only one that does. */
+export const Decide = z.strictObject({
+  type: z.literal('run.decide'),
+  step: z.string().nullable(),
+  option: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  at: z.number(),
+});
+export const Signal = z.strictObject({
+  type: z.literal('run.signal'),
+  name: z.string(),
+  payload: z.unknown(),
+  by: z.string(),
+  at: z.number(),
+});
+/** A semaphore that a step waited for is free: it may ask again and will get it. */
+export const Permit = z.strictObject({
+  type: z.literal('run.permit'),
+  name: z.string(),
+  step: z.string(),
+  attempt: z.int(),
+});
+/** Ends the application and starts it again; the run stays up. */
+export const Restart = z.strictObject({ type: z.literal('run.restart'), at: z.number() });
 
 export const Started = z.strictObject({
   type: z.literal('run.started'),
@@ -115,6 +159,43 @@ export const StepEnded = z.strictObject({
   note: z.string(),
   error: failure.nullable(),
 });
+/** A step waits for a time, a signal or a person. */
+export const StepWaits = z.strictObject({
+  type: z.literal('run.step-waits'),
+  step: z.string(),
+  for: z.enum(['timer', 'approval', 'signal']),
+  until: z.number().optional(),
+  question: z.string().optional(),
+  options: z.array(z.string()).optional(),
+  signal: z.string().optional(),
+});
+export const Decided = z.strictObject({ type: z.literal('run.decided'), step: z.string(), decision: Decision });
+export const Signalled = z.strictObject({
+  type: z.literal('run.signalled'),
+  name: z.string(),
+  /** Null: nobody waits for it yet; it is kept. */
+  step: z.string().nullable(),
+  by: z.string(),
+});
+export const Permitted = z.strictObject({ type: z.literal('run.permitted'), step: z.string(), attempt: z.int() });
+export const Refused = z.strictObject({ type: z.literal('run.refused'), error: failure });
+/** What a step did has been taken back, or could not be. */
+export const Compensated = z.strictObject({
+  type: z.literal('run.compensated'),
+  step: z.string(),
+  ok: z.boolean(),
+  tries: z.int(),
+  error: failure.nullable(),
+});
+/** The definition is another than at the start; what has begun is the same in it, so the run goes on by it. */
+export const Adapted = z.strictObject({
+  type: z.literal('run.adapted'),
+  workflow: z.string(),
+  from: z.int(),
+  to: z.int(),
+});
+/** Nothing would ever have woken it: our fault. */
+export const Stranded = z.strictObject({ type: z.literal('run.stranded'), error: failure });
 export const FixTried = z.strictObject({ type: z.literal('run.fix-tried'), fix: Fix });
 export const FixJudged = z.strictObject({ type: z.literal('run.fix-judged'), fix: Fix });
 export const Settled = z.strictObject({ type: z.literal('run.settled'), result: Result });
@@ -126,6 +207,19 @@ export const AppExited = z.strictObject({
   /** Set when the application did not end by itself: its keeper died, or nobody can watch it any more. */
   error: failure.nullable(),
 });
+/** It ended by itself and is started again, for the `restart`th time within a minute. */
+export const AppFell = AppExited.extend({ type: z.literal('run.app-fell'), restart: z.int(), inMs: z.number() });
+/** It is up again, and proven. */
+export const AppRestarted = z.strictObject({
+  type: z.literal('run.app-restarted'),
+  /** It fell; else somebody asked for it. */
+  byItself: z.boolean(),
+  /** Within the last minute. */
+  restarts: z.int(),
+  pid: z.int().nullable(),
+  url: z.string().nullable(),
+});
+export const Restarting = z.strictObject({ type: z.literal('run.restarting') });
 export const Stopping = z.strictObject({ type: z.literal('run.stopping') });
 export const Ended = z.strictObject({
   type: z.literal('run.ended'),
@@ -134,16 +228,47 @@ export const Ended = z.strictObject({
   left: z.array(z.int()),
   /** Why it is not known what is left. */
   unswept: failure.nullable(),
+  /** Steps that could not be taken back; absent: none. */
+  notUndone: z.array(z.strictObject({ step: z.string(), error: failure })).optional(),
 });
-export const Command = z.discriminatedUnion('type', [Start, Stop, Watch]);
-export const Fact = z.union([Started, StepBegan, StepEnded, FixTried, FixJudged, Settled, AppExited, Stopping, Ended]);
-export const Ends = ['run.stopping'] as const;
+export const Command = z.discriminatedUnion('type', [Start, Stop, Watch, Decide, Signal, Permit, Restart]);
+export const Fact = z.union([
+  Started,
+  StepBegan,
+  StepEnded,
+  StepWaits,
+  Decided,
+  Signalled,
+  Permitted,
+  Refused,
+  Compensated,
+  Adapted,
+  Stranded,
+  FixTried,
+  FixJudged,
+  Settled,
+  AppExited,
+  AppFell,
+  AppRestarted,
+  Restarting,
+  Stopping,
+  Ended,
+]);
+export const Ends = [
+  'run.stopping',
+  'run.decided',
+  'run.signalled',
+  'run.permitted',
+  'run.restarting',
+  'run.refused',
+] as const;
 /** Facts that end every open command of a type, whoever caused them. */
 export const EndsAll = { 'run.start': 'run.settled', 'run.watch': 'run.ended' } as const;
 export type Outcome = z.infer<typeof Outcome>;
 export type State = z.infer<typeof State>;
 export type Seed = z.infer<typeof Seed>;
 export type Job = z.infer<typeof Job>;
+export type Decision = z.infer<typeof Decision>;
 export type Fix = z.infer<typeof Fix>;
 export type Result = z.infer<typeof Result>;
 export type Command = z.infer<typeof Command>;

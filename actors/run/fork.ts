@@ -7,9 +7,10 @@
  */
 import type { Overlay } from '../../agents/fixer/contract.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
-import { bind, downstream, type Workflow } from '../../runtime/workflow.js';
+import { bind, downstream, type Scope, type Workflow } from '../../runtime/workflow.js';
 import type { Job, Seed } from './contract.js';
-import { type RunContext, scopeOf } from './state.js';
+import { type Draft, draftOf, open, rootOf, scopeOf } from './draft.js';
+import type { RunContext } from './state.js';
 
 /** Steps of a run that ended in a way others may build on. */
 const isOver = (workflow: Workflow, { steps }: RunContext, id: string): boolean => {
@@ -31,6 +32,10 @@ export function keptSteps(workflow: Workflow, old: RunContext, from: string, gon
   return workflow.steps.map(({ id }) => id).filter((id) => !again.has(id));
 }
 
+const scopeIn = (workflow: Workflow, context: RunContext): Scope => {
+  const d = draftOf(workflow, context, 0);
+  return scopeOf(d, rootOf(d));
+};
 /** A kept step that would be asked something else under the new job must be done again: @returns the first such, or null. */
 export function changedStep(workflow: Workflow, old: RunContext, kept: readonly string[], job: Job): string | null {
   // That it works on a copy is of no account to what was found before.
@@ -38,7 +43,7 @@ export function changedStep(workflow: Workflow, old: RunContext, kept: readonly 
     JSON.stringify(
       bind(
         workflow.steps.find((step) => step.id === id)!.with,
-        scopeOf(workflow, { ...old, job: { ...as, copy: true } }),
+        scopeIn(workflow, { ...old, job: { ...as, copy: true } }),
       ),
     );
   return kept.find((id) => command(id, job) !== command(id, old.job!)) ?? null;
@@ -79,9 +84,10 @@ export function seedOf(
 }
 
 /** Gives a run that has just begun what it starts with. */
-export function sow(c: RunContext, { steps, results, overlay }: Seed): void {
+export function sow(d: Draft, { steps, results, overlay }: Seed): void {
+  const own = open(d, 'steps');
   for (const [id, { state, attempt, error }] of Object.entries(steps))
-    Object.assign(c.steps[id]!, { state, attempt, error: error as ErrorRecord | null });
-  c.results = { ...results };
-  c.overlay = overlay as unknown as Overlay;
+    own[id] = { ...own[id]!, state, attempt, error: error as ErrorRecord | null };
+  Object.assign(open(d, 'results'), results);
+  d.c.overlay = overlay as unknown as Overlay;
 }

@@ -7,8 +7,10 @@ import type { Fixed, Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
-import { at, downstream, type Step, type Workflow } from '../../runtime/workflow.js';
-import { fixesFile, type OpenFix, type RunContext, scopeOf, settleFailed, told, trying } from './state.js';
+import { at, downstream, type Step } from '../../runtime/workflow.js';
+import { type Draft, drop, move, note, partsOf, rootOf, scopeOf, stateOf } from './draft.js';
+import { cancel, settleFailed } from './end.js';
+import { fixesFile, type OpenFix, told, trying } from './state.js';
 
 const FIXES_A_RUN = 8;
 const FIXES_A_PHASE = 3;
@@ -27,53 +29,52 @@ const alike = ({ code, message }: ErrorRecord): string =>
  * Judges the fix that is being tried, when its step has ended. One that changed nothing, or broke an earlier step, is
  * undone. @returns the failure it was for, when that stands again.
  */
-export function closeFix(
-  c: RunContext,
-  step: Step,
-  failure: Failure | null,
-): { step: string; failure: Failure } | null {
+export function closeFix(d: Draft, id: string, failure: Failure | null): { step: string; failure: Failure } | null {
+  const { c } = d;
   const fix = trying(c);
   if (!fix) return null;
-  if (!failure && fix.step !== step.id) return null; // an earlier step, done again on the way
+  if (!failure && fix.step !== id) return null; // an earlier step, done again on the way
   const same = failure !== null && alike(failure.error) === alike(fix.failure.error);
-  fix.helped = failure === null || (fix.step === step.id && !same);
-  fix.effect =
-    failure === null ? `${step.id} passed` : `${step.id} failed${same ? ' as before' : `: ${failure.error.message}`}`;
-  if (!fix.helped) {
+  const judged: OpenFix = {
+    ...fix,
+    helped: failure === null || (fix.step === id && !same),
+    effect: failure === null ? `${id} passed` : `${id} failed${same ? ' as before' : `: ${failure.error.message}`}`,
+  };
+  c.fixes = c.fixes.map((one) => (one === fix ? judged : one));
+  if (!judged.helped) {
     c.overlay = fix.before;
-    c.undone.push(fix.from);
+    c.undone = [...c.undone, fix.from];
   }
-  c.out.facts.push({ type: 'run.fix-judged', fix: told(fix) });
+  c.out.facts.push({ type: 'run.fix-judged', fix: told(judged) });
   c.out.writes.push(fixesFile(c));
-  return !fix.helped && fix.step !== step.id ? { step: fix.step, failure: fix.failure } : null;
+  return !judged.helped && fix.step !== id ? { step: fix.step, failure: fix.failure } : null;
 }
 
-export function seekFix(
-  workflow: Workflow,
-  c: RunContext,
-  id: string,
-  { error, evidence }: Failure,
-  now: number,
-): void {
-  const step = workflow.steps.find((s) => s.id === id)!;
-  c.failing = { step: id, error, evidence, askedAt: now };
-  if (c.steps[id]!.state === 'running') c.steps[id]!.stale = true;
-  else c.steps[id]!.state = 'healing';
-  const scope = scopeOf(workflow, c);
-  const spent =
-    c.fixes.length >= FIXES_A_RUN || c.fixes.filter(({ phase }) => phase === step.phase).length >= FIXES_A_PHASE;
-  if (!step.heals || spent || !scope.service) return askJudge(c, error);
+export function seekFix(d: Draft, id: string, { error, evidence }: Failure): void {
+  const { c, workflow } = d;
+  const step = d.graph.byId.get(id)!;
+  const { phase = 'run' } = step;
+  c.failing = { step: id, error, evidence, askedAt: d.now };
+  if (stateOf(d, id).state === 'running') note(d, id, { stale: true });
+  else {
+    // A step that passed, and stands failed again by the undoing of the fix that broke an earlier one.
+    if (stateOf(d, id).state !== 'failed') moveToFailed(d, id);
+    move(d, id, 'mend');
+  }
+  const scope = scopeOf(d, rootOf(d));
+  const spent = c.fixes.length >= FIXES_A_RUN || c.fixes.filter((fix) => fix.phase === phase).length >= FIXES_A_PHASE;
+  if (!step.heal || spent || !scope.service) return askJudge(d, error);
   const command = {
     type: 'fixer.heal',
     step: id,
-    phase: step.phase,
+    phase,
     error,
-    evidence: workflow.evidence(id, scope, evidence),
+    evidence: workflow.evidence ? workflow.evidence(id, scope, evidence) : evidence,
     service: scope.service,
     overlay: c.overlay,
     cwd: scope.cwd ?? at(scope, 'fetch.root'),
     port: at(scope, 'port.port') ?? null,
-    tried: c.fixes.map(({ rule, phase, signature }) => ({ rule, phase, signature })),
+    tried: c.fixes.map((fix) => ({ rule: fix.rule, phase: fix.phase, signature: fix.signature })),
   };
   c.out.asks.push({
     to: `${c.run}/fixer/fixer-1`,
@@ -82,33 +83,39 @@ export function seekFix(
     tag: `heal ${id}`,
   });
 }
+/** By way of what the table allows. */
+function moveToFailed(d: Draft, id: string): void {
+  if (stateOf(d, id).state !== 'pending') move(d, id, 'back');
+  move(d, id, 'fail');
+}
 
 /** @returns whether the run can go on. */
-export function healed(workflow: Workflow, c: RunContext, { fact, error, at: now }: Answered): boolean {
+export function healed(d: Draft, { fact, error }: Answered): boolean {
+  const { c } = d;
   const { step: id, askedAt, ...failure } = c.failing!;
-  const step = workflow.steps.find((s) => s.id === id)!;
+  const step = d.graph.byId.get(id)!;
   if (error || fact?.type !== 'fixer.fixed') {
-    askJudge(c, (fact as { error?: ErrorRecord } | null)?.error ?? failure.error);
+    askJudge(d, (fact as { error?: ErrorRecord } | null)?.error ?? failure.error);
     return false;
   }
   const { rule, cause, actions, signature, overlay } = fact as Fixed;
-  const from = (fact as Fixed).from in c.steps ? (fact as Fixed).from : id;
+  const from = d.graph.byId.has((fact as Fixed).from) ? (fact as Fixed).from : id;
   const fix: OpenFix = {
     rule,
-    phase: step.phase,
+    phase: step.phase ?? 'run',
     step: id,
     cause,
     actions: actions.map((action) => ({ ...action })),
     signature,
     helped: null,
     effect: null,
-    ms: now - askedAt,
+    ms: d.now - askedAt,
     before: c.overlay,
     from,
-    redo: goBack(workflow, c, from, id),
+    redo: goBack(d, from, id),
     failure,
   };
-  c.fixes.push(fix);
+  c.fixes = [...c.fixes, fix];
   c.overlay = overlay as Overlay;
   c.failing = null;
   c.out.facts.push({ type: 'run.fix-tried', fix: told(fix) });
@@ -120,38 +127,58 @@ export function healed(workflow: Workflow, c: RunContext, { fact, error, at: now
  * Sends the run back to a step; it and all that follows from it are to be done again, and so is what fixes did that
  * have been undone. @returns those steps.
  */
-function goBack(workflow: Workflow, c: RunContext, from: string, failed: string): string[] {
-  const again = new Set([failed, ...[from, ...c.undone].flatMap((id) => [...downstream(workflow.steps, id)])]);
-  c.undone = [];
-  for (const id of again) {
-    const state = c.steps[id]!;
-    if (state.state === 'running') state.stale = true;
-    else state.state = 'pending';
-    delete c.results[id];
-  }
+function goBack(d: Draft, from: string, failed: string): string[] {
+  const { steps } = d.workflow;
+  const again = new Set([failed, ...[from, ...d.c.undone].flatMap((id) => [...downstream(steps, id)])]);
+  d.c.undone = [];
+  for (const id of again) sendBack(d, d.graph.byId.get(id)!, id);
   return [...again];
 }
+/** To be done again, with all that is part of it. What is just being asked for is asked again when its answer is there. */
+export function sendBack(d: Draft, { to, forEach }: Pick<Step, 'to' | 'forEach'>, key: string): void {
+  const { state } = stateOf(d, key);
+  const isAsk = to !== undefined && forEach === undefined;
+  if (state === 'running' && isAsk) note(d, key, { stale: true });
+  else if (state !== 'pending') {
+    cancel(d, key);
+    move(d, key, 'back');
+  }
+  drop(d, 'results', key);
+  if (!isAsk) reset(d, key);
+}
+/** All that is part of a step is to be done again. */
+export function reset(d: Draft, key: string): void {
+  for (const part of partsOf(d, key)) {
+    cancel(d, part);
+    // Its own tries count anew: it is another doing of the whole.
+    if (stateOf(d, part).state !== 'pending') move(d, part, 'back', { again: 0, error: null });
+    for (const map of ['results', 'groups', 'inputs'] as const) drop(d, map, part);
+  }
+  for (const map of ['groups', 'inputs'] as const) drop(d, map, key);
+}
 
-function askJudge(c: RunContext, error: ErrorRecord): void {
+export function askJudge(d: Draft, error: ErrorRecord): void {
+  const { c } = d;
   const { step } = c.failing!;
   c.failing = { ...c.failing!, error };
   c.out.asks.push({
     to: main('orchestrator-manager'),
-    command: { type: 'slots.judge', run: c.run, step, attempt: c.steps[step]!.again + 1, error } as Message,
+    command: { type: 'slots.judge', run: c.run, step, attempt: stateOf(d, step).again + 1, error } as Message,
     withinMs: MINUTE,
     tag: `judge ${step}`,
   });
 }
 
 /** @returns whether the run can go on. */
-export function judged(workflow: Workflow, c: RunContext, { fact, at: now }: Answered): boolean {
+export function judged(d: Draft, { fact }: Answered): boolean {
+  const { c } = d;
   const { step, error } = c.failing!;
   if ((fact as { decision?: { option: string } } | null)?.decision?.option !== 'again') {
-    settleFailed(workflow, c, error, now);
+    settleFailed(d, error);
     return false;
   }
   c.failing = null;
-  c.steps[step]!.again += 1;
-  goBack(workflow, c, step, step);
+  note(d, step, { again: stateOf(d, step).again + 1 });
+  goBack(d, step, step);
   return true;
 }

@@ -4,10 +4,19 @@
  */
 import { assign, setup } from 'xstate';
 import { writeBundle } from '../../checkpoints/bundle.js';
-import { type Answered, type Ask, defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
-import { repoRun } from '../../workflows/repo-run.js';
+import {
+  type ActorDefinition,
+  type Answered,
+  type Ask,
+  type Due,
+  defineActor,
+  type EffectFailed,
+  effect,
+  type Perform,
+} from '../../runtime/actor.js';
+import type { Workflow, Workflows } from '../../runtime/workflow.js';
 import { Command, type Command as Commands, Ends, EndsAll, Fact } from './contract.js';
-import { type RunContext, unborn, type Walked } from './state.js';
+import { type Resumed, type RunContext, unborn, upgrade, type Walked } from './state.js';
 import { walk } from './walk.js';
 
 type Record = { files: { path: string; text: string; executable?: boolean }[] };
@@ -25,56 +34,84 @@ const step = [
   'forget',
 ] as const;
 
-const machine = setup({
-  types: { context: {} as RunContext, events: {} as Commands | Answered | EffectFailed<'record'> },
-  actions: {
-    walk: assign(({ context, event }) => walk(repoRun, context, event as Walked)),
-    forget: assign({ out: { asks: [], facts: [], writes: [] } }),
-    record: effect<Record>(),
-    emit: effect<Fact>(),
-    ask: effect<Ask>(),
-  },
-  guards: {
-    up: ({ context }) => context.mode === 'up',
-    ending: ({ context }) => context.mode === 'ending',
-    ended: ({ context }) => context.mode === 'ended',
-  },
-}).createMachine({
-  id: 'run',
-  context: unborn,
-  initial: 'idle',
-  states: {
-    idle: { on: { 'run.start': { actions: step as never, target: 'walking' } } },
-    walking: {
-      always: [
-        { guard: 'up', target: 'up' },
-        { guard: 'ending', target: 'ending' },
-      ],
+/** The definition a run is walked by. */
+const workflowOf = (workflows: Workflows, { flow, job }: RunContext, event: Walked): Workflow | null =>
+  event.type === 'run.start' && !flow
+    ? workflows.find(event.job.workflow)
+    : flow
+      ? workflows.find(flow.name, flow.print)
+      : workflows.find(job?.workflow ?? 'repo-run');
+
+const machineOf = (workflows: Workflows) =>
+  setup({
+    types: { context: {} as RunContext, events: {} as Commands | Answered | Due | Resumed | EffectFailed<'record'> },
+    actions: {
+      walk: assign(({ context, event }) => {
+        const walked = event as Walked;
+        return walk(workflowOf(workflows, context, walked), context, walked);
+      }),
+      forget: assign({ out: { asks: [], facts: [], writes: [] } }),
+      record: effect<Record>(),
+      emit: effect<Fact>(),
+      ask: effect<Ask>(),
     },
-    up: { always: { guard: 'ending', target: 'ending' } },
-    ending: { always: { guard: 'ended', target: 'ended' } },
-    ended: {},
-  },
-  on: {
-    answered: { actions: step as never },
-    'run.stop': { actions: step as never },
-    'run.watch': { actions: step as never },
-    recordFailed: { actions: step as never },
-  },
-});
+    guards: {
+      up: ({ context: { mode } }) => mode === 'up' || mode === 'restarting',
+      ending: ({ context: { mode } }) => mode === 'ending' || mode === 'undoing',
+      ended: ({ context: { mode } }) => mode === 'ended',
+    },
+  }).createMachine({
+    id: 'run',
+    context: unborn,
+    initial: 'idle',
+    states: {
+      idle: { on: { 'run.start': { actions: step as never, target: 'walking' } } },
+      walking: {
+        always: [
+          { guard: 'up', target: 'up' },
+          { guard: 'ending', target: 'ending' },
+          { guard: 'ended', target: 'ended' },
+        ],
+      },
+      up: {
+        always: [
+          { guard: 'ending', target: 'ending' },
+          { guard: 'ended', target: 'ended' },
+        ],
+      },
+      ending: { always: { guard: 'ended', target: 'ended' } },
+      ended: {},
+    },
+    on: {
+      answered: { actions: step as never },
+      due: { actions: step as never },
+      resumed: { actions: step as never },
+      'run.stop': { actions: step as never },
+      'run.watch': { actions: step as never },
+      'run.decide': { actions: step as never },
+      'run.signal': { actions: step as never },
+      'run.permit': { actions: step as never },
+      'run.restart': { actions: step as never },
+      recordFailed: { actions: step as never },
+    },
+  });
 
 const record: Perform<Record> = async ({ files }, { bundle }) => {
   await writeBundle(bundle, files);
   return { type: 'recorded' } as Recorded;
 };
 
-export const run = defineActor({
-  kind: 'run',
-  version: 1,
-  accepts: Command,
-  emits: Fact,
-  ends: Ends,
-  endsAll: EndsAll,
-  machine,
-  effects: { record },
-});
+/** The run, for the workflows there are. */
+export const runBy = (workflows: Workflows): ActorDefinition =>
+  defineActor({
+    kind: 'run',
+    version: 2,
+    accepts: Command,
+    emits: Fact,
+    ends: Ends,
+    endsAll: EndsAll,
+    machine: machineOf(workflows),
+    effects: { record },
+    // Version 1 walked repo-run alone, and had no time of its own.
+    migrate: ({ value, context }) => ({ value, context: upgrade(context as Partial<RunContext>) }),
+  });

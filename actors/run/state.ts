@@ -1,13 +1,14 @@
-/** What a run remembers, how it ends, and its result. Pure. */
+/** What a run remembers, and the small things that are said of it. Pure. */
 import { emptyOverlay, type Overlay } from '../../agents/fixer/contract.js';
-import type { Answered, Ask, Message } from '../../runtime/actor.js';
-import { type ErrorCode, type ErrorRecord, fail } from '../../runtime/errors.js';
-import { main } from '../../runtime/subjects.js';
-import { at, type Phase, type Scope, type Workflow } from '../../runtime/workflow.js';
-import type { Fact, Fix, Job, Outcome, Result, Seed, State } from './contract.js';
+import type { Answered, Ask, Due, Message } from '../../runtime/actor.js';
+import type { ErrorCode, ErrorRecord } from '../../runtime/errors.js';
+import type { Flow, Graph } from '../../runtime/workflow/graph.js';
+import type { StepState as Status } from '../../runtime/workflow/transitions.js';
+import type { Definition } from '../../runtime/workflow.js';
+import type { Command, Decision, Fact, Fix, Job, Outcome, Result, State } from './contract.js';
 
 export interface StepState {
-  state: 'pending' | 'running' | 'healing' | 'done' | 'failed' | 'skipped';
+  state: Status;
   attempt: number;
   startedAt: number | null;
   /** Over all attempts. */
@@ -28,28 +29,71 @@ export interface OpenFix extends Fix {
   /** What failed when it was tried. */
   failure: { error: ErrorRecord; evidence: unknown };
 }
-export type Spender = Phase | 'heal';
-interface Write {
+/** A step that is done once for each item of a list. */
+export interface Group {
+  items: unknown[];
+  /** No instance before it is still to begin. */
+  next: number;
+  /** Instances that have begun and are not over; instances that are not over. */
+  active: number;
+  open: number;
+  /** The first error, where all are done though one fails. */
+  error: ErrorRecord | null;
+}
+/** What a person is asked. */
+export interface Asked {
+  question: string;
+  options: string[];
+  passes: string[];
+  facts: Record<string, unknown>;
+}
+/** What takes a step back when the run does not end well. */
+export interface Undo {
+  step: string;
+  to: string;
+  command: Message;
+  tries: number;
+}
+export interface Write {
   /** From the bundle. */
   path: string;
   text: string;
   executable?: boolean;
 }
 export interface RunContext {
-  mode: 'idle' | 'walking' | 'up' | 'ending' | 'ended';
+  /** `restarting`: it was up, and its application is being started again. `undoing`: compensations are at work. */
+  mode: 'idle' | 'walking' | 'up' | 'restarting' | 'undoing' | 'ending' | 'ended';
   state: State;
   run: string;
   bundle: string;
   job: Job | null;
+  /** The definition it is walked by; null: it has not begun, or began before definitions were remembered. */
+  flow: Flow | null;
   startedAt: number;
+  /** By key: `<step>`, `<step>[<n>]` for an instance, `<key>.<step>` for a step of a workflow that a step does. */
   steps: Record<string, StepState>;
   results: Record<string, Record<string, unknown>>;
+  groups: Record<string, Group>;
+  /** What a step gives the workflow it does, by that step's key. */
+  inputs: Record<string, Record<string, unknown>>;
+  /** Epoch ms at which something is to happen: to a step by its key, else `undo` or `restart`. */
+  waits: Record<string, number>;
+  /** The earliest of them. */
+  dueAt: number | null;
+  approvals: Record<string, Asked>;
+  /** Steps that wait for a signal, and its name; signals nobody has waited for yet. */
+  listening: Record<string, string>;
+  signals: { name: string; payload: unknown; by: string }[];
+  /** In the order in which their steps were done. */
+  undos: Undo[];
+  /** What could not be taken back. */
+  notUndone: { step: string; error: ErrorRecord }[];
   overlay: Overlay;
   fixes: OpenFix[];
   /** Steps to which fixes that did not help had sent the run back: what they did there is done again without them. */
   undone: string[];
   /** Milliseconds by phase; `heal` is one. Each moment belongs to one of them alone. */
-  spent: Record<Spender, number>;
+  spent: Record<string, number>;
   /** Until when they are counted. */
   clockedAt: number;
   /** It was stopped before it was started. */
@@ -57,6 +101,11 @@ export interface RunContext {
   /** The failure a fix is being sought for. */
   failing: { step: string; error: ErrorRecord; evidence: unknown; askedAt: number } | null;
   result: Result | null;
+  /** The application that is up, and when it was last started again. */
+  app: string | null;
+  restarts: number[];
+  /** Why it is being started again; null: somebody asked for it. */
+  fell: { exitCode: number | null; signal: string | null; lines: string[]; error: ErrorRecord | null } | null;
   /** Processes that could not be ended. */
   left: number[];
   /** Why it is not known what is left. */
@@ -64,12 +113,9 @@ export interface RunContext {
   /** What this turn asks, tells and writes. */
   out: { asks: Ask[]; facts: Fact[]; writes: Write[] };
 }
-export type Walked =
-  | { type: 'run.start'; run: string; job: Job; bundle: string; at: number; seed?: Seed | undefined }
-  | { type: 'run.stop'; reason: 'stop' | 'cancel' }
-  | { type: 'run.watch' }
-  | { type: 'recordFailed'; error: ErrorRecord }
-  | Answered;
+/** The runtime came up again, and with it this run. */
+export type Resumed = { type: 'resumed'; at: number };
+export type Walked = Command | { type: 'recordFailed'; error: ErrorRecord } | Answered | Due | Resumed;
 
 export const unborn: RunContext = {
   mode: 'idle',
@@ -77,9 +123,19 @@ export const unborn: RunContext = {
   run: '',
   bundle: '',
   job: null,
+  flow: null,
   startedAt: 0,
   steps: {},
   results: {},
+  groups: {},
+  inputs: {},
+  waits: {},
+  dueAt: null,
+  approvals: {},
+  listening: {},
+  signals: [],
+  undos: [],
+  notUndone: [],
   overlay: emptyOverlay,
   fixes: [],
   undone: [],
@@ -88,16 +144,35 @@ export const unborn: RunContext = {
   unwanted: false,
   failing: null,
   result: null,
+  app: null,
+  restarts: [],
+  fell: null,
   left: [],
   unswept: null,
   out: { asks: [], facts: [], writes: [] },
 };
+export const untouched: StepState = Object.freeze({
+  state: 'pending',
+  attempt: 0,
+  startedAt: null,
+  ms: 0,
+  error: null,
+  again: 0,
+  stale: false,
+});
+
+/** A context of the first version knew neither definitions nor waits; the application it held is among its results. */
+export const upgrade = (old: Partial<RunContext>): RunContext => ({
+  ...unborn,
+  ...old,
+  app: old.mode === 'up' ? ((old.results?.start?.app as string | undefined) ?? null) : null,
+});
 
 /** As long as anybody will hold an application. */
-const FOREVER_MS = 10 * 365 * 24 * 3_600_000;
-const MINUTE = 60_000;
+export const FOREVER_MS = 10 * 365 * 24 * 3_600_000;
+export const MINUTE = 60_000;
 const notRunnable: readonly ErrorCode[] = ['NOT_RUNNABLE', 'REPOSITORY_EMPTY'];
-const needsInput: readonly ErrorCode[] = ['PORT_HELD', 'TOOL_MISSING', 'SERVICE_MISSING'];
+const needsInput: readonly ErrorCode[] = ['PORT_HELD', 'TOOL_MISSING', 'SERVICE_MISSING', 'APPROVAL_MISSING'];
 
 /** What an error means for the outcome. */
 export const outcomeOf = ({ code }: { code: string }): Outcome => {
@@ -106,128 +181,17 @@ export const outcomeOf = ({ code }: { code: string }): Outcome => {
   return code === 'INTERRUPTED' ? 'cancelled' : 'failed';
 };
 
-export const scopeOf = (workflow: Workflow, { run, bundle, job, results, overlay }: RunContext): Scope =>
-  workflow.scope({
-    run,
-    bundle,
-    job: job as unknown as Record<string, unknown>,
-    results,
-    overlay: overlay as unknown as Record<string, unknown>,
-  });
-
-/** Every step has ended well: tells the result, then holds what is up. */
-export function prove(workflow: Workflow, c: RunContext, now: number): void {
-  settle(workflow, c, 'healthy', null, now);
-  const scope = scopeOf(workflow, c);
-  if (at(scope, 'service.proof.how') === 'exit') {
-    c.state = 'done';
-    return end(c);
-  }
-  c.mode = 'up';
-  c.state = 'up';
-  const app = at(scope, 'start.app') as string;
-  const service = {
-    run: c.run,
-    name: at(scope, 'service.name'),
-    url: at(scope, 'prove.proof.url') ?? null,
-    pid: at(scope, 'start.pid') ?? null,
-    sockets: at(scope, 'start.sockets') ?? [],
-    since: now,
-  };
-  c.out.asks.push(
-    {
-      to: `${c.run}/runner/runner-1`,
-      command: { type: 'runner.watch', app } as Message,
-      withinMs: FOREVER_MS,
-      tag: `watch ${app}`,
-    },
-    {
-      to: main('service-manager'),
-      command: { type: 'service.record', service } as Message,
-      withinMs: MINUTE,
-      tag: 'note',
-    },
-  );
-}
-
-/** Nothing helped: tells the result and ends what is alive. */
-export function settleFailed(workflow: Workflow, c: RunContext, error: ErrorRecord, now: number): void {
-  const outcome = outcomeOf(error);
-  settle(workflow, c, outcome, error, now);
-  c.state = outcome as State;
-  end(c);
-}
-
-/** A person stops the run: `up` becomes `done`, what is not proven yet is cancelled. */
-export function stop(workflow: Workflow, c: RunContext): void {
-  if (c.mode === 'up') {
-    c.state = 'done';
-    return end(c);
-  }
-  if (c.mode === 'idle') c.unwanted = true;
-  if (c.mode !== 'walking') return;
-  settle(workflow, c, 'cancelled', fail('INTERRUPTED').toRecord(), c.clockedAt);
-  c.state = 'cancelled';
-  end(c);
-}
-
-/** An application that was up has ended by itself. */
-export function giveUp(c: RunContext): void {
-  c.state = 'failed';
-  end(c);
-}
-
-/** Ends all that is alive; what was borrowed is given back when that is done. */
-function end(c: RunContext): void {
-  c.mode = 'ending';
-  const root = (c.results.workspace?.root as string | undefined) ?? null;
-  c.out.asks.push({
-    to: `${c.run}/runner/runner-1`,
-    command: { type: 'runner.sweep', root } as Message,
-    withinMs: MINUTE,
-    tag: 'sweep',
-  });
-  c.out.writes.push(runFile(c));
-}
-export const ended = ({ state, left, unswept }: RunContext): Fact => ({ type: 'run.ended', state, left, unswept });
-
-function settle(workflow: Workflow, c: RunContext, outcome: Outcome, error: ErrorRecord | null, now: number): void {
-  const scope = scopeOf(workflow, c);
-  const healthy = outcome === 'healthy';
-  const proof = at(scope, 'prove.proof') as Record<string, unknown> | undefined;
-  const name = at(scope, 'service.name') as string | undefined;
-  const tools = (at(scope, 'toolchain.tools') ?? []) as { degraded: string | null }[];
-  c.failing = null;
-  c.result = {
-    type: 'result',
-    outcome,
-    kind: (at(scope, 'service.kind') as string | undefined) ?? null,
-    services:
-      name === undefined
-        ? []
-        : [
-            {
-              name,
-              url: healthy ? ((proof?.url as string | null) ?? null) : null,
-              proof: healthy ? (proof ?? null) : null,
-            },
-          ],
-    fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
-    degraded: [
-      ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
-      // The nearest version of a tool has just been told by the tool itself.
-      ...c.fixes
-        .filter(({ helped, actions }) => helped && !actions.some((action) => action.do === 'relax-version'))
-        .flatMap(({ cause }) => (cause.endsWith('(degraded)') ? [cause] : [])),
-    ],
-    run: c.run,
-    bundle: c.bundle,
-    ms: { ...c.spent, total: now - c.startedAt },
-    tokens: 0,
-    error,
-  };
-  c.out.facts.push({ type: 'run.settled', result: c.result });
-}
+/** Whether its steps leave files and say what they do. */
+export const isFull = ({ record = 'full' }: Definition): boolean => record === 'full';
+export const tells = (definition: Definition): boolean => definition.facts ?? isFull(definition);
+/** Kinds whose commands run under the keeper: where one of them was asked, the runner ends what is left. */
+const holders = ['runner', 'dependency', 'setup', 'file', 'detection', 'health', 'config'];
+export const holdsProcesses = ({ kinds }: Graph): boolean => holders.some((kind) => kinds.has(kind));
+/** The kinds of actors that a run of it has, beside the run itself. */
+export const actorKinds = (graph: Graph): string[] => {
+  const own = [...graph.kinds].filter((kind) => !kind.endsWith('-manager'));
+  return [...new Set([...own, ...(holdsProcesses(graph) ? ['runner'] : [])])];
+};
 
 export const told = ({ before: _, failure: __, from: ___, redo: ____, effect: _____, ...fix }: OpenFix): Fix => fix;
 /** The fix that is being tried. */
@@ -252,5 +216,28 @@ export const fixesFile = (c: RunContext): Write =>
       undone: fix.helped === false,
     })),
   );
-export const runFile = ({ run, job, state, startedAt, result, steps }: RunContext): Write =>
-  json('run.json', { format: 1, run, job, state, startedAt: new Date(startedAt).toISOString(), steps, result });
+export const runFile = ({ run, job, flow, state, startedAt, result, steps }: RunContext): Write =>
+  json('run.json', {
+    format: 1,
+    run,
+    job,
+    workflow: flow && { name: flow.name, version: flow.version, print: flow.print },
+    state,
+    startedAt: new Date(startedAt).toISOString(),
+    steps,
+    result,
+  });
+export const decisionOf = (
+  key: string,
+  { question, facts }: Asked,
+  option: string,
+  who: string,
+  reason: string,
+): Decision => ({
+  question,
+  facts: { ...facts, step: key, who },
+  option,
+  reason,
+  confidence: 1,
+  by: 'person',
+});

@@ -1,228 +1,363 @@
 /**
  * How a run goes on: pure. Every event makes a new state and says what to ask, tell and write; the machine in index.ts
- * only carries it out. A step with a result never runs again unless a fix sends the run back to it.
+ * only carries it out. Results are kept by the key of their step and no code is replayed: when the definition is another
+ * than the one a run was begun by, the run goes on by the new one if all that has begun is the same in it, and is refused
+ * with what differs if not.
  */
-import type { Answered, Message } from '../../runtime/actor.js';
+import type { Answered } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, toRecord } from '../../runtime/errors.js';
-import { main } from '../../runtime/subjects.js';
-import { at, bind, downstream, isThere, type Phase, type Step, type Workflow } from '../../runtime/workflow.js';
-import { sow } from './fork.js';
-import { closeFix, healed, judged, seekFix } from './heal.js';
+import { differences } from '../../runtime/workflow/graph.js';
+import { downstream, type Workflow } from '../../runtime/workflow.js';
+import type { Command, Fact } from './contract.js';
 import {
-  ended,
-  giveUp,
-  json,
-  prove,
-  type RunContext,
-  runFile,
-  scopeOf,
-  settleFailed,
-  stop,
-  trying,
-  type Walked,
-} from './state.js';
+  type Draft,
+  draftOf,
+  drop,
+  inside,
+  isAtWork,
+  locate,
+  move,
+  open,
+  rootOf,
+  type Spot,
+  stateOf,
+} from './draft.js';
+import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
+import { sow } from './fork.js';
+import { healed, judged, sendBack } from './heal.js';
+import { appEnded, restart, restartDue, restartFailed, STARTS } from './hold.js';
+import { decisionOf, isFull, type RunContext, runFile, untouched, type Walked } from './state.js';
+import { advance, askSemaphore, failed, go, stepDue, succeed, undoOf } from './steps.js';
+import { isStranded } from './wake.js';
 
-/** @returns the next context; `out` holds what the event caused. */
-export function walk(workflow: Workflow, before: RunContext, event: Walked): RunContext {
-  const copy = (): RunContext => ({ ...structuredClone(before), out: { asks: [], facts: [], writes: [] } });
-  const c = copy();
+/** Signals that nobody has waited for yet. */
+const MOST_SIGNALS = 1_000;
+type Of<T extends Command['type']> = Extract<Command, { type: T }>;
+
+/**
+ * @param workflow that the run is walked by; null: there is none of that name any more.
+ * @returns the next context; `out` holds what the event caused.
+ */
+export function walk(workflow: Workflow | null, before: RunContext, event: Walked): RunContext {
+  const by = workflow ?? gone(before, event);
+  const now = 'at' in event ? event.at : before.clockedAt;
+  const d = draftOf(by, before, now);
   try {
-    take(workflow, c, event);
-    return c;
+    if (!workflow && isAtWork(before) && event.type !== 'run.stop') refuse(d, missing(before));
+    else if (adopted(d)) take(d, event);
+    if (isStranded(d.c)) strand(d);
+    clock(d);
+    return d.c;
   } catch (error) {
     // A workflow that throws is our fault, and the run has to end all the same: whoever waits for it is told.
-    if (before.mode !== 'walking' || event.type !== 'answered') throw error;
-    const broken = copy();
-    settleFailed(workflow, broken, toRecord(error), event.at);
-    return broken;
+    if (!isAtWork(before) || !['answered', 'due', 'resumed'].includes(event.type)) throw error;
+    const broken = draftOf(by, before, now);
+    refuse(broken, toRecord(error));
+    clock(broken);
+    return broken.c;
   }
 }
 
-function take(workflow: Workflow, c: RunContext, event: Walked): void {
+/** In the place of a definition that is gone: enough to end by. */
+const gone = ({ flow, job }: RunContext, event: Walked): Workflow => ({
+  name: flow?.name ?? (event.type === 'run.start' ? event.job.workflow : (job?.workflow ?? 'unknown')),
+  version: flow?.version ?? 0,
+  steps: [],
+  agents: ['runner'],
+});
+const missing = ({ flow, job }: RunContext): ErrorRecord =>
+  fail('WORKFLOW_CHANGED', {
+    workflow: flow?.name ?? job?.workflow,
+    differs: 'there is no workflow of that name any more',
+  }).toRecord();
+/** Ends a run that cannot go on. */
+function refuse(d: Draft, error: ErrorRecord): void {
+  if (d.c.mode === 'restarting') restartFailed(d, error);
+  else settleFailed(d, error);
+}
+
+/** Whether the run can be walked by this definition; takes it over if it is another than before, and fits. */
+function adopted(d: Draft): boolean {
+  const { c, graph } = d;
+  if (c.flow?.print === graph.flow.print || !isAtWork(c)) return true;
+  if (c.flow) {
+    const begun = Object.keys(c.steps).filter((key) => !['pending', 'cancelled'].includes(c.steps[key]!.state));
+    const differs = differences(c.flow, graph.flow, begun);
+    if (differs.length > 0) {
+      const { name, version } = c.flow;
+      refuse(d, fail('WORKFLOW_CHANGED', { workflow: `${name} ${version}`, differs: differs.join('; ') }).toRecord());
+      return false;
+    }
+    c.out.facts.push({ type: 'run.adapted', workflow: graph.flow.name, from: c.flow.version, to: graph.flow.version });
+  }
+  c.flow = graph.flow;
+  for (const { id } of d.workflow.steps) if (!(id in c.steps)) open(d, 'steps')[id] = untouched;
+  for (const key of Object.keys(c.steps))
+    if (!locate(d, key) && ['pending', 'cancelled'].includes(c.steps[key]!.state)) drop(d, 'steps', key);
+  // Steps that are new may have nobody before them who will end.
+  advance(d, rootOf(d), null);
+  for (const key of Object.keys(c.inputs)) {
+    const spot = locate(d, key);
+    if (spot?.step.workflow !== undefined && stateOf(d, key).state === 'running')
+      advance(d, inside(spot.frame, key, spot.step), null);
+  }
+  return isAtWork(c);
+}
+
+function take(d: Draft, event: Walked): void {
+  const { c } = d;
   switch (event.type) {
     case 'run.start':
-      begin(workflow, c, event);
+      begin(d, event);
       break;
     case 'run.stop':
       c.out.facts.push({ type: 'run.stopping' });
-      stop(workflow, c);
+      stop(d);
       break;
     case 'run.watch':
       if (c.mode === 'ended') c.out.facts.push(ended(c));
       break;
+    case 'run.decide':
+      decide(d, event);
+      break;
+    case 'run.signal':
+      hearSignal(d, event);
+      break;
+    case 'run.permit':
+      permit(d, event);
+      break;
+    case 'run.restart':
+      if (c.mode === 'up' && STARTS in c.steps) {
+        c.out.facts.push({ type: 'run.restarting' });
+        restart(d);
+      } else c.out.facts.push(notNow(c, 'be restarted: it holds no application'));
+      break;
     case 'recordFailed': // a folder that cannot be written: nothing that comes could be kept
-      if (c.mode === 'walking') settleFailed(workflow, c, event.error, c.clockedAt);
+      if (isAtWork(c)) refuse(d, event.error);
+      break;
+    case 'due':
+      count(d);
+      due(d);
       break;
     case 'answered':
-      count(workflow, c, event.at);
-      hear(workflow, c, event);
+      count(d);
+      hear(d, event);
       break;
   }
 }
+const refused = (error: ErrorRecord): Fact => ({ type: 'run.refused', error });
+const notNow = ({ run, state }: RunContext, what: string): Fact =>
+  refused(fail('RUN_NOT_WAITING', { run, state, what }).toRecord());
 
 /** The time since the last event is that of the healing, else of the earliest phase at work. */
-function count(workflow: Workflow, c: RunContext, now: number): void {
+function count(d: Draft): void {
+  const { c, now } = d;
   if (c.mode !== 'walking' || now <= c.clockedAt) return;
-  const running = workflow.steps.filter(({ id }) => c.steps[id]!.state === 'running');
-  const needed = running.filter(({ optional }) => !optional);
-  const order: Phase[] = ['detect', 'setup', 'run', 'prove'];
-  const phase = order.find((one) => (needed.length > 0 ? needed : running).some((step) => step.phase === one));
-  c.spent[c.failing ? 'heal' : (phase ?? 'detect')] += now - c.clockedAt;
-  c.clockedAt = now;
+  const spend = (phase: string): void => {
+    open(d, 'spent')[phase] = (c.spent[phase] ?? 0) + now - c.clockedAt;
+    c.clockedAt = now;
+  };
+  if (c.failing) return spend('heal');
+  let optional: string | null = null;
+  let earliest: { phase: string; rank: number } | null = null;
+  for (const { id, phase = 'run', optional: isOptional } of d.workflow.steps) {
+    if (c.steps[id]?.state !== 'running') continue;
+    const rank = RANK[phase] ?? 9;
+    if (isOptional) optional ??= phase;
+    else if (!earliest || rank < earliest.rank) earliest = { phase, rank };
+  }
+  spend(earliest?.phase ?? optional ?? 'detect');
+}
+const RANK: Record<string, number> = { detect: 0, setup: 1, run: 2, prove: 3 };
+/** When it is to be woken, and whether it only waits. */
+function clock({ c }: Draft): void {
+  let dueAt: number | null = null;
+  for (const key in c.waits) if (dueAt === null || c.waits[key]! < dueAt) dueAt = c.waits[key]!;
+  c.dueAt = dueAt;
+  if (c.mode === 'walking') c.state = isWaiting(c) ? 'waiting' : 'running';
+}
+/** A step waits, and none is at work. */
+function isWaiting(c: RunContext): boolean {
+  if (c.failing) return false;
+  let waits = false;
+  for (const key in c.steps) {
+    const { state } = c.steps[key]!;
+    if (state === 'running' && !(key in c.groups) && !(key in c.inputs)) return false;
+    if (state === 'queued' || state === 'backoff') return false;
+    waits ||= state === 'waiting';
+  }
+  return waits;
 }
 
-function begin(
-  workflow: Workflow,
-  c: RunContext,
-  { run, job, bundle, at: now, seed }: Extract<Walked, { type: 'run.start' }>,
-): void {
+function begin(d: Draft, { run, job, bundle, at: now, seed }: Of<'run.start'>): void {
+  const { c, graph, workflow } = d;
   Object.assign(c, { mode: 'walking', state: 'running', run, job, bundle, startedAt: now, clockedAt: now });
-  for (const { id } of workflow.steps)
-    c.steps[id] = { state: 'pending', attempt: 0, startedAt: null, ms: 0, error: null, again: 0, stale: false };
-  if (seed) sow(c, seed);
+  c.flow = graph.flow;
+  const steps = open(d, 'steps');
+  for (const { id } of workflow.steps) steps[id] = untouched;
+  if (seed) sow(d, seed);
   const fork = seed && { run: seed.run, from: seed.from, kept: Object.keys(seed.steps) };
   c.out.facts.push({ type: 'run.started', source: job.source, ...(fork ? { fork } : {}) });
-  c.out.writes.push(runFile(c));
-  if (c.unwanted) return stop(workflow, c);
-  advance(workflow, c, now);
+  if (isFull(workflow)) c.out.writes.push(runFile(c));
+  if (c.unwanted) return stop(d);
+  if (workflow.steps.length === 0)
+    return settleFailed(d, fail('WORKFLOW_UNKNOWN', { workflow: job.workflow }).toRecord());
+  advance(d, rootOf(d), null);
 }
 
-/** Begins every step whose turn has come; proves the run when none is left. */
-export function advance(workflow: Workflow, c: RunContext, now: number): void {
-  if (c.mode !== 'walking' || c.failing) return;
-  const over = ({ id, optional }: Step): boolean =>
-    ['done', 'skipped', ...(optional ? ['failed'] : [])].includes(c.steps[id]!.state);
-  const byId = new Map(workflow.steps.map((step) => [step.id, step]));
-  for (let progress = true; progress; ) {
-    progress = false;
-    for (const step of workflow.steps) {
-      const state = c.steps[step.id]!;
-      // What failed while another step was being mended is tried once more.
-      if (state.state === 'failed' && !step.optional && (!trying(c) || holdsUp(workflow, c, step)))
-        state.state = 'pending';
-      if (state.state !== 'pending' || !step.needs.every((need) => over(byId.get(need)!))) continue;
-      progress = true;
-      const scope = scopeOf(workflow, c);
-      if (step.when !== undefined && !isThere(at(scope, step.when))) {
-        state.state = 'skipped';
-        closeFix(c, step, null); // it was made needless
-        continue;
-      }
-      state.attempt += 1;
-      state.state = 'running';
-      state.startedAt = now;
-      const command = { type: step.command, ...(bind(step.with, scope) as object) } as Message;
-      const to = step.to.endsWith('-manager') ? main(step.to) : `${c.run}/${step.to}/${step.to}-1`;
-      c.out.asks.push({ to, command, withinMs: step.timeoutMs, tag: `step ${step.id} ${state.attempt}` });
-      c.out.facts.push({ type: 'run.step-began', step: step.id, phase: step.phase, attempt: state.attempt });
-      c.out.writes.push(json(`steps/${step.id}/${state.attempt}/input.json`, command));
-    }
+function hear(d: Draft, answer: Answered): void {
+  const { c } = d;
+  const [what, key = '', n] = answer.tag.split(' ') as [string, string?, string?];
+  switch (what) {
+    case 'watch':
+      return appEnded(d, key, answer);
+    case 'sweep':
+      return swept(d, answer);
+    case 'halt':
+      return halted(d);
+    case 'undo':
+      return undid(d, key, Number(n), answer);
+    case 'step':
+      return stepAnswered(d, key, Number(n), answer);
+    case 'permit':
+      return permitAnswered(d, key, Number(n), answer);
+    case 'leave':
+      if (answer.error && c.mode !== 'ended') leaveAgain(d, key, Number(n));
+      return;
   }
-  if (workflow.steps.every(over)) prove(workflow, c, now);
-}
-
-/** Whether the fix under trial cannot be judged before this step has ended well. */
-const holdsUp = ({ steps }: Workflow, c: RunContext, { id }: Step): boolean =>
-  downstream(steps, id).has(trying(c)?.step ?? '');
-
-function hear(workflow: Workflow, c: RunContext, answer: Answered): void {
-  const [what, id, attempt] = answer.tag.split(' ') as [string, string, string];
-  if (what === 'watch') return appEnded(c, answer);
-  if (what === 'sweep') return swept(c, answer);
-  if (c.mode !== 'walking') return;
-  if (what === 'step') {
-    const step = workflow.steps.find((s) => s.id === id)!;
-    const state = c.steps[id]!;
-    if (state.state !== 'running' || state.attempt !== Number(attempt)) return;
-    if (!state.stale) return stepEnded(workflow, c, step, answer);
-    Object.assign(state, { state: 'pending', stale: false });
-    return advance(workflow, c, answer.at);
-  }
-  if (c.failing?.step !== id) return;
-  const goOn = what === 'heal' ? healed(workflow, c, answer) : what === 'judge' ? judged(workflow, c, answer) : false;
-  if (goOn) advance(workflow, c, answer.at);
+  if (c.mode !== 'walking' || c.failing?.step !== key) return;
+  const goOn = what === 'heal' ? healed(d, answer) : what === 'judge' ? judged(d, answer) : false;
+  if (goOn) advance(d, rootOf(d), null);
 }
 
 type Failure = { error?: ErrorRecord; evidence?: unknown };
-function stepEnded(workflow: Workflow, c: RunContext, step: Step, { fact, error: lost, at: now }: Answered): void {
-  const state = c.steps[step.id]!;
-  const ms = now - state.startedAt!;
-  state.ms += ms;
-  const { type, ...result } = (fact ?? { type: '' }) as Message & Record<string, unknown>;
-  let error =
+function stepAnswered(d: Draft, key: string, attempt: number, { fact, error: lost }: Answered): void {
+  const { c } = d;
+  const state = stateOf(d, key);
+  const spot = locate(d, key);
+  if (!spot || state.attempt !== attempt) return;
+  const { type, ...result } = (fact ?? { type: '' }) as { type: string } & Record<string, unknown>;
+  const { good } = spot.step;
+  const isGood = good
+    ? good.includes(type)
+    : (result as Failure).error === undefined || (result as Failure).error === null;
+  const error =
     lost ??
-    (step.good.includes(type)
+    (isGood
       ? null
-      : ((result as Failure).error ?? fail('INTERNAL', { reason: `${step.id} ended with ${type}` }).toRecord()));
-  if (!error) {
-    c.results[step.id] = result;
-    error = workflow.judge(step.id, scopeOf(workflow, c));
+      : ((result as Failure).error ?? fail('INTERNAL', { reason: `${key} ended with ${type}` }).toRecord()));
+  if (c.mode === 'undoing' && state.state === 'cancelled' && !error) return late(d, spot, result);
+  if (!isAtWork(c) || state.state !== 'running') return;
+  if (state.stale) {
+    leave(d, spot, attempt);
+    move(d, key, 'back', { stale: false });
+    return advance(d, rootOf(d), null);
   }
-  state.error = error;
-  state.state = error ? 'failed' : 'done';
-  const folder = `steps/${step.id}/${state.attempt}`;
-  const scope = scopeOf(workflow, c);
-  const note = error ? error.message : workflow.describe(step.id, scope);
-  c.out.facts.push({
-    type: 'run.step-ended',
-    step: step.id,
-    phase: step.phase,
-    attempt: state.attempt,
-    ok: !error,
-    ms,
-    note,
-    error,
-  });
-  const evidence = (result as Failure).evidence ?? null;
-  c.out.writes.push(error ? json(`${folder}/error.json`, { error, evidence }) : json(`${folder}/output.json`, result));
-  if (!error) {
-    c.out.writes.push(...workflow.files(step.id, scope));
-    closeFix(c, step, null);
-    return advance(workflow, c, now);
-  }
-  if (step.optional) return advance(workflow, c, now);
-  if (c.failing) return; // a neighbour failed first: it is asked again when that one is mended
-  // So, too, when a fix it has nothing to do with is judged; unless that one waits for this very step.
-  if (trying(c)?.redo.includes(step.id) === false && !holdsUp(workflow, c, step)) return;
-  const original = closeFix(c, step, { error, evidence });
-  seekFix(workflow, c, original?.step ?? step.id, original?.failure ?? { error, evidence }, now);
+  if (error) failed(d, spot, error, (result as Failure).evidence ?? null);
+  else succeed(d, spot, result);
+}
+/** What was at work when the run was given up has ended well after all: it is taken back too. */
+function late(d: Draft, spot: Spot, result: Record<string, unknown>): void {
+  const one = undoOf(d, spot, result);
+  if (!one || d.c.undos.some(({ step }) => step === one.step)) return;
+  // Behind the one that is just being asked for.
+  d.c.undos = [...d.c.undos.slice(0, -1), one, ...d.c.undos.slice(-1)];
 }
 
-/** The application ended though nobody asked it to. */
-function appEnded(c: RunContext, { fact, error: unseen }: Answered): void {
-  if (c.mode !== 'up') return;
-  const {
-    exitCode = null,
-    signal = null,
-    lines = [],
-    lost = false,
-  } = (fact ?? {}) as { exitCode?: number | null; signal?: string | null; lines?: string[]; lost?: boolean };
-  const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : unseen;
-  c.out.facts.push({ type: 'run.app-exited', exitCode, signal, lines, error });
-  giveUp(c);
+/** What kept the run from going on has been stopped: it takes back what was done, or starts its application again. */
+function halted(d: Draft): void {
+  const { c, workflow } = d;
+  if (c.mode === 'undoing') return undo(d);
+  if (c.mode !== 'restarting') return;
+  for (const id of downstream(workflow.steps, STARTS)) sendBack(d, d.graph.byId.get(id)!, id);
+  advance(d, rootOf(d), null);
 }
 
-function swept(c: RunContext, { fact, error }: Answered): void {
-  const told = fact as { left?: number[]; error?: ErrorRecord } | null;
-  c.left = told?.left ?? [];
-  c.unswept = told?.left
-    ? null
-    : (error ?? told?.error ?? fail('INTERNAL', { reason: 'the sweep gave no answer' }).toRecord());
-  c.mode = 'ended';
-  c.out.asks.push(
-    {
-      to: main('port-manager'),
-      command: { type: 'port.release', run: c.run } as Message,
-      withinMs: 60_000,
-      tag: 'note',
-    },
-    {
-      to: main('service-manager'),
-      command: { type: 'service.forget', run: c.run } as Message,
-      withinMs: 60_000,
-      tag: 'note',
-    },
+function due(d: Draft): void {
+  const { c, now } = d;
+  const ripe = Object.keys(c.waits)
+    .filter((key) => c.waits[key]! <= now)
+    .sort((a, b) => c.waits[a]! - c.waits[b]!);
+  for (const key of ripe) {
+    if (!(key in c.waits)) continue; // what came before it ended it
+    if (key === 'undo' && c.mode === 'undoing') {
+      drop(d, 'waits', key);
+      undo(d);
+    } else if (key === 'restart' && c.mode === 'restarting') restartDue(d);
+    else if (isAtWork(c)) stepDue(d, key);
+    else drop(d, 'waits', key);
+  }
+}
+
+function decide(d: Draft, { step, option, by, reason }: Of<'run.decide'>): void {
+  const { c } = d;
+  const asking = Object.keys(c.approvals);
+  const key = step ?? (asking.length === 1 ? asking[0]! : '');
+  const asked = c.approvals[key];
+  if (!asked) {
+    const which = asking.length === 0 ? 'it asks nothing now' : `it asks at ${asking.join(', ')}`;
+    return void c.out.facts.push(notNow(c, `take a decision${step ? ` at ${step}` : ''}: ${which}`));
+  }
+  if (!asked.options.includes(option)) {
+    const error = fail('USAGE', {
+      met: `${option} is no option of ${key}`,
+      fix: `choose one of ${asked.options.join(', ')}`,
+    });
+    return void c.out.facts.push(refused(error.toRecord()));
+  }
+  c.out.facts.push({ type: 'run.decided', step: key, decision: decisionOf(key, asked, option, by, reason) });
+  const spot = locate(d, key)!;
+  if (asked.passes.includes(option)) return succeed(d, spot, { option, by, reason });
+  failed(
+    d,
+    spot,
+    fail('APPROVAL_REFUSED', { step: key, by, option, reason: reason || 'no reason given' }).toRecord(),
+    null,
   );
-  c.out.facts.push(ended(c));
-  c.out.writes.push(runFile(c));
+}
+
+function hearSignal(d: Draft, { name, payload, by }: Of<'run.signal'>): void {
+  const { c } = d;
+  if (c.mode !== 'walking' && c.mode !== 'idle') return void c.out.facts.push(notNow(c, 'take a signal'));
+  const key = Object.keys(c.listening).find((one) => c.listening[one] === name);
+  if (key === undefined && c.signals.length >= MOST_SIGNALS)
+    return void c.out.facts.push(notNow(c, `take a signal: ${MOST_SIGNALS} wait already`));
+  c.out.facts.push({ type: 'run.signalled', name, step: key ?? null, by });
+  if (key === undefined) c.signals = [...c.signals, { name, payload: payload ?? null, by }];
+  else succeed(d, locate(d, key)!, { payload: payload ?? null, by });
+}
+
+/** The orchestrator manager grants a semaphore that was waited for. */
+function permit(d: Draft, { step: key, attempt }: Of<'run.permit'>): void {
+  const { c } = d;
+  const spot = locate(d, key);
+  const state = stateOf(d, key);
+  const isWanted = spot !== null && state.attempt + 1 === attempt && state.state === 'queued';
+  if (!isWanted && !(state.attempt === attempt && (state.state === 'running' || state.state === 'waiting')))
+    return void c.out.facts.push(notNow(c, `use a semaphore for ${key}`));
+  c.out.facts.push({ type: 'run.permitted', step: key, attempt });
+  if (isWanted) askSemaphore(d, spot); // it is ours now; the answer says so, and when
+}
+function permitAnswered(d: Draft, key: string, attempt: number, { fact, error }: Answered): void {
+  const spot = locate(d, key);
+  if (!spot) return;
+  const state = stateOf(d, key);
+  const isWanted = isAtWork(d.c) && state.state === 'queued' && state.attempt + 1 === attempt;
+  if (fact?.type === 'semaphore.granted') {
+    if (isWanted) go(d, spot);
+    else if (state.attempt !== attempt) leave(d, spot, attempt);
+  } else if (error && isWanted) askSemaphore(d, spot);
+}
+function leaveAgain(d: Draft, key: string, attempt: number): void {
+  const spot = locate(d, key);
+  if (spot) leave(d, spot, attempt);
+}
+
+/** Nothing would ever wake it: a fault of ours, and the run is over. */
+function strand(d: Draft): void {
+  const { c } = d;
+  const open_ = Object.keys(c.steps).filter((key) => c.steps[key]!.state === 'pending');
+  const error = fail('RUN_STRANDED', { run: c.run, steps: open_.join(', ') || 'none' }).toRecord();
+  c.out.facts.push({ type: 'run.stranded', error });
+  settleFailed(d, error);
 }

@@ -18,6 +18,8 @@ export const Start = z.strictObject({
 });
 /** Waits until an application ends. */
 export const Watch = z.strictObject({ type: z.literal('runner.watch'), app: z.string() });
+/** Stops all commands of the run; further ones may be started after. */
+export const Halt = z.strictObject({ type: z.literal('runner.halt') });
 /** Ends everything of the run that is alive. */
 export const Sweep = z.strictObject({ type: z.literal('runner.sweep'), root: z.string().nullable() });
 
@@ -51,9 +53,10 @@ export const Exited = z.strictObject({
 /** The runtime was away and found the application again, alive and unchanged. */
 export const Adopted = z.strictObject({ type: z.literal('runner.adopted'), app: z.string(), pid: z.int() });
 export const Swept = z.strictObject({ type: z.literal('runner.swept'), left: z.array(z.int()) });
-export const Command = z.discriminatedUnion('type', [Start, Watch, Sweep]);
-export const Fact = z.union([Started, Failed, Exited, Adopted, Swept]);
-export const Ends = ['runner.started', 'runner.failed', 'runner.exited', 'runner.swept'] as const;
+export const Halted = z.strictObject({ type: z.literal('runner.halted'), commands: z.int() });
+export const Command = z.discriminatedUnion('type', [Start, Watch, Halt, Sweep]);
+export const Fact = z.union([Started, Failed, Exited, Adopted, Halted, Swept]);
+export const Ends = ['runner.started', 'runner.failed', 'runner.exited', 'runner.halted', 'runner.swept'] as const;
 export type Started = z.infer<typeof Started>;
 export type Command = z.infer<typeof Command>;
 export type Fact = z.infer<typeof Fact>;

@@ -27,6 +27,7 @@ const LOOK_MS = 20;
 /** An application that listens elsewhere than told may still come to the port it was given. */
 const SETTLE_MS = 400;
 const MOMENT_MS = 1_000;
+const HALT_GRACE_MS = 2_000;
 const LOG_BYTES = 64 * 1024;
 
 /** The port in every way an application may take it. */
@@ -179,6 +180,20 @@ export const watch: Perform<Watching> = async ({ app, since }, context): Promise
   } catch (error) {
     if ((error as { code?: string }).code !== 'KEEPER_LOST') throw error;
     return told({ type: 'runner.exited', app, exitCode: null, signal: null, lost: true, lines: [] });
+  } finally {
+    keeper.close();
+  }
+};
+
+/** What waits for one of these commands hears that it was stopped. */
+export const halt: Perform<object> = async (_, { bundle, run }): Promise<Message> => {
+  const keeper = await findKeeper({ bundle, run });
+  if (!keeper) return told({ type: 'runner.halted', commands: 0 });
+  try {
+    const all = await keeper.list();
+    // Also those that have ended: what they left behind them may hold a port.
+    await Promise.all(all.map(({ id }) => keeper.stop(id, HALT_GRACE_MS)));
+    return told({ type: 'runner.halted', commands: all.filter(({ alive }) => alive).length });
   } finally {
     keeper.close();
   }

@@ -9,7 +9,7 @@ import { assign, setup } from 'xstate';
 import { defineActor, type EffectFailed, effect } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
 import { Command, type Command as Commands, Ends, Fact } from './contract.js';
-import { type Begin, end, type Seen, start, type Told, type Watching, watch } from './effects.js';
+import { type Begin, end, halt, type Seen, start, type Told, type Watching, watch } from './effects.js';
 
 type End = { root: string | null; ports: number[] };
 const failed = (error: ErrorRecord): Fact => ({ type: 'runner.failed', error, evidence: null });
@@ -18,9 +18,15 @@ const machine = setup({
   types: {
     /** `since`: the process that started the application or last found it. */
     context: {} as { ports: number[]; since: string | null },
-    events: {} as Commands | Told | Seen | EffectFailed<'start' | 'watch' | 'end'>,
+    events: {} as Commands | Told | Seen | EffectFailed<'start' | 'watch' | 'halt' | 'end'>,
   },
-  actions: { start: effect<Begin>(), watch: effect<Watching>(), end: effect<End>(), emit: effect<Fact>() },
+  actions: {
+    start: effect<Begin>(),
+    watch: effect<Watching>(),
+    halt: effect<object>(),
+    end: effect<End>(),
+    emit: effect<Fact>(),
+  },
 }).createMachine({
   id: 'runner',
   context: { ports: [], since: null },
@@ -32,6 +38,7 @@ const machine = setup({
         'runner.watch': {
           actions: { type: 'watch', params: ({ context, event }) => ({ app: event.app, since: context.since }) },
         },
+        'runner.halt': { actions: { type: 'halt', params: {} } },
         'runner.sweep': {
           actions: { type: 'end', params: ({ context, event }) => ({ root: event.root, ports: context.ports }) },
         },
@@ -59,6 +66,7 @@ const machine = setup({
         },
         startFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
         watchFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
+        haltFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
         endFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
       },
     },
@@ -72,5 +80,5 @@ export const runner = defineActor({
   emits: Fact,
   ends: Ends,
   machine,
-  effects: { start, watch, end },
+  effects: { start, watch, halt, end },
 });

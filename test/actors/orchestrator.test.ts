@@ -35,7 +35,7 @@ class Town {
 
   hear(event: Parameters<typeof orchestrate>[1]): void {
     const before = JSON.stringify(this.c);
-    const next = orchestrate(this.c, event);
+    const next = orchestrate(this.c, event, () => ['file', 'runner']);
     expect(JSON.stringify(this.c)).toBe(before);
     this.c = next;
     for (const fact of next.out.facts) {
@@ -182,6 +182,7 @@ test('stopping a run nobody knows is said so', () => {
   const { out } = orchestrate(
     { runs: {}, out: { asks: [], facts: [] } },
     { type: 'orchestrator.stop', run: 'r9', reason: 'stop' },
+    () => [],
   );
   expect(out.facts).toEqual([{ type: 'orchestrator.unknown', run: 'r9' }]);
 });

@@ -20,7 +20,7 @@ const phases: Phase[] = ['detect', 'setup', 'run', 'prove'];
 const shape = fc.array(
   fc.record({
     needs: fc.nat(),
-    heals: fc.boolean(),
+    heal: fc.boolean(),
     optional: fc.nat(9).map((n) => n === 0),
     when: fc.nat(9).map((n) => n === 0),
     phase: fc.nat(3),
@@ -40,11 +40,11 @@ const choice: fc.Arbitrary<Choice> = fc.record({
   word: fc.nat(2),
 });
 const flowOf = (
-  rows: { needs: number; heals: boolean; optional: boolean; when: boolean; phase: number }[],
+  rows: { needs: number; heal: boolean; optional: boolean; when: boolean; phase: number }[],
 ): Workflow => {
   const order = rows.map(({ phase }) => phase).sort();
   const steps = rows.map(
-    ({ needs, heals, optional, when }, n): Step => ({
+    ({ needs, heal, optional, when }, n): Step => ({
       id: `s${n}`,
       phase: phases[order[n]!]!,
       to: 'worker',
@@ -53,7 +53,7 @@ const flowOf = (
       needs: rows.flatMap((_, m) => (m < n && (needs >> m) & 1 ? [`s${m}`] : [])),
       good: ['worker.worked'],
       timeoutMs: 1000,
-      heals,
+      heal,
       optional,
       ...(when ? { when: 'overlay.env.wanted' } : {}),
     }),
@@ -62,7 +62,7 @@ const flowOf = (
     name: 'any',
     version: 1,
     steps,
-    agents: [],
+    agents: ['runner'],
     scope: ({ overlay, results }) => ({
       service: { name: 'app', proof: { how: 'http' } },
       cwd: '/',
@@ -167,9 +167,9 @@ function live(workflow: Workflow, choices: Choice[], stopFirst: boolean): Life {
 
 // A step that a fix under trial waits for fails though the fix has nothing to do with it.
 const waits = [
-  { needs: 0, heals: false, optional: false, when: false, phase: 0 },
-  { needs: 948254721, heals: true, optional: false, when: false, phase: 0 },
-  { needs: 0, heals: false, optional: true, when: true, phase: 0 },
+  { needs: 0, heal: false, optional: false, when: false, phase: 0 },
+  { needs: 948254721, heal: true, optional: false, when: false, phase: 0 },
+  { needs: 0, heal: false, optional: true, when: true, phase: 0 },
 ];
 const waiting = (['good', 'bad', 'bad', 'bad', 'bad', 'passing', 'bad'] as const).map((how, n) => ({
   pick: 0,
@@ -204,7 +204,7 @@ test('whatever its steps answer, a run goes on, asks no step twice at once, and 
 }, 60_000);
 
 const three = (needs: number[]) =>
-  flowOf(needs.map((mask) => ({ needs: mask, heals: true, optional: false, when: false, phase: 1 })));
+  flowOf(needs.map((mask) => ({ needs: mask, heal: true, optional: false, when: false, phase: 1 })));
 const start = (workflow: Workflow): RunContext =>
   walk(workflow, unborn, { type: 'run.start', run: 'r1', job: {} as never, bundle: '/b', at: 0 });
 const answered = (tag: string, at: number, fact: object | null): Answered => ({

@@ -1,0 +1,211 @@
+/**
+ * How a run ends: pure. The result is told first. Then what is at work is stopped, what was done is taken back (newest
+ * first, each with its own tries), and all that is left alive is swept.
+ */
+import type { Answered, Message } from '../../runtime/actor.js';
+import { type ErrorRecord, fail } from '../../runtime/errors.js';
+import { main } from '../../runtime/subjects.js';
+import { isOver } from '../../runtime/workflow/transitions.js';
+import { at, bind, type Scope } from '../../runtime/workflow.js';
+import type { Fact, Outcome, Result, State } from './contract.js';
+import { type Draft, drop, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
+import { holdsProcesses, isFull, MINUTE, outcomeOf, type RunContext, runFile } from './state.js';
+
+/** How often a compensation is tried, and the pause before it is tried again. */
+const UNDO_TRIES = 4;
+const UNDO_PAUSE_MS = 1_000;
+
+/** Nothing helped: tells the result and ends what is alive. */
+export function settleFailed(d: Draft, error: ErrorRecord): void {
+  const outcome = outcomeOf(error);
+  settle(d, outcome, error);
+  d.c.state = outcome as State;
+  end(d);
+}
+
+/** A person stops the run: `up` becomes `done`, what is not proven yet is cancelled. */
+export function stop(d: Draft): void {
+  const { c } = d;
+  if (c.mode === 'up' || c.mode === 'restarting') {
+    c.state = 'done';
+    return end(d);
+  }
+  if (c.mode === 'idle') c.unwanted = true;
+  if (c.mode !== 'walking') return;
+  settle(d, 'cancelled', fail('INTERRUPTED').toRecord());
+  c.state = 'cancelled';
+  end(d);
+}
+
+/** Whether a step that has begun holds its semaphore, or waits for it. */
+const isIn = ({ step, index }: Spot): boolean =>
+  step.semaphore !== undefined && (step.forEach === undefined || index !== null);
+/** Gives a step's semaphore back. */
+export function leave(d: Draft, spot: Spot, attempt: number): void {
+  if (!isIn(spot)) return;
+  d.c.out.asks.push({
+    to: main('orchestrator-manager'),
+    command: {
+      type: 'semaphore.release',
+      name: spot.step.semaphore!.name,
+      run: d.c.run,
+      step: spot.key,
+      attempt,
+    } as Message,
+    withinMs: MINUTE,
+    tag: `leave ${spot.key} ${attempt}`,
+  });
+}
+/** Ends a step that is not over, and forgets what it waits for. */
+export function cancel(d: Draft, key: string): void {
+  const { state, attempt } = stateOf(d, key);
+  for (const map of ['waits', 'approvals', 'listening'] as const) drop(d, map, key);
+  if (isOver(state)) return;
+  const spot = locate(d, key);
+  if (spot && state === 'queued') leave(d, spot, attempt + 1);
+  if (spot && (state === 'running' || state === 'waiting')) leave(d, spot, attempt);
+  move(d, key, state === 'healing' ? 'fail' : 'cancel');
+}
+
+/** Ends all that is alive; what was borrowed is given back when that is done. */
+export function end(d: Draft): void {
+  const { c } = d;
+  c.failing = null;
+  for (const key of Object.keys(c.steps)) cancel(d, key);
+  for (const key of Object.keys(c.waits)) drop(d, 'waits', key);
+  if (c.undos.length === 0) return sweep(d);
+  c.mode = 'undoing';
+  if (isFull(d.workflow)) c.out.writes.push(runFile(c));
+  if (!holdsProcesses(d.graph)) return undo(d);
+  halt(d);
+}
+/** Stops what is at work, so that the run itself can go on. */
+export function halt({ c }: Draft): void {
+  c.out.asks.push({
+    to: `${c.run}/runner/runner-1`,
+    command: { type: 'runner.halt' } as Message,
+    withinMs: MINUTE,
+    tag: 'halt',
+  });
+}
+
+/** Takes back what was done last; when nothing is left, sweeps. */
+export function undo(d: Draft): void {
+  const { c } = d;
+  const last = c.undos.at(-1);
+  if (!last) return sweep(d);
+  const tries = last.tries + 1;
+  c.undos = [...c.undos.slice(0, -1), { ...last, tries }];
+  const to = last.to.endsWith('-manager') ? main(last.to) : `${c.run}/${last.to}/${last.to}-1`;
+  c.out.asks.push({ to, command: last.command, withinMs: 10 * MINUTE, tag: `undo ${last.step} ${tries}` });
+}
+/** A compensation has ended. */
+export function undid(d: Draft, key: string, tries: number, { fact, error: lost }: Answered): void {
+  const { c } = d;
+  const one = c.undos.find(({ step }) => step === key);
+  if (c.mode !== 'undoing' || one?.tries !== tries) return;
+  const error = lost ?? (fact as { error?: ErrorRecord } | null)?.error ?? null;
+  if (error && tries < UNDO_TRIES) {
+    open(d, 'waits').undo = d.now + UNDO_PAUSE_MS * 2 ** (tries - 1);
+    return;
+  }
+  c.undos = c.undos.filter((other) => other !== one);
+  if (error) c.notUndone = [...c.notUndone, { step: key, error }];
+  c.out.facts.push({ type: 'run.compensated', step: key, ok: error === null, tries, error });
+  undo(d);
+}
+
+function sweep(d: Draft): void {
+  const { c } = d;
+  if (!holdsProcesses(d.graph)) return finish(d);
+  c.mode = 'ending';
+  const root = (c.results.workspace?.root as string | undefined) ?? null;
+  c.out.asks.push({
+    to: `${c.run}/runner/runner-1`,
+    command: { type: 'runner.sweep', root } as Message,
+    withinMs: MINUTE,
+    tag: 'sweep',
+  });
+  if (isFull(d.workflow)) c.out.writes.push(runFile(c));
+}
+export function swept(d: Draft, { fact, error }: Answered): void {
+  const { c } = d;
+  if (c.mode !== 'ending') return;
+  const said = fact as { left?: number[]; error?: ErrorRecord } | null;
+  c.left = said?.left ?? [];
+  c.unswept = said?.left
+    ? null
+    : (error ?? said?.error ?? fail('INTERNAL', { reason: 'the sweep gave no answer' }).toRecord());
+  finish(d);
+}
+function finish(d: Draft): void {
+  const { c, graph } = d;
+  c.mode = 'ended';
+  const back = (manager: string, type: string): void =>
+    void c.out.asks.push({
+      to: main(manager),
+      command: { type, run: c.run } as Message,
+      withinMs: MINUTE,
+      tag: 'note',
+    });
+  if (graph.kinds.has('port-manager')) back('port-manager', 'port.release');
+  if (c.app !== null) back('service-manager', 'service.forget');
+  c.out.facts.push(ended(c));
+  if (isFull(d.workflow)) c.out.writes.push(runFile(c));
+}
+export const ended = ({ state, left, unswept, notUndone }: RunContext): Fact => ({
+  type: 'run.ended',
+  state,
+  left,
+  unswept,
+  ...(notUndone.length > 0 ? { notUndone } : {}),
+});
+
+export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): void {
+  const { c, workflow, now } = d;
+  const scope = safely(d);
+  const healthy = outcome === 'healthy';
+  const proof = at(scope, 'prove.proof') as Record<string, unknown> | undefined;
+  const name = at(scope, 'service.name') as string | undefined;
+  const tools = (at(scope, 'toolchain.tools') ?? []) as { degraded: string | null }[];
+  c.failing = null;
+  if (healthy) c.undos = [];
+  c.result = {
+    type: 'result',
+    outcome,
+    kind: (at(scope, 'service.kind') as string | undefined) ?? null,
+    services:
+      name === undefined
+        ? []
+        : [
+            {
+              name,
+              url: healthy ? ((proof?.url as string | null) ?? null) : null,
+              proof: healthy ? (proof ?? null) : null,
+            },
+          ],
+    fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
+    degraded: [
+      ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
+      // The nearest version of a tool has just been told by the tool itself.
+      ...c.fixes
+        .filter(({ helped, actions }) => helped && !actions.some((action) => action.do === 'relax-version'))
+        .flatMap(({ cause }) => (cause.endsWith('(degraded)') ? [cause] : [])),
+    ],
+    run: c.run,
+    bundle: c.bundle,
+    ms: { ...(c.spent as Result['ms']), total: now - c.startedAt },
+    tokens: 0,
+    error,
+    ...(workflow.output ? { output: bind(workflow.output, scope) as Record<string, unknown> } : {}),
+  };
+  c.out.facts.push({ type: 'run.settled', result: c.result });
+}
+/** A scope that throws is what may have failed the run: its result is told all the same. */
+function safely(d: Draft): Scope {
+  try {
+    return scopeOf(d, rootOf(d));
+  } catch {
+    return {};
+  }
+}
