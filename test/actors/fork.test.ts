@@ -13,7 +13,7 @@ const ids = repoRun.steps.map(({ id }) => id);
 const after = (done: readonly string[]): RunContext => {
   const c = structuredClone(began);
   for (const id of done) {
-    Object.assign(c.steps[id]!, { state: 'done', attempt: 1 });
+    c.steps[id] = { ...c.steps[id]!, state: 'done', attempt: 1 };
     c.results[id] = { root: `/b/${id}` };
   }
   return c;
