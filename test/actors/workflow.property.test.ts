@@ -35,10 +35,7 @@ const row = fc.record({
   late: fc.boolean(),
 });
 type Row = typeof row extends fc.Arbitrary<infer R> ? R : never;
-const shape = fc.tuple(
-  fc.array(row, { minLength: 1, maxLength: 5 }),
-  fc.array(row, { minLength: 1, maxLength: 3 }),
-);
+const shape = fc.tuple(fc.array(row, { minLength: 1, maxLength: 5 }), fc.array(row, { minLength: 1, maxLength: 3 }));
 
 function stepsOf(rows: Row[], isInner: boolean): Step[] {
   return rows.map((r, n): Step => {
@@ -111,7 +108,11 @@ function evaluate(
       status.set(step.id, 'pending');
       continue;
     }
-    const is: Status = step.when ? 'skipped' : step.forEach ? group(flow, step, key, list, h, out) : single(flow, step, key, h, out);
+    const is: Status = step.when
+      ? 'skipped'
+      : step.forEach
+        ? group(flow, step, key, list, h, out)
+        : single(flow, step, key, h, out);
     status.set(step.id, is);
     out.set(key, is);
     if (is === 'failed' && !step.optional) broken = true;
@@ -187,17 +188,27 @@ class Model {
     const end: End = ok ? 'ok' : tried < times && (!on || on.includes(code)) ? 'again' : 'bad';
     this.h.ends.set(key, [...ends, end]);
     this.h.granted.delete(key);
-    if (!ok) this.codes.set(key, { code, nth: ++this.count });
+    if (end === 'bad') this.codes.set(key, { code, nth: ++this.count });
     this.settle();
   }
   count = 0;
   /** What the steps of a workflow failed with first. */
   codeIn(prefix: string, inner: Map<string, Status>): string {
     const direct = [...inner].filter(
-      ([key, is]) => is === 'failed' && this.isUnit(key) && !key.includes('.', prefix.length) && !this.stepOf(key).optional,
+      ([key, is]) =>
+        is === 'failed' && this.isUnit(key) && !key.includes('.', prefix.length) && !this.stepOf(key).optional,
     );
     // A step whose instances fail with the first of them is not told apart from them here.
-    const all = [...direct.map(([key]) => key), ...[...this.codes.keys()].filter((key) => key.startsWith(prefix) && key.endsWith(']') && !this.stepOf(key).optional && inner.get(key.replace(/\[\d+\]$/, '')) === 'failed')];
+    const all = [
+      ...direct.map(([key]) => key),
+      ...[...this.codes.keys()].filter(
+        (key) =>
+          key.startsWith(prefix) &&
+          key.endsWith(']') &&
+          !this.stepOf(key).optional &&
+          inner.get(key.replace(/\[\d+\]$/, '')) === 'failed',
+      ),
+    ];
     const [first] = all.map((key) => this.codes.get(key)!).sort((a, b) => a.nth - b.nth);
     return first!.code;
   }
@@ -222,7 +233,7 @@ class Model {
     this.status = all;
     for (const [key, is] of [...all].sort(([a], [b]) => b.split('.').length - a.split('.').length)) {
       if (is === 'done' && before.get(key) !== 'done' && this.stepOf(key).compensate && this.isUnit(key))
-        this.done = [...this.done.filter((one) => one !== key), key];
+        this.done = [...this.done, key];
     }
     if (end === 'failed') this.outcome = 'failed';
     if (end === 'done') this.outcome = 'healthy';
@@ -338,7 +349,9 @@ function live(flow: Workflow, list: unknown[], acts: Act[]): { c: RunContext; mo
       const isOpen = (all: Iterable<[string, string]>) => [...all].filter(([, is]) => open.includes(is)).sort();
       expect(isOpen(real)).toEqual(isOpen(model.status));
       for (const [key, is] of model.status) expect(real.get(key), key).toBe(is);
-      const wanted = [...model.status].flatMap(([key, is]) => (is === 'running' && model.stepOf(key).to && model.isUnit(key) ? [key] : []));
+      const wanted = [...model.status].flatMap(([key, is]) =>
+        is === 'running' && model.stepOf(key).to && model.isUnit(key) ? [key] : [],
+      );
       const asked = [...asks.keys()].flatMap((tag) => {
         const [, key = '', attempt] = /^step (\S+) (\d+)$/.exec(tag) ?? [];
         return real.get(key) === 'running' && c.steps[key]!.attempt === Number(attempt) ? [key] : [];
@@ -357,16 +370,25 @@ function live(flow: Workflow, list: unknown[], acts: Act[]): { c: RunContext; mo
     const ask = asks.get(tag)!;
     asks.delete(tag);
     now += 7;
-    const [what, key, attempt] = tag.split(' ') as [string, string, string];
+    const [what, key, attempt, tries] = tag.split(' ') as [string, string, string, string];
     const ok = how === 'good';
     const code = how === 'other' ? ('HOST_UNREACHABLE' as const) : ('COMMAND_FAILED' as const);
     const lost = how === 'lost' ? fail('NO_ACTOR', { address: 'a/b/c' }).toRecord() : null;
     const error = fail(code, { command: key }).toRecord();
-    const fact = lost ? null : ok ? { type: 'worker.worked', given: (ask.command as { n?: number }).n ?? null } : { type: 'worker.failed', error };
+    const fact = lost
+      ? null
+      : ok
+        ? { type: 'worker.worked', given: (ask.command as { n?: number }).n ?? null }
+        : { type: 'worker.failed', error };
     if (what === 'step') {
       const isCurrent = model.status.get(key) === 'running' && c.steps[key]!.attempt === Number(attempt);
       if (model.outcome === 'open' && isCurrent) model.ended(key, ok, lost ? 'NO_ACTOR' : code);
-      else if (c.mode === 'undoing' && ok && model.stepOf(key).compensate && c.steps[key]!.attempt === Number(attempt)) {
+      else if (
+        c.mode === 'undoing' &&
+        ok &&
+        model.stepOf(key).compensate &&
+        c.steps[key]!.attempt === Number(attempt)
+      ) {
         // Ended well though it was given up: behind the one that is being taken back.
         const busy = model.done.pop()!;
         model.done.push(key, busy);
@@ -374,7 +396,7 @@ function live(flow: Workflow, list: unknown[], acts: Act[]): { c: RunContext; mo
     }
     if (what === 'undo') {
       expect(key, 'newest first').toBe(model.done.at(-1));
-      if (ok || Number(attempt) === 4) undone.push(model.done.pop()!);
+      if (ok || Number(tries) === 4) undone.push(model.done.pop()!);
     }
     hear({ type: 'answered', tag, fact: fact as Message | null, error: lost, at: now });
   };
@@ -410,7 +432,8 @@ function live(flow: Workflow, list: unknown[], acts: Act[]): { c: RunContext; mo
       if (model.outcome !== 'open' || is === undefined) continue;
       const step = model.stepOf(key);
       if (is === 'backoff') model.resumed(key);
-      else if (is === 'waiting') model.ended(key, step.timer !== undefined, step.approval ? 'APPROVAL_MISSING' : 'STEP_LATE');
+      else if (is === 'waiting')
+        model.ended(key, step.timer !== undefined, step.approval ? 'APPROVAL_MISSING' : 'STEP_LATE');
     }
     hear({ type: 'due', at: now });
   };
@@ -434,7 +457,8 @@ function live(flow: Workflow, list: unknown[], acts: Act[]): { c: RunContext; mo
     } else if (how === 'stop') {
       if (model.outcome === 'open') model.outcome = 'cancelled';
       hear({ type: 'run.stop', reason: 'cancel' });
-    } else if (how === 'signal' && names.length > 0 && (c.mode === 'walking' || c.mode === 'idle')) signal(names[pick % names.length]!);
+    } else if (how === 'signal' && names.length > 0 && (c.mode === 'walking' || c.mode === 'idle'))
+      signal(names[pick % names.length]!);
     else if (how === 'time' || (asking.length === 0 && approvals.length === 0 && listening.length === 0)) passTime();
     else if (approvals.length > 0 && (pick % 2 === 0 || asking.length === 0))
       decide(approvals[pick % approvals.length]!, how === 'good' ? 'good' : 'bad');
