@@ -27,7 +27,9 @@ export interface Registry extends Workflows {
   /** Every definition that was met, whole or not. */
   all(): Read[];
   /** What is wrong with a definition, were it laid into the folder. */
-  check(raw: unknown): { name: string; faults: string[]; workflow: Workflow | null };
+  check(raw: unknown): { name: string; faults: string[] };
+  /** The same for the text of a file. */
+  checkText(text: string): { name: string; faults: string[] };
 }
 const own: readonly Workflow[] = [repoRun, check, buildAll, buildService];
 
@@ -86,21 +88,29 @@ export function openWorkflows(state: string, kinds: NonNullable<World['kinds']>)
     }
   };
   refresh();
+  const checked = (raw: unknown): { name: string; faults: string[] } => {
+    const read = parsed(raw, 'it');
+    if (!read.workflow) return { name: 'it', faults: read.faults };
+    const { workflow } = read;
+    const find = (name: string): Workflow | null => (name === workflow.name ? workflow : (byName.get(name) ?? null));
+    const ours = own.some(({ name }) => name === workflow.name)
+      ? [`${workflow.name} is one of ours: choose another name`]
+      : [];
+    return { name: workflow.name, faults: [...ours, ...faults(workflow, { kinds, find })] };
+  };
   return {
     refresh,
+    check: checked,
+    checkText(text) {
+      try {
+        return checked(readDefinition(text));
+      } catch (error) {
+        return { name: 'it', faults: [`it cannot be read: ${(error as Error).message.split('\n')[0]}`] };
+      }
+    },
     all: () => met,
     list: () => [...byName.values()],
     find: (name, print) => (print === undefined ? undefined : byPrint.get(print)) ?? byName.get(name) ?? null,
-    check(raw) {
-      const read = parsed(raw, 'it');
-      if (!read.workflow) return { name: 'it', faults: read.faults, workflow: null };
-      const { workflow } = read;
-      const find = (name: string): Workflow | null => (name === workflow.name ? workflow : (byName.get(name) ?? null));
-      const ours = own.some(({ name }) => name === workflow.name)
-        ? [`${workflow.name} is one of ours: choose another name`]
-        : [];
-      return { name: workflow.name, faults: [...ours, ...faults(workflow, { kinds, find })], workflow };
-    },
   };
 }
 

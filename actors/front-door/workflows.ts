@@ -68,8 +68,7 @@ export function workflowHandlers({ ask, clock, system, workflows }: Around): Han
     },
     async 'workflows.check'({ definition }) {
       workflows.refresh();
-      const { name, faults } = workflows.check(definition);
-      return { name, faults };
+      return workflows.check(definition);
     },
     async 'runs.approve'({ run, step, option, reason }, user) {
       const at = clock.now();

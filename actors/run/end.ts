@@ -97,12 +97,17 @@ export function undo(d: Draft): void {
   const tries = last.tries + 1;
   c.undos = [...c.undos.slice(0, -1), { ...last, tries }];
   const to = last.to.endsWith('-manager') ? main(last.to) : `${c.run}/${last.to}/${last.to}-1`;
-  c.out.asks.push({ to, command: last.command, withinMs: 10 * MINUTE, tag: `undo ${last.step} ${tries}` });
+  c.out.asks.push({
+    to,
+    command: last.command,
+    withinMs: 10 * MINUTE,
+    tag: `undo ${last.step} ${last.attempt} ${tries}`,
+  });
 }
 /** A compensation has ended. */
-export function undid(d: Draft, key: string, tries: number, { fact, error: lost }: Answered): void {
+export function undid(d: Draft, key: string, attempt: number, tries: number, { fact, error: lost }: Answered): void {
   const { c } = d;
-  const one = c.undos.find(({ step }) => step === key);
+  const one = c.undos.find((other) => other.step === key && other.attempt === attempt);
   if (c.mode !== 'undoing' || one?.tries !== tries) return;
   const error = lost ?? (fact as { error?: ErrorRecord } | null)?.error ?? null;
   if (error && tries < UNDO_TRIES) {

@@ -50,6 +50,8 @@ export interface Asked {
 /** What takes a step back when the run does not end well. */
 export interface Undo {
   step: string;
+  /** One that was done twice is taken back twice. */
+  attempt: number;
   to: string;
   command: Message;
   tries: number;

@@ -246,7 +246,7 @@ export function succeed(d: Draft, spot: Spot, result: Record<string, unknown>): 
   const { tookMs, ms } = closeStep(d, spot);
   move(d, key, 'succeed', { ms, error: null });
   const undo = undoOf(d, spot, result);
-  if (undo) c.undos = [...c.undos.filter((one) => one.step !== key), undo];
+  if (undo) c.undos = [...c.undos, undo];
   const scope = hooks && (workflow.describe || workflow.files) ? scopeOf(d, frame) : {};
   tell(d, spot, tookMs, hooks && workflow.describe ? workflow.describe(step.id, scope) : '', null);
   record(d, spot, 'output', result);
@@ -261,7 +261,14 @@ export function undoOf(d: Draft, spot: Spot, result: Record<string, unknown>): U
   if (!step.compensate || (step.forEach !== undefined && index === null)) return null;
   const { to, command, with: template = {} } = step.compensate;
   const scope = frame.graph.dynamic.has(step.id) ? { ...scopeAt(d, spot), [step.id]: result } : {};
-  return { step: key, to, command: { type: command, ...(bind(template, scope) as object) } as Message, tries: 0 };
+  const { attempt } = stateOf(d, key);
+  return {
+    step: key,
+    attempt,
+    to,
+    command: { type: command, ...(bind(template, scope) as object) } as Message,
+    tries: 0,
+  };
 }
 /** Forgets what it waited for. @returns how long this attempt took, and all of them. */
 function closeStep(d: Draft, spot: Spot): { tookMs: number; ms: number } {
@@ -306,8 +313,9 @@ export function failed(d: Draft, spot: Spot, error: ErrorRecord, evidence: unkno
 /** A failed step of the run itself. */
 function mend(d: Draft, { key, step }: Spot, failure: Failure): void {
   const { c } = d;
-  // What has its own rule, or is no agent's work, is nobody else's to judge.
-  if (!step.heal && (step.retry || step.to === undefined)) return settleFailed(d, failure.error);
+  // What has its own rule, or is not one ask to one agent, is nobody else's to judge.
+  const isJudged = step.to !== undefined && step.forEach === undefined && !step.retry;
+  if (!step.heal && !isJudged) return settleFailed(d, failure.error);
   if (c.failing) return; // a neighbour failed first: it is asked again when that one is mended
   // So, too, when a fix it has nothing to do with is judged; unless that one waits for this very step.
   if (trying(c)?.redo.includes(key) === false && !holdsUp(d, key)) return;

@@ -207,7 +207,7 @@ function begin(d: Draft, { run, job, bundle, at: now, seed }: Of<'run.start'>): 
 
 function hear(d: Draft, answer: Answered): void {
   const { c } = d;
-  const [what, key = '', n] = answer.tag.split(' ') as [string, string?, string?];
+  const [what, key = '', n, m] = answer.tag.split(' ') as [string, ...(string | undefined)[]];
   switch (what) {
     case 'watch':
       return appEnded(d, key, answer);
@@ -216,7 +216,7 @@ function hear(d: Draft, answer: Answered): void {
     case 'halt':
       return halted(d);
     case 'undo':
-      return undid(d, key, Number(n), answer);
+      return undid(d, key, Number(n), Number(m), answer);
     case 'step':
       return stepAnswered(d, key, Number(n), answer);
     case 'permit':
@@ -259,7 +259,8 @@ function stepAnswered(d: Draft, key: string, attempt: number, { fact, error: los
 /** What was at work when the run was given up has ended well after all: it is taken back too. */
 function late(d: Draft, spot: Spot, result: Record<string, unknown>): void {
   const one = undoOf(d, spot, result);
-  if (!one || d.c.undos.some(({ step }) => step === one.step)) return;
+  if (!one) return;
+  move(d, spot.key, 'succeed');
   // Behind the one that is just being asked for.
   d.c.undos = [...d.c.undos.slice(0, -1), one, ...d.c.undos.slice(-1)];
 }

@@ -30,6 +30,29 @@ export async function folderOf(config: Config) {
   return { asked, ask, ...folderOnly(config) };
 }
 
+const doorTo = async (config: Config) => {
+  const [{ workflowsOf }, door] = await Promise.all([
+    import('../../actors/workflows.js'),
+    import('../../actors/front-door/workflows.js'),
+  ]);
+  return { ...door, registry: workflowsOf(config.state) };
+};
+/** Every workflow of the state folder, as `workflows.list` tells them. */
+export const listWorkflows = async (config: Config) => {
+  const { registry, lineOf } = await doorTo(config);
+  return registry.all().map((one) => lineOf(registry, one));
+};
+/** @throws WORKFLOW_UNKNOWN, WORKFLOW_INVALID */
+export const showWorkflow = async (config: Config, name: string) => {
+  const { registry, showOf } = await doorTo(config);
+  return showOf(registry, name);
+};
+/** @param text of a definition, JSON or YAML. */
+export const checkWorkflow = async (config: Config, text: string): Promise<{ name: string; faults: string[] }> => {
+  const { registry } = await doorTo(config);
+  return registry.checkText(text);
+};
+
 export type { Runtime };
 export interface Reached {
   client: Client;

@@ -13,10 +13,13 @@ const usage = new Set([
   'ACTOR_UNKNOWN',
   'VERSION_UNKNOWN',
   'SERVICE_UNKNOWN',
+  'WORKFLOW_UNKNOWN',
+  'WORKFLOW_INVALID',
+  'RUN_NOT_WAITING',
 ]);
 /** Nothing that a repository or its user can bring about. */
-const broken = new Set(['INTERNAL', 'DECIDE_THREW']);
-const needs = new Set(['BROKER_ABSENT', 'TOOL_MISSING', 'SERVICE_MISSING', 'PORT_HELD']);
+const broken = new Set(['INTERNAL', 'DECIDE_THREW', 'RUN_STRANDED']);
+const needs = new Set(['BROKER_ABSENT', 'TOOL_MISSING', 'SERVICE_MISSING', 'PORT_HELD', 'APPROVAL_MISSING']);
 
 export const codeOf = ({ code }: { code: string }): number => {
   if (usage.has(code)) return codes.usage;

@@ -50,26 +50,51 @@ export async function runCli(argv: string[]): Promise<void> {
     if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);
     throw fail('USAGE', { met: `--lines ${value} is no number of lines`, fix: 'write for example --lines 200' });
   };
+  const object = (value: string): Record<string, unknown> => {
+    try {
+      const input: unknown = JSON.parse(value);
+      if (input !== null && typeof input === 'object' && !Array.isArray(input)) return input as Record<string, unknown>;
+    } catch {
+      // told below, with what is no object
+    }
+    throw fail('USAGE', { met: `--input ${value} is no JSON object`, fix: `write --input '{"name": "value"}'` });
+  };
+  const payload = (value: string): unknown => {
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      throw fail('USAGE', { met: `--payload ${value} is no JSON`, fix: `write for example --payload '"yes"'` });
+    }
+  };
   const job = (command: Command): Command =>
     common(command)
-      .argument('<source>', 'folder, archive or git URL')
+      .argument('[source]', 'folder, archive or git URL; some workflows want none')
       .option('--ref <ref>', 'branch, tag or commit of a git URL')
       .option('--service <name>', 'the service to run, by name or path')
       .option('--copy', 'work on a copy in any case', false)
+      .option('--workflow <name>', 'what to do (default: repo-run); rr workflows list')
+      .option('--input <json>', 'what the steps of the workflow see as $input', object)
+      .addOption(
+        new Option('--restart <when>', 'start the application again when it ends by itself').choices([
+          'no',
+          'on-failure',
+          'always',
+        ]),
+      )
       .option('--env <name=value>', 'a variable for the application and its install (repeatable)', pairs, {});
 
   job(rr.command('run'))
     .description('bring a repository to a proven answer and hold it until Ctrl-C')
     .option('--once', 'stop everything as soon as it is proven', false)
     .action(
-      act<[string, never]>(async (globals, source, options) =>
+      act<[string | undefined, never]>(async (globals, source, options) =>
         (await import('./commands/run.js')).run(globals, source, options),
       ),
     );
   job(rr.command('submit'))
     .description('give a job to a runtime that is up')
     .action(
-      act<[string, never]>(async (globals, source, options) =>
+      act<[string | undefined, never]>(async (globals, source, options) =>
         (await import('./commands/runs.js')).submit(globals, source, options),
       ),
     );
@@ -101,6 +126,37 @@ export async function runCli(argv: string[]): Promise<void> {
     .description('end a run and all it holds')
     .argument('<run>')
     .action(act<[string]>(async (globals, run) => (await import('./commands/runs.js')).stop(globals, run)));
+  common(rr.command('approve'))
+    .description('decide where a run asks for approval')
+    .argument('<run>')
+    .argument('[step]', 'the step that asks, where more than one does')
+    .option('--option <name>', 'what is decided', 'approve')
+    .option('--reason <text>', 'why', '')
+    .action(
+      act<[string, string | undefined, { option: string; reason: string }]>(async (globals, run, step, options) =>
+        (await import('./commands/runs.js')).approve(globals, run, step, options),
+      ),
+    );
+  common(rr.command('signal'))
+    .description('send a run a signal')
+    .argument('<run>')
+    .argument('<name>')
+    .option('--payload <json>', 'what it carries', payload)
+    .action(
+      act<[string, string, { payload?: unknown }]>(async (globals, run, name, options) =>
+        (await import('./commands/runs.js')).signal(globals, run, name, options),
+      ),
+    );
+  common(rr.command('workflows'))
+    .description('the workflows there are: list, show NAME, check FILE')
+    .argument('<what>', 'list, show or check')
+    .argument('[name]', 'the workflow, or the file')
+    .option('--mermaid', 'draw it', false)
+    .action(
+      act<[string, string | undefined, { mermaid: boolean }]>(async (globals, what, name, options) =>
+        (await import('./commands/workflows.js')).workflows(globals, what, name, options),
+      ),
+    );
   common(rr.command('up'))
     .description('a runtime that takes jobs')
     .option('--foreground', 'in this process, until Ctrl-C', false)

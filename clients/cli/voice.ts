@@ -20,6 +20,20 @@ export interface Voice {
 const paint = (code: number) => (text: string) => `\x1b[${code}m${text}\x1b[0m`;
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
+/** What somebody may do about a step that waits. */
+const waitWords = ({
+  for: what,
+  question,
+  options,
+  until,
+  signal,
+}: Extract<Fact, { type: 'run.step-waits' }>): string =>
+  what === 'approval'
+    ? `${question} (${options?.join(', ')}): rr approve`
+    : what === 'signal'
+      ? `waits for the signal ${signal}: rr signal`
+      : `waits until ${new Date(until ?? 0).toISOString()}`;
+
 export function openVoice(json: boolean): Voice {
   const colours = !json && process.stdout.isTTY === true && !process.env.NO_COLOR;
   const [bold, dim, green, red, yellow] = [1, 2, 32, 31, 33].map((code) =>
@@ -72,6 +86,31 @@ export function openVoice(json: boolean): Voice {
           if (fact.ok) row(green('✓'), fact.step, fact.ms, fact.note);
           else row(red('✗'), fact.step, fact.ms, fact.note);
           break;
+        case 'run.step-waits':
+          row(yellow('…'), fact.step, null, waitWords(fact));
+          break;
+        case 'run.decided':
+          row(green('✓'), fact.step, null, `${fact.decision.option}, by ${String(fact.decision.facts.who)}`);
+          break;
+        case 'run.compensated':
+          row(
+            fact.ok ? yellow('↺') : red('✗'),
+            'undo',
+            null,
+            fact.ok ? `${fact.step} is taken back` : `${fact.step} could not be taken back: ${fact.error?.message}`,
+          );
+          break;
+        case 'run.app-fell':
+          row(
+            yellow('↻'),
+            'restart',
+            null,
+            `${fact.error?.message ?? (fact.signal ? `ended by ${fact.signal}` : `ended with ${fact.exitCode}`)}; started again in ${seconds(fact.inMs)}`,
+          );
+          break;
+        case 'run.app-restarted':
+          row(green('✓'), 'restart', null, `it is up again${fact.url ? `: ${fact.url}` : ''}`);
+          break;
         case 'run.fix-tried':
           row(yellow('↻'), 'heal', fact.fix.ms, `${fixWords(fact.fix)}  ${dim(`(${fact.fix.rule})`)}`);
           break;
@@ -100,7 +139,7 @@ export function openVoice(json: boolean): Voice {
     },
     result(result) {
       if (json) return object(result);
-      const { outcome, services, error, ms, bundle, degraded } = result;
+      const { outcome, services, error, ms, bundle, degraded, output } = result;
       for (const line of degraded) out(yellow(`! ${line}`));
       if (outcome === 'healthy') {
         const url = services[0]?.url;
@@ -111,6 +150,7 @@ export function openVoice(json: boolean): Voice {
         out(`${red(bold(outcome))} after ${seconds(ms.total)}`);
         if (error) out(`  ${error.message}\n  ${bold('next:')} ${error.fix}  ${dim(`[${error.code}]`)}`);
       }
+      if (output) out(JSON.stringify(output, null, 2));
       out(dim(`  bundle ${bundle}`));
     },
     holds: () => (json ? undefined : out(dim('  Ctrl-C stops it'))),

@@ -43,7 +43,8 @@ export const transitions: Readonly<Record<StepState, Readonly<Partial<Record<Ste
   done: { back: 'pending' },
   failed: { pause: 'backoff', mend: 'healing', back: 'pending' },
   skipped: { back: 'pending' },
-  cancelled: { back: 'pending' },
+  // What was given up while it was at work may end well all the same; it is taken back then.
+  cancelled: { succeed: 'done', back: 'pending' },
 };
 /** Nothing more happens to a step in one of these unless it is sent back. */
 export const isOver = (state: StepState): boolean =>

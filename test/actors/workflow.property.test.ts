@@ -188,7 +188,7 @@ class Model {
     const end: End = ok ? 'ok' : tried < times && (!on || on.includes(code)) ? 'again' : 'bad';
     this.h.ends.set(key, [...ends, end]);
     this.h.granted.delete(key);
-    if (!ok) this.codes.set(key, { code, nth: ++this.count });
+    if (end === 'bad') this.codes.set(key, { code, nth: ++this.count });
     this.settle();
   }
   count = 0;
@@ -233,7 +233,7 @@ class Model {
     this.status = all;
     for (const [key, is] of [...all].sort(([a], [b]) => b.split('.').length - a.split('.').length)) {
       if (is === 'done' && before.get(key) !== 'done' && this.stepOf(key).compensate && this.isUnit(key))
-        this.done = [...this.done.filter((one) => one !== key), key];
+        this.done = [...this.done, key];
     }
     if (end === 'failed') this.outcome = 'failed';
     if (end === 'done') this.outcome = 'healthy';
@@ -370,7 +370,7 @@ function live(flow: Workflow, list: unknown[], acts: Act[]): { c: RunContext; mo
     const ask = asks.get(tag)!;
     asks.delete(tag);
     now += 7;
-    const [what, key, attempt] = tag.split(' ') as [string, string, string];
+    const [what, key, attempt, tries] = tag.split(' ') as [string, string, string, string];
     const ok = how === 'good';
     const code = how === 'other' ? ('HOST_UNREACHABLE' as const) : ('COMMAND_FAILED' as const);
     const lost = how === 'lost' ? fail('NO_ACTOR', { address: 'a/b/c' }).toRecord() : null;
@@ -396,7 +396,7 @@ function live(flow: Workflow, list: unknown[], acts: Act[]): { c: RunContext; mo
     }
     if (what === 'undo') {
       expect(key, 'newest first').toBe(model.done.at(-1));
-      if (ok || Number(attempt) === 4) undone.push(model.done.pop()!);
+      if (ok || Number(tries) === 4) undone.push(model.done.pop()!);
     }
     hear({ type: 'answered', tag, fact: fact as Message | null, error: lost, at: now });
   };

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Result } from '../../../actors/run/contract.js';
+import { fail } from '../../../runtime/errors.js';
 import { type Runtime, reachOrEmbed } from '../embed.js';
 import { codes, outcomeCode } from '../exit.js';
 import type { Globals } from '../globals.js';
@@ -13,6 +14,9 @@ export interface JobOptions {
   service?: string;
   copy: boolean;
   env: Record<string, string>;
+  workflow?: string;
+  input?: Record<string, unknown>;
+  restart?: 'no' | 'on-failure' | 'always';
 }
 /** A runtime that fell may take so long to close. */
 const LEAVE_MS = 10_000;
@@ -23,19 +27,31 @@ const LOOK_MS = 1_000;
 /** Keeps nobody alive: what is waited for may come sooner. */
 const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
 
-export const request = (source: string, { ref, service, copy, env }: JobOptions) => ({
-  source: isUrl(source) ? source : resolve(source),
-  ref: ref ?? null,
-  service: service ?? null,
-  copy,
-  env,
-});
+/** @throws USAGE where nothing says what to do. */
+export function request(source: string | undefined, { ref, service, copy, env, workflow, input, restart }: JobOptions) {
+  if (source === undefined && workflow === undefined)
+    throw fail('USAGE', {
+      met: 'no source was given',
+      fix: 'give a folder, an archive or a git URL, or --workflow NAME',
+    });
+  return {
+    source: source === undefined ? '' : isUrl(source) ? source : resolve(source),
+    ref: ref ?? null,
+    service: service ?? null,
+    copy,
+    env,
+    workflow: workflow ?? 'repo-run',
+    input: input ?? {},
+    restart: restart ?? ('no' as const),
+  };
+}
 
 export async function run(
   { config, json }: Globals,
-  source: string,
+  source: string | undefined,
   options: JobOptions & { once: boolean },
 ): Promise<number> {
+  const job = request(source, options);
   const voice = openVoice(json);
   const { client, runtime } = await reachOrEmbed(config, (line) => voice.say(line));
   let id: string | null = null;
@@ -82,8 +98,8 @@ export async function run(
       }
     };
     client.facts(hear);
-    ({ run: id } = await unlessFallen(client.call('jobs.submit', request(source, options))));
-    voice.begin(id, source, runtime === null);
+    ({ run: id } = await unlessFallen(client.call('jobs.submit', job)));
+    voice.begin(id, source ?? job.workflow, runtime === null);
     for (const fact of early.splice(0)) hear(fact);
     if (interrupts > 0) stop(id);
 

@@ -6,10 +6,15 @@ import { type JobOptions, request } from './run.js';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-export async function submit({ config, json }: Globals, source: string, options: JobOptions): Promise<number> {
+export async function submit(
+  { config, json }: Globals,
+  source: string | undefined,
+  options: JobOptions,
+): Promise<number> {
+  const job = request(source, options);
   const client = await reachOrFail(config);
   try {
-    const { run } = await client.call('jobs.submit', request(source, options));
+    const { run } = await client.call('jobs.submit', job);
     print(json ? JSON.stringify({ type: 'run', run }) : run);
     return codes.ok;
   } finally {
@@ -61,6 +66,39 @@ export async function stop({ config, json }: Globals, run: string): Promise<numb
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  } finally {
+    await client.close();
+  }
+}
+
+export async function approve(
+  { config, json }: Globals,
+  run: string,
+  step: string | undefined,
+  { option, reason }: { option: string; reason: string },
+): Promise<number> {
+  const client = await reachOrFail(config);
+  try {
+    const made = await client.call('runs.approve', { run, step: step ?? null, option, reason });
+    print(json ? JSON.stringify({ type: 'decided', ...made }) : `${made.step}: ${made.decision.option}`);
+    return codes.ok;
+  } finally {
+    await client.close();
+  }
+}
+
+export async function signal(
+  { config, json }: Globals,
+  run: string,
+  name: string,
+  { payload }: { payload?: unknown },
+): Promise<number> {
+  const client = await reachOrFail(config);
+  try {
+    const { step } = await client.call('runs.signal', { run, name, payload });
+    if (json) print(JSON.stringify({ type: 'signalled', run, name, step }));
+    else print(step === null ? `${name} is kept until a step waits for it` : `${step} has it`);
+    return codes.ok;
   } finally {
     await client.close();
   }
