@@ -36,7 +36,9 @@ export type Inspection = Handlers<`checkpoints.${Verb}` | 'runs.timeline'>;
 
 /** @param living null: nobody lives on the folder, which is made sure of before anything is written. */
 export function inspection({ state, host }: Pick<Config, 'state' | 'host'>, living: Living | null): Inspection {
-  const reader = (): Reader => openReader(state, living?.tail());
+  /** What is newer than the files. */
+  const tail = (): Tail => living?.tail() ?? new Map();
+  const reader = (): Reader => openReader(state, tail());
   return {
     'checkpoints.list': async ({ run }) => {
       const actors = await reader().actors(run);
@@ -141,8 +143,7 @@ export function inspection({ state, host }: Pick<Config, 'state' | 'host'>, livi
       if (timeline) return timeline;
       throw fail('USAGE', { met: `the run ${run} has not begun`, fix: 'wait for a slot: rr ps shows what is at work' });
     },
-    'checkpoints.verify': () =>
-      verify(state, { lives: living !== null || isTaken(state), ...(living ? { tail: living.tail() } : {}) }),
+    'checkpoints.verify': () => verify(state, { lives: living !== null || isTaken(state), tail: tail() }),
     async 'checkpoints.export'({ what, file }) {
       if (!isAbsolute(file)) throw fail('USAGE', { met: `${file} is relative`, fix: 'give an absolute path' });
       return { ...(await exportTo(state, what, file)), file };
