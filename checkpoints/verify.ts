@@ -115,7 +115,9 @@ const checkpoints: Check = async ({ state, count }) => {
       }
     }
     const last = kept.sort(byVersion).at(-1);
-    if (present && last !== undefined && byVersion(last, versionOf(present)) > 0)
+    if (present === null || last === undefined || byVersion(last, versionOf(present)) <= 0) continue;
+    present = await readCheckpoint(join(state, file)).catch(() => null); // it may have gone on while we read its versions
+    if (present && byVersion(last, versionOf(present)) > 0)
       found.push(
         finding(
           'checkpoint-old',
@@ -191,6 +193,7 @@ const contextOf = async <T>(reader: Reader, address: string): Promise<T | null> 
   );
 const ENDED = ['done', 'failed', 'needs-input', 'not-runnable', 'cancelled'];
 
+const ADMIN = { run: 'sys', kind: 'admin', id: 'main' };
 /** Runs and those who know of them: the orchestrator, the admin's registry, the folders. */
 const references: Check = async ({ state, reader, count }) => {
   const found: Finding[] = [];
@@ -238,7 +241,7 @@ const references: Check = async ({ state, reader, count }) => {
       found.push(
         finding(
           'registry-stale',
-          checkpointFile({ run, kind: 'run', id: 'run-1' }),
+          checkpointFile(ADMIN),
           `the admin would start ${address}, whose run has no folder`,
           `rr up, then rr stop ${run}`,
         ),
@@ -251,7 +254,7 @@ const references: Check = async ({ state, reader, count }) => {
         found.push(
           finding(
             'registry-stale',
-            checkpointFile({ run, kind: 'run', id: 'run-1' }),
+            checkpointFile(ADMIN),
             `the admin would start ${address}, whose run has ended`,
             'rr checkpoints history sys/admin/main, then restore a version without it',
           ),

@@ -28,7 +28,10 @@ export function checkpointHandlers({
           return checkpoint ? [[address, checkpoint] as const] : [];
         }),
       ),
-    stop: (address) => system.stop(address),
+    async stop(address) {
+      await system.stop(address);
+      await store.caughtUp(); // its newest version is read from its file
+    },
     async start(address) {
       const root = address === main('admin') || address === `sys/host/${config.host}`;
       if (!root && !(address in registry())) return false; // its run has ended

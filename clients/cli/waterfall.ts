@@ -1,6 +1,6 @@
 /** A run in the terminal: a bar for each attempt of a step on one scale of time, repairs and decisions where they fell. */
 import type { Response } from '../../actors/front-door/contract.js';
-import { cut, type Paint, type Paints, seconds } from './paint.js';
+import { cut, type Paint, type Paints, seconds, wrapped } from './paint.js';
 
 type Timeline = Response<'runs.timeline'>;
 const NAME = 13;
@@ -31,7 +31,7 @@ export function waterfall(t: Timeline, width: number, c: Paints): string[] {
     ...t.fixes.map((fix) => {
       const became = fix.helped === null ? 'on trial' : fix.helped ? 'helped' : 'did not help: undone';
       return {
-        atMs: fix.atMs,
+        atMs: fix.atMs - fix.ms, // what it sends the run back to comes after it
         lines: [
           row('↻', c.yellow, 'heal', fix.atMs - fix.ms, fix.ms, DONE),
           note(`${fix.rule} for ${fix.step}, ${became}: ${fix.cause}`),
@@ -84,9 +84,9 @@ function spentLines({ spent, totalMs }: Timeline, width: number, c: Paints): str
     if (last !== undefined && last.length + piece.length + 3 <= width) lines[lines.length - 1] = `${last} · ${piece}`;
     else lines.push(cut(piece, width));
   }
-  return lines.map((line) => c.dim(line));
+  return lines.map(c.dim);
 }
 function errorLines({ error }: Timeline, width: number, c: Paints): string[] {
   if (!error) return [];
-  return [c.red(cut(error.message, width)), cut(`next: ${error.fix}  [${error.code}]`, width)];
+  return [...wrapped(error.message, width).map(c.red), ...wrapped(`next: ${error.fix} [${error.code}]`, width)];
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { apply } from '../../checkpoints/diff.js';
 import { type AuditLine, brokenAt } from '../../checkpoints/ledger.js';
+import { mend, verify } from '../../checkpoints/verify.js';
 import { expectNothingLeft, processesOf } from './left.js';
 import { eventually, finish, rawClient, type Scratch, scratch, settle } from './rr.js';
 
@@ -160,8 +161,21 @@ test('a runtime that is up says the same on the bus, of what its actors are now'
   expect((await ask('checkpoints.verify')).findings).toEqual([]);
   expect(await ask('runs.timeline', { run })).toMatchObject({ state: 'up', outcome: 'healthy' });
   expect(await ask('checkpoints.show', { address: 'nonsense' })).toMatchObject({ error: { code: 'MESSAGE_INVALID' } });
-  // The program asks the runtime, which knows more than the folder.
-  expect((await rr(s, 'checkpoints', 'show', address)).one).toMatchObject({ state: 'up', version: shown.version });
+  // What no message can hold is refused by name; a part of it is told.
+  const large = join(s.state, 'runs', run, 'checkpoints/agent_state_HealthAgent.health-2.json');
+  const small = JSON.parse(
+    readFileSync(join(s.state, 'runs', run, 'checkpoints/agent_state_HealthAgent.json'), 'utf8'),
+  );
+  small.id = 'health-2';
+  small.state.context = { much: 'x'.repeat(2_000_000), little: [1] };
+  writeFileSync(large, JSON.stringify(small));
+  const second = `${run}/health/health-2`;
+  expect(await ask('checkpoints.show', { address: second })).toMatchObject({ error: { code: 'ANSWER_LARGE' } });
+  expect(await ask('checkpoints.show', { address: second, path: 'little' })).toMatchObject({ context: [1] });
+  // So is the program, which asks the runtime rather than the folder.
+  expect((await rr(s, 'checkpoints', 'show', second)).one).toMatchObject({ error: { code: 'ANSWER_LARGE' } });
+  expect((await rr(s, 'checkpoints', 'show', address)).one).toMatchObject({ state: 'up' });
+  rmSync(large);
   await ask('runs.stop', { run });
   await eventually(
     () => ask('runs.get', { run }),
@@ -273,6 +287,11 @@ test('a living actor is stopped, restored and started again on the bus, and its 
     .split('\n')
     .map((line) => JSON.parse(line).id);
   expect(new Set(ids).size).toBe(ids.length);
+  // Those of the system as well, at the version they are at.
+  for (const one of ['sys/orchestrator/main', 'sys/admin/main', 'sys/port-manager/main']) {
+    const { version } = await ask('checkpoints.show', { address: one });
+    expect(await ask('checkpoints.restore', { address: one, version }), one).toMatchObject({ lives: true });
+  }
   await ask('runs.stop', { run });
   expect(await eventually(get, ({ ended }) => ended)).toMatchObject({ state: 'done' });
 
@@ -454,6 +473,21 @@ test('every damage to a state folder is found, with how it is mended; what harms
       true,
     ],
     [
+      'an actor of an ended run that the admin would start',
+      () => {
+        change('checkpoints/admin_state.json', (text) => {
+          const saved = JSON.parse(text);
+          saved.state.context.registry[`${run}/run/run-1`] = {};
+          return JSON.stringify(saved);
+        });
+        // Not one that the orchestrator is still about to dismiss.
+        change('checkpoints/orchestrator_state.json', (text) => JSON.stringify({ ...JSON.parse(text), owed: [] }));
+      },
+      'registry-stale',
+      'checkpoints/admin_state.json',
+      false,
+    ],
+    [
       'a keeper that is dead, of a run that has ended',
       () => writeFileSync(at(bundle, 'keeper.json'), JSON.stringify({ pid: 1, startTime: 1, bootId: 'another' })),
       'keeper-dead',
@@ -475,33 +509,30 @@ test('every damage to a state folder is found, with how it is mended; what harms
   for (const [what, damage, code, path, safe] of damages) {
     rmSync(s.state, { recursive: true });
     cpSync(whole, s.state, { recursive: true, preserveTimestamps: true });
-    expect((await rr(s, 'checkpoints', 'verify')).one, what).toMatchObject({ findings: 0 });
+    expect((await verify(s.state, { lives: false })).findings, what).toEqual([]);
     damage();
-    const { code: exit, objects } = await rr(s, 'checkpoints', 'verify');
-    expect(exit, what).toBe(1);
-    const found = objects.find((one) => one.code === code && one.path === path);
-    expect(found, `${what}: ${JSON.stringify(objects)}`).toMatchObject({ type: 'finding', safe });
-    expect(found.what.length).toBeGreaterThan(5);
-    expect(found.mend.length).toBeGreaterThan(5);
-    const after = await rr(s, 'checkpoints', 'verify', '--mend');
-    expect(
-      after.objects.some((one) => one.type === 'mended' && one.path === path),
-      what,
-    ).toBe(safe);
+    const { findings } = await verify(s.state, { lives: false });
+    const found = findings.find((one) => one.code === code && one.path === path);
+    expect(found, `${what}: ${JSON.stringify(findings)}`).toMatchObject({ safe });
+    expect(found!.what.length).toBeGreaterThan(5);
+    expect(found!.mend.length).toBeGreaterThan(5);
+    const mended = mend(s.state, findings);
+    expect(mended.includes(found!), what).toBe(safe);
     if (safe) expect(existsSync(at(path)), what).toBe(false);
-    if (safe && objects.filter(({ type }) => type === 'finding').every((one) => one.safe))
-      expect(after.code, what).toBe(0);
+    if (mended.length === findings.length) expect((await verify(s.state, { lives: false })).findings, what).toEqual([]);
     // Where the mend is a command, it mends.
-    if (/^rr checkpoints restore \S+ \d/.test(found.mend)) {
-      expect((await rr(s, ...commandIn(found.mend))).one, what).toMatchObject({ type: 'restored' });
-      const { objects: left } = await rr(s, 'checkpoints', 'verify');
-      expect(
-        left.filter((one) => one.code === code && one.path === path),
-        what,
-      ).toEqual([]);
-    }
+    if (!/^rr checkpoints restore \S+ \d/.test(found!.mend)) continue;
+    const before = await rr(s, 'checkpoints', 'verify');
+    expect(before.code, what).toBe(1);
+    expect(before.objects, what).toContainEqual({ type: 'finding', ...found });
+    expect((await rr(s, ...commandIn(found!.mend))).one, what).toMatchObject({ type: 'restored' });
+    const { findings: left } = await verify(s.state, { lives: false });
+    expect(
+      left.filter((one) => one.code === code && one.path === path),
+      what,
+    ).toEqual([]);
   }
-}, 120_000);
+}, 60_000);
 
 test('an up run is forked from a step with another variable: nothing before it runs again, both go on, each with its own port and work', async () => {
   const s = scratch(quick);
