@@ -6,7 +6,25 @@ import type { Config } from '../../runtime/config.js';
 import type { System } from '../../runtime/system.js';
 import type { Request, Response, Verb } from './contract.js';
 
+/** The process that a front door belongs to, and its end. */
+export interface Life {
+  /** Epoch ms. */
+  startedAt: number;
+  /** It goes on when its runs have ended. */
+  stays: boolean;
+  /** It takes no new jobs. */
+  draining: boolean;
+  /** Jobs that are being taken at this moment. */
+  taking: number;
+  /** Runs that have not ended. */
+  openRuns(): string[];
+  /** Has a run's keeper end all it holds by itself. */
+  abandon(run: string): void;
+  leave(): void;
+}
 export interface Around {
+  life: Life;
+
   bus: Bus;
   system: System;
   config: Config;

@@ -11,9 +11,10 @@ import { parse } from '../../runtime/message.js';
 import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
 import { adminHandlers } from './admin.js';
-import type { Around, Handlers } from './around.js';
+import type { Around, Handlers, Life } from './around.js';
 import { type Verb, verbs } from './contract.js';
 import { openMicro } from './micro.js';
+import { opsHandlers } from './ops.js';
 import { runHandlers } from './runs.js';
 
 const PATIENCE_MS = 30_000;
@@ -24,18 +25,24 @@ export function openFrontDoor({
   config,
   clock,
   version,
+  life,
 }: {
   bus: Bus;
   system: System;
   config: Config;
   clock: Clock;
   version: string;
+  life: Life;
 }) {
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const around: Around = { bus, system, config, clock, ask };
-  const handlers: Handlers<Verb> = { ...runHandlers(around), ...adminHandlers(around) };
+  const around: Around = { life, bus, system, config, clock, ask };
+  const handlers: Handlers<Verb> = {
+    ...runHandlers(around),
+    ...adminHandlers(around),
+    ...opsHandlers(around, version),
+  };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {
     const call = callOf(subject);

@@ -1,14 +1,15 @@
 /** Jobs and runs at the front door. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { lookAtPath } from '../../agents/file/source.js';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
 import { withoutPassword } from '../../providers/git/clone.js';
-import { tail } from '../../providers/process/tail.js';
 import type { Message } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
+import { fromDisk, lineOf, readJson } from '../at-rest.js';
+import { readLogs } from '../logs.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
 import type { RunContext } from '../run/state.js';
 import type { Around, Handlers } from './around.js';
@@ -24,7 +25,7 @@ export function newRunId(now: number): string {
 export const isUrl = (source: string): boolean =>
   /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
 
-export function runHandlers({ system, config, clock, ask }: Around): Handlers<keyof typeof runVerbs> {
+export function runHandlers({ system, config, clock, ask, life }: Around): Handlers<keyof typeof runVerbs> {
   const runs = (): Record<string, Known> =>
     ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ??
       {}) as Record<string, Known>;
@@ -33,14 +34,6 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
     if (!one) throw fail('RUN_UNKNOWN', { run });
     return one;
   };
-  const line = (run: string, { state, job, result, at }: Known) => ({
-    run,
-    state,
-    source: job.source,
-    outcome: result?.outcome ?? null,
-    url: result?.services[0]?.url ?? null,
-    at: new Date(at).toISOString(),
-  });
   const stop = async (run: string, reason: 'stop' | 'cancel') => {
     if (known(run).ended) return { run, state: known(run).state };
     const fact = (await ask(main('orchestrator'), { type: 'orchestrator.stop', run, reason } as Message)) as Message & {
@@ -50,35 +43,44 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
     return { run, state: fact.state };
   };
 
+  const submit: Handlers<'jobs.submit'>['jobs.submit'] = async ({ env, run: wanted, ...request }, user) => {
+    checkSource(request.source);
+    const at = clock.now();
+    const run = wanted ?? newRunId(at);
+    const bundle = bundleOf(config.state, run);
+    // One folder has one name, so that two runs in it are known to be.
+    const source = isUrl(request.source) ? withoutPassword(request.source) : realpathSync(request.source);
+    if (!runs()[run]) {
+      if (fromDisk(config.state, run))
+        throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
+      // What is secret goes beside the job, never into it: a job is told and written down in many places.
+      const inputs = [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }];
+      if (isUrl(source) && source !== request.source)
+        inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: request.source })}\n` });
+      await writeBundle(bundle, inputs);
+    }
+    const job = { workflow: 'repo-run', ...request, source, user };
+    await ask(
+      main('orchestrator'),
+      { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,
+      `submit/${run}`,
+    );
+    return { run };
+  };
+
   return {
-    async 'jobs.submit'({ env, run: wanted, ...request }, user) {
-      checkSource(request.source);
-      const at = clock.now();
-      const run = wanted ?? newRunId(at);
-      const bundle = bundleOf(config.state, run);
-      // One folder has one name, so that two runs in it are known to be.
-      const source = isUrl(request.source) ? withoutPassword(request.source) : realpathSync(request.source);
-      if (!runs()[run]) {
-        if (fromDisk(config.state, run))
-          throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
-        // What is secret goes beside the job, never into it: a job is told and written down in many places.
-        const inputs = [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }];
-        if (isUrl(source) && source !== request.source)
-          inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: request.source })}\n` });
-        await writeBundle(bundle, inputs);
-      }
-      const job = { workflow: 'repo-run', ...request, source, user };
-      await ask(
-        main('orchestrator'),
-        { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,
-        `submit/${run}`,
-      );
-      return { run };
+    async 'jobs.submit'(request, user) {
+      // One that is known is told again: whoever repeats it has not heard that it was taken.
+      if (life.draining && !(request.run && runs()[request.run])) throw fail('DRAINING', { host: config.host });
+      life.taking += 1;
+      return submit(request, user).finally(() => {
+        life.taking -= 1;
+      });
     },
     'runs.list': async ({ all }) => ({
       runs: Object.entries(runs())
         .filter(([, one]) => all || !one.ended)
-        .map(([run, one]) => line(run, one))
+        .map(([run, one]) => lineOf(run, one))
         .reverse(),
     }),
     async 'runs.get'({ run }) {
@@ -89,7 +91,7 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
         (readJson(join(one.bundle, 'run.json')) as { steps?: RunContext['steps'] } | null)?.steps ??
         {};
       return {
-        ...line(run, one),
+        ...lineOf(run, one),
         ended: one.ended,
         steps: Object.entries(steps).map(([step, { state, attempt, ms, error }]) => ({
           step,
@@ -104,19 +106,12 @@ export function runHandlers({ system, config, clock, ask }: Around): Handlers<ke
     },
     'runs.cancel': ({ run }) => stop(run, 'cancel'),
     'runs.stop': ({ run }) => stop(run, 'stop'),
-    async 'runs.logs'({ run, lines }) {
-      const folder = join(known(run).bundle, 'logs');
-      const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : [];
-      const byTime = names.sort(
-        (a, b) => statSync(join(folder, a)).birthtimeMs - statSync(join(folder, b)).birthtimeMs,
-      );
-      return {
-        logs: byTime.map((name) => ({
-          name: name.replace(/\.log$/, ''),
-          lines: tail(join(folder, name), lines, 512 * 1024),
-        })),
-      };
+    async 'runs.restart'({ run }) {
+      known(run);
+      await ask(`${run}/run/run-1`, { type: 'run.restart' } as Message);
+      return { run, state: known(run).state };
     },
+    'runs.logs': async ({ run, ...wanted }) => readLogs(known(run).bundle, wanted),
   };
 }
 
@@ -126,34 +121,4 @@ function checkSource(source: string): void {
   if (!isAbsolute(source))
     throw fail('USAGE', { met: `the source ${source} is relative`, fix: 'give an absolute path or a URL' });
   lookAtPath(source);
-}
-
-const readJson = (path: string): unknown => {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return null; // no such run, or one that was cut short before it wrote anything
-  }
-};
-
-/** A run that the orchestrator has forgotten, from its folder. */
-function fromDisk(state: string, run: string): Known | null {
-  const bundle = bundleOf(state, run);
-  const file = readJson(join(bundle, 'run.json')) as {
-    job: Known['job'];
-    state: Known['state'];
-    startedAt: string;
-    result: Known['result'];
-  } | null;
-  return (
-    file && {
-      job: file.job,
-      bundle,
-      slots: 1,
-      state: file.state,
-      at: Date.parse(file.startedAt),
-      result: file.result,
-      ended: true,
-    }
-  );
 }
