@@ -116,7 +116,7 @@ export async function startRuntime({ config, log, say, stays = false }: Options)
       leave = resolve;
     });
     const life = { startedAt: Date.now(), stays, draining: false, taking: 0, openRuns, abandon, leave };
-    const door = openFrontDoor({ bus, system, config, clock: systemClock, version: version(), life });
+    const door = openFrontDoor({ bus, system, config, clock: systemClock, version: version(), life, nats, log });
     undo.push(() => door.close());
     await nats.flush();
     const open = openRuns();

@@ -3,10 +3,12 @@
  * which the broker's permissions guard; never the body. Reading asks nobody: it looks at committed state.
  */
 import { randomBytes } from 'node:crypto';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { Bus } from '../../runtime/bus.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
 import { fail, toRecord } from '../../runtime/errors.js';
+import type { Log } from '../../runtime/log.js';
 import { parse } from '../../runtime/message.js';
 import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
@@ -15,6 +17,7 @@ import type { Around, Handlers, Life } from './around.js';
 import { type Verb, verbs } from './contract.js';
 import { openMicro } from './micro.js';
 import { opsHandlers } from './ops.js';
+import { openQueue } from './queue.js';
 import { runHandlers } from './runs.js';
 
 const PATIENCE_MS = 30_000;
@@ -26,6 +29,8 @@ export function openFrontDoor({
   clock,
   version,
   life,
+  nats,
+  log,
 }: {
   bus: Bus;
   system: System;
@@ -33,6 +38,8 @@ export function openFrontDoor({
   clock: Clock;
   version: string;
   life: Life;
+  nats: NatsConnection;
+  log: Log;
 }) {
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
@@ -71,9 +78,16 @@ export function openFrontDoor({
       refuse(error);
     }
   });
+  const queue = openQueue(
+    nats,
+    life,
+    async (raw) => handlers['jobs.submit'](parse(verbs['jobs.submit'].request, raw), USER),
+    (what, error) => log.warn({ error }, what),
+  );
   return {
     close() {
       end();
+      queue.close();
       micro.close();
     },
   };

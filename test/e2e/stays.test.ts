@@ -411,7 +411,76 @@ test('a broker that was killed with its keeper and lost its store is started by 
   expect(after).toMatchObject({ port: before.port });
   for (const run of [first, second]) await eventually(quickly(nats, run), ({ state }) => state === 'up');
   expect(readFileSync(join(slow, 'installs.log'), 'utf8')).toBe('begun\ndone\n');
+  // The streams are there again, and take facts and jobs.
+  await eventually(
+    async () => ((await nats.request('$JS.API.STREAM.NAMES', '')).json() as { streams: string[] }).streams,
+    (names) => ['RR_DEAD', 'RR_FACTS', 'RR_JOBS'].every((name) => names?.includes(name)),
+  );
+  await nats.request('rr.queue.jobs', JSON.stringify({ run: 'after', source: join(s.dir, 'node-plain') }));
+  await eventually(quickly(nats, 'after'), ({ state }) => state === 'up');
   await nats.close();
   await down(s);
   await gone(s);
 }, 90_000);
+
+// The queue of jobs.
+
+test('a job published on the queue is run once, also one published while no runtime was up', async () => {
+  const s = scratch({ ...quick, RR_BROKER_IDLE_MS: '20000' });
+  await up(s);
+  const source = s.repo('node-job');
+  const { nats, ask } = await rawClient(s.state);
+  const publish = async (job: object) => (await nats.request('rr.queue.jobs', JSON.stringify(job))).json();
+  const done = (run: string) =>
+    eventually(
+      () => ask('rr.api.local.runs.get', { run }).catch(() => ({})),
+      ({ ended }) => ended,
+    );
+  await eventually(
+    async () => ((await nats.request('$JS.API.STREAM.NAMES', '')).json() as { streams: string[] }).streams,
+    (names) => names?.includes('RR_JOBS'),
+  );
+  expect(await publish({ run: 'mine', source })).toMatchObject({ stream: 'RR_JOBS' });
+  await publish({ run: 'mine', source });
+  expect(await done('mine')).toMatchObject({ outcome: 'healthy' });
+  await down(s);
+  await publish({ run: 'later', source });
+  await up(s);
+  expect(await done('later')).toMatchObject({ outcome: 'healthy' });
+  expect((await ask('rr.api.local.runs.list', { all: true })).runs).toHaveLength(2);
+  const { state } = (await nats.request('$JS.API.STREAM.INFO.RR_JOBS', '')).json() as { state: { messages: number } };
+  expect(state.messages).toBe(0);
+  await down(s);
+}, 60_000);
+
+test('a queued job that cannot be taken is put aside after five tries, with the reason and without its secrets', async () => {
+  const s = scratch(quick);
+  await up(s);
+  const { nats } = await rawClient(s.state);
+  const dead: Record<string, unknown>[] = [];
+  nats.subscribe('rr.dead.jobs', { callback: (_, message) => void dead.push(message.json() as never) });
+  const streams = async () =>
+    ((await nats.request('$JS.API.STREAM.NAMES', '')).json() as { streams: string[] }).streams;
+  await eventually(streams, (names) => names?.includes('RR_JOBS'));
+  const env = { KEY: 'secret-5c5c' };
+  await nats.request('rr.queue.jobs', JSON.stringify({ run: 'nowhere', source: '/no/such/folder', env }));
+  await nats.request('rr.queue.jobs', 'no json');
+  await eventually(
+    () => dead,
+    (all) => all.length === 2,
+  );
+  expect(dead).toContainEqual({
+    at: expect.any(String),
+    tries: 5,
+    error: expect.objectContaining({ code: 'PATH_MISSING' }),
+    job: { run: 'nowhere', source: '/no/such/folder' },
+  });
+  expect(dead).toContainEqual(
+    expect.objectContaining({ tries: 5, error: expect.objectContaining({ code: 'MESSAGE_INVALID' }), job: 'no json' }),
+  );
+  const { state } = (await nats.request('$JS.API.STREAM.INFO.RR_DEAD', '')).json() as { state: { messages: number } };
+  expect(state.messages).toBe(2);
+  await nats.close();
+  await down(s);
+  await gone(s);
+}, 60_000);
