@@ -38,12 +38,8 @@ export type Inspection = Handlers<`checkpoints.${Verb}` | 'runs.timeline'>;
 
 /** @param living null: nobody lives on the folder, which is made sure of before anything is written. */
 export function inspection({ state, host }: Pick<Config, 'state' | 'host'>, living: Living | null): Inspection {
-<<<<<<< HEAD
-  const tail = (): Tail => living?.tail() ?? tailOf(state);
-=======
   /** What is newer than the files. */
-  const tail = (): Tail => living?.tail() ?? new Map();
->>>>>>> inspect
+  const tail = (): Tail => living?.tail() ?? tailOf(state);
   const reader = (): Reader => openReader(state, tail());
   return {
     'checkpoints.list': async ({ run }) => {

@@ -13,6 +13,7 @@ import { makeFolder } from '../checkpoints/json.js';
 import { openStore } from '../checkpoints/store.js';
 import { abandonRun } from '../providers/process/execute.js';
 import type { Message } from '../runtime/actor.js';
+import { mendBroker } from '../runtime/broker/mend.js';
 import { type Broker, connectOptions, openBroker } from '../runtime/broker/start.js';
 import { openBus, revive } from '../runtime/bus.js';
 import { systemClock } from '../runtime/clock.js';
@@ -38,6 +39,8 @@ export interface Runtime {
   openRuns(): string[];
   /** Those of them whose end has begun. */
   endingRuns(): string[];
+  /** Resolves when a client asked it to leave. */
+  asked: Promise<void>;
   /** Resolves when the runtime cannot go on, with the reason. */
   fallen: Promise<unknown>;
   /**
@@ -53,6 +56,8 @@ export interface Options {
   log: Log;
   /** One line for people: what is fetched, what is resumed. */
   say(line: string): void;
+  /** It goes on when its runs have ended. */
+  stays?: boolean;
 }
 
 const BOOT_MS = 30_000;
@@ -61,7 +66,7 @@ export const version = (): string =>
   (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 
 /** @throws STATE_UNWRITABLE, HOST_TAKEN, BROKER_ABSENT, BROKER_FAILED, BROKER_UNREACHABLE, CHECKPOINT_BROKEN. */
-export async function startRuntime({ config, log, say }: Options): Promise<Runtime> {
+export async function startRuntime({ config, log, say, stays = false }: Options): Promise<Runtime> {
   await makeFolder(config.state);
   const hostDir = join(config.state, 'hosts', config.host);
   await makeFolder(hostDir);
@@ -94,6 +99,7 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     const fallen = new Promise<unknown>((resolve) => {
       fall = resolve;
     });
+    void mendBroker(nats, config, broker, (error) => log.error({ error }, 'broker'), fall);
     const unable = new Map<string, ErrorRecord>();
     const customs = (): Record<string, Custom> =>
       (system.cell(main('admin'))?.state().state.context as { kinds?: Record<string, Custom> } | undefined)?.kinds ??
@@ -129,6 +135,12 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     };
     const endingRuns = (): string[] =>
       openRuns().filter((run) => system.cell(`${run}/run/run-1`)?.state().state.value === 'ending');
+    const abandon = (run: string): void => abandonRun(bundleOf(config.state, run));
+    let leave = (): void => undefined;
+    const asked = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    const life = { startedAt: Date.now(), stays, draining: false, taking: 0, openRuns, abandon, leave };
     const door = openFrontDoor({
       bus,
       system,
@@ -139,6 +151,9 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
       definitions,
       customs,
       version: version(),
+      life,
+      nats,
+      log,
     });
     undo.push(() => door.close());
     await nats.flush();
@@ -146,9 +161,8 @@ export async function startRuntime({ config, log, say }: Options): Promise<Runti
     // Each looks whether its workflow is still the same, and whether anything would wake it.
     for (const run of open) system.post(`${run}/run/run-1`, { type: 'resumed', at: Date.now() } as Message);
     if (open.length > 0) say(`resuming ${open.length} open ${open.length === 1 ? 'run' : 'runs'}: ${open.join(', ')}`);
-    const abandon = (run: string): void => abandonRun(bundleOf(config.state, run));
     endBroken(unable, abandon, say);
-    return { broker, system, openRuns, endingRuns, fallen, abandon, close };
+    return { broker, system, openRuns, endingRuns, asked, fallen, abandon, close };
   } catch (error) {
     await close();
     throw error;

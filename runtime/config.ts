@@ -63,6 +63,19 @@ const names: Record<keyof Config, string> = {
 };
 
 /**
+ * The environment for a process of ours that outlives this one: with the settings as they are here, whatever its
+ * working directory, and without the mark of a run, by which it would be swept with it.
+ */
+export function environmentFor(config: Config, env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const { RR_RUN: _run, RR_STEP: _step, ...rest } = env;
+  const set = Object.entries(names).map(([key, name]) => [name, config[key as keyof Config]] as const);
+  return {
+    ...rest,
+    ...Object.fromEntries(set.flatMap(([name, value]) => (value === null ? [] : [[name, `${value}`]]))),
+  };
+}
+
+/**
  * Reads the settings: default < environment < flag.
  * @throws CONFIG_INVALID naming the setting, the value met and where it came from.
  */

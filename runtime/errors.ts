@@ -189,6 +189,12 @@ export const errors = {
   },
   ACTOR_DIED: { message: '{address} died {met} times within {within}: {reason}', fix: '{fix}', retry: 'later' },
 
+  DRAINING: {
+    message: 'host {host} takes no new jobs: it is being brought down',
+    fix: 'rr up lets it take jobs again; else wait until rr down has ended, and rr up starts another',
+    retry: 'later',
+  },
+
   // State on disk.
   MANIFEST_INVALID: {
     message: 'the manifest {path} cannot be used: {reason}',
@@ -260,7 +266,8 @@ export const errors = {
     retry: 'later',
   },
   BROKER_FAILED: { message: 'nats-server did not come up: {reason}', fix: 'read {log}', retry: 'later' },
-  RUNTIME_UNREACHABLE: { message: 'no runtime answers on {url}', fix: 'start one: rr up --foreground', retry: 'later' },
+  RUNTIME_UNREACHABLE: { message: 'no runtime answers on {url}', fix: 'start one: rr up', retry: 'later' },
+  RUNTIME_FAILED: { message: 'the runtime did not come up: {reason}', fix: 'read {log}', retry: 'later' },
 
   INTERNAL: { message: '{reason}', fix: 'this is our fault: report it with the bundle of the run', retry: 'never' },
 } as const satisfies Record<string, { message: string; fix: string; retry: 'never' | 'later' }>;

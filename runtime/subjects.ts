@@ -35,6 +35,9 @@ export const viewsOf = (user: string, run: string): string => `rr.view.${user}.$
 export const USER = 'local';
 export const apiOf = (user: string, service: string, verb: string): string => `rr.api.${user}.${service}.${verb}`;
 export const allFacts = 'rr.*.*.*.out.*';
+export const queuedJobs = 'rr.queue.jobs';
+/** Queued jobs that could not be taken. */
+export const deadJobs = 'rr.dead.jobs';
 
 /** The address an `…in` subject speaks of; null when it is none. */
 export const addressOfInbox = (subject: string): string | null => {

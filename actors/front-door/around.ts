@@ -9,7 +9,25 @@ import type { Registry } from '../../workflows/registry.js';
 import type { Custom } from '../admin/index.js';
 import type { Request, Response, Verb } from './contract.js';
 
+/** The process that a front door belongs to, and its end. */
+export interface Life {
+  /** Epoch ms. */
+  startedAt: number;
+  /** It goes on when its runs have ended. */
+  stays: boolean;
+  /** It takes no new jobs. */
+  draining: boolean;
+  /** Jobs that are being taken at this moment. */
+  taking: number;
+  /** Runs that have not ended. */
+  openRuns(): string[];
+  /** Has a run's keeper end all it holds by itself. */
+  abandon(run: string): void;
+  leave(): void;
+}
 export interface Around {
+  life: Life;
+
   bus: Bus;
   system: System;
   store: Store;

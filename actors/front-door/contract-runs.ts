@@ -13,6 +13,7 @@ export const RunLine = z.strictObject({
   /** ISO time of submission. */
   at: z.string(),
 });
+export type RunLine = z.infer<typeof RunLine>;
 const StepLine = z.strictObject({
   step: z.string(),
   state: z.string(),
@@ -137,9 +138,27 @@ export const runVerbs = {
     response: z.strictObject({ run: RunId, state: State }),
   },
   'runs.logs': {
-    about: 'The last lines of the logs of a run.',
+    about: 'The last lines of the logs of a run; or, with `after`, what was printed since they were asked for last.',
     repeatable: true,
-    request: z.strictObject({ run: RunId, lines: z.int().min(1).max(5_000).default(200) }),
-    response: z.strictObject({ logs: z.array(z.strictObject({ name: z.string(), lines: z.array(z.string()) })) }),
+    request: z.strictObject({
+      run: RunId,
+      lines: z.int().min(1).max(5_000).default(200).describe('of each log, where `after` is not given'),
+      after: z
+        .record(z.string(), z.string())
+        .optional()
+        .describe('each log by its name with the `at` of the last answer; one not named is told from its beginning'),
+      follow: z.boolean().default(false).describe('a last line that is not finished yet is left for later'),
+    }),
+    response: z.strictObject({
+      logs: z.array(
+        z.strictObject({
+          name: z.string(),
+          lines: z.array(z.string()),
+          at: z.string().describe('how far it was read, also when the log is rotated meanwhile'),
+          missed: z.boolean().describe('what came between is lost: it was printed faster than it was asked for'),
+        }),
+      ),
+      more: z.boolean().describe('there is more to read at once'),
+    }),
   },
 } as const;

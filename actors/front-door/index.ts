@@ -3,20 +3,24 @@
  * which the broker's permissions guard; never the body. Reading asks nobody: it looks at committed state.
  */
 import { randomBytes } from 'node:crypto';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { Bus } from '../../runtime/bus.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
 import { fail, toRecord } from '../../runtime/errors.js';
+import type { Log } from '../../runtime/log.js';
 import { parse } from '../../runtime/message.js';
 import type { Store } from '../../runtime/store.js';
 import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
 import type { Registry } from '../../workflows/registry.js';
 import { adminHandlers } from './admin.js';
-import type { Around, Handlers } from './around.js';
+import type { Around, Handlers, Life } from './around.js';
 import { checkpointHandlers } from './checkpoints.js';
 import { type Verb, verbs } from './contract.js';
 import { openMicro } from './micro.js';
+import { opsHandlers } from './ops.js';
+import { openQueue } from './queue.js';
 import { runHandlers } from './runs.js';
 import { workflowHandlers } from './workflows.js';
 
@@ -32,6 +36,9 @@ export function openFrontDoor({
   definitions,
   customs,
   version,
+  life,
+  nats,
+  log,
 }: {
   bus: Bus;
   system: System;
@@ -42,16 +49,20 @@ export function openFrontDoor({
   definitions: Around['definitions'];
   customs: Around['customs'];
   version: string;
+  life: Life;
+  nats: NatsConnection;
+  log: Log;
 }) {
   const micro = openMicro(bus.wire, `${config.host}-${randomBytes(4).toString('hex')}`, version);
   const ask: Around['ask'] = (to, command, id) =>
     bus.ask(to, command, { deadlineAt: clock.now() + PATIENCE_MS, from: 'front-door', ...(id ? { id } : {}) });
-  const around: Around = { bus, system, store, config, workflows, clock, definitions, customs, ask };
+  const around: Around = { life, bus, system, store, config, workflows, clock, definitions, customs, ask };
   const handlers: Handlers<Verb> = {
     ...runHandlers(around),
     ...workflowHandlers(around),
     ...checkpointHandlers(around),
     ...adminHandlers(around),
+    ...opsHandlers(around, version),
   };
 
   const end = bus.wire.subscribe(apiOf(USER, '*', '*'), ({ subject, data, reply }) => {
@@ -81,9 +92,16 @@ export function openFrontDoor({
       refuse(error);
     }
   });
+  const queue = openQueue(
+    nats,
+    life,
+    async (raw) => handlers['jobs.submit'](parse(verbs['jobs.submit'].request, raw), USER),
+    (what, error) => log.warn({ error }, what),
+  );
   return {
     close() {
       end();
+      queue.close();
       micro.close();
     },
   };

@@ -1,13 +1,14 @@
 /** Jobs and runs at the front door. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
-import { tail } from '../../providers/process/tail.js';
 import type { Message } from '../../runtime/actor.js';
 import { revive } from '../../runtime/bus.js';
 import { fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
+import { fromDisk, lineOf, readJson } from '../at-rest.js';
+import { readLogs } from '../logs.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
 import type { RunContext } from '../run/state.js';
 import { nextWake } from '../run/wake.js';
@@ -31,6 +32,7 @@ export function runHandlers({
   workflows,
   clock,
   ask,
+  life,
 }: Around): Handlers<Exclude<keyof typeof runVerbs, 'runs.timeline'>> {
   const runs = (): Record<string, Known> =>
     ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ??
@@ -56,31 +58,39 @@ export function runHandlers({
     return { run, state: fact.state };
   };
 
+  const submit: Handlers<'jobs.submit'>['jobs.submit'] = async ({ env, run: wanted, ...request }, user) => {
+    const trouble = store.trouble();
+    if (trouble) throw revive(trouble); // it could not be kept
+    checkJob(workflows, request);
+    const { source, secret } = request.source === '' ? { source: '', secret: null } : readSource(request.source);
+    const at = clock.now();
+    const run = wanted ?? newRunId(at);
+    const bundle = bundleOf(config.state, run);
+    if (!runs()[run]) {
+      if (fromDisk(config.state, run))
+        throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
+      // What is secret goes beside the job, never into it: a job is told and written down in many places.
+      const inputs = [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }];
+      if (secret !== null) inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: secret })}\n` });
+      await writeBundle(bundle, inputs);
+    }
+    const job = { ...request, source, user };
+    await ask(
+      main('orchestrator'),
+      { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,
+      `submit/${run}`,
+    );
+    return { run };
+  };
+
   return {
-    async 'jobs.submit'({ env, run: wanted, ...request }, user) {
-      const trouble = store.trouble();
-      if (trouble) throw revive(trouble); // it could not be kept
-      checkJob(workflows, request);
-      const { source, secret } = request.source === '' ? { source: '', secret: null } : readSource(request.source);
-      const at = clock.now();
-      const run = wanted ?? newRunId(at);
-      const bundle = bundleOf(config.state, run);
-      if (!runs()[run]) {
-        if (fromDisk(config.state, run))
-          throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
-        // What is secret goes beside the job, never into it: a job is told and written down in many places.
-        const inputs = [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }];
-        if (secret !== null)
-          inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: secret })}\n` });
-        await writeBundle(bundle, inputs);
-      }
-      const job = { ...request, source, user };
-      await ask(
-        main('orchestrator'),
-        { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,
-        `submit/${run}`,
-      );
-      return { run };
+    async 'jobs.submit'(request, user) {
+      // One that is known is told again: whoever repeats it has not heard that it was taken.
+      if (life.draining && !(request.run && runs()[request.run])) throw fail('DRAINING', { host: config.host });
+      life.taking += 1;
+      return submit(request, user).finally(() => {
+        life.taking -= 1;
+      });
     },
     async 'runs.list'({ all }) {
       const remembered = runs();
@@ -101,7 +111,7 @@ export function runHandlers({
         (readJson(join(one.bundle, 'run.json')) as { steps?: RunContext['steps'] } | null)?.steps ??
         {};
       return {
-        ...line(run, one),
+        ...lineOf(run, one),
         ended: one.ended,
         workflow: one.job.workflow,
         waitsFor: context && !one.ended ? nextWake(context) : [],
@@ -118,38 +128,9 @@ export function runHandlers({
     },
     'runs.cancel': ({ run }) => stop(run, 'cancel'),
     'runs.stop': ({ run }) => stop(run, 'stop'),
-    async 'runs.logs'({ run, lines }) {
-      const folder = join(known(run).bundle, 'logs');
-      const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : [];
-      const byTime = names.sort(
-        (a, b) => statSync(join(folder, a)).birthtimeMs - statSync(join(folder, b)).birthtimeMs,
-      );
-      return {
-        logs: byTime.map((name) => ({
-          name: name.replace(/\.log$/, ''),
-          lines: tail(join(folder, name), lines, 512 * 1024),
-        })),
-      };
-    },
+    'runs.logs': async ({ run, ...wanted }) => readLogs(known(run).bundle, wanted),
   };
 }
-
-const readJson = (path: string): unknown => {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return null; // no such run, or one that was cut short before it wrote anything
-  }
-};
-
-const lineOf = (run: string, { state, job, result, at }: Known) => ({
-  run,
-  state,
-  source: job.source,
-  outcome: result?.outcome ?? null,
-  url: result?.services[0]?.url ?? null,
-  at: new Date(at).toISOString(),
-});
 
 /** Every run that has written down how it stands: those that were forgotten or imported too. */
 const runsOnDisk = (state: string): [string, Known][] => {
@@ -165,25 +146,3 @@ export const listRuns = (state: string): Response<'runs.list'> => ({
     .map(([run, known]) => lineOf(run, known))
     .reverse(),
 });
-
-/** A run that the orchestrator has forgotten, from its folder. */
-function fromDisk(state: string, run: string): Known | null {
-  const bundle = bundleOf(state, run);
-  const file = readJson(join(bundle, 'run.json')) as {
-    job: Known['job'];
-    state: Known['state'];
-    startedAt: string;
-    result: Known['result'];
-  } | null;
-  return (
-    file && {
-      job: file.job,
-      bundle,
-      slots: 1,
-      state: file.state,
-      at: Date.parse(file.startedAt),
-      result: file.result,
-      ended: true,
-    }
-  );
-}

@@ -1,4 +1,5 @@
 /** A client's line to a runtime: the front door over NATS, nothing else. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
@@ -17,7 +18,10 @@ export interface Told {
   payload: Record<string, unknown>;
 }
 export interface Client {
-  call<V extends Verb>(verb: V, request: Partial<Request<V>>): Promise<Response<V>>;
+  /** @param withinMs how long an answer is waited for; what may be asked twice is asked again meanwhile. */
+  call<V extends Verb>(verb: V, request: Partial<Request<V>>, withinMs?: number): Promise<Response<V>>;
+  /** Whether a runtime is there. */
+  answers(): Promise<boolean>;
   /** Hears the facts of all runs of this user. */
   facts(hear: (fact: Told) => void): void;
   close(): Promise<void>;
@@ -30,7 +34,7 @@ const PING_MS = 400;
 const CLOSE_MS = 2_000;
 
 /** Connects to a broker. @throws BROKER_UNREACHABLE */
-export async function clientOf(broker: Broker): Promise<Client & { answers(): Promise<boolean> }> {
+export async function clientOf(broker: Broker): Promise<Client> {
   const nats: NatsConnection = await connect({
     ...connectOptions(broker),
     name: 'rr cli',
@@ -41,21 +45,21 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
     throw fail('BROKER_UNREACHABLE', { url: broker.url, reason: error.message }, error);
   });
   return {
-    /** Whether a runtime is there. */
     answers: () =>
       nats.request(`$SRV.PING.${serviceName}`, '', { timeout: PING_MS }).then(
         () => true,
         () => false,
       ),
-    async call(verb, request) {
-      const until = Date.now() + CALL_MS;
-      const timeout = verbs[verb].repeatable ? AGAIN_AFTER_MS : CALL_MS;
+    async call(verb, request, withinMs = CALL_MS) {
+      const until = Date.now() + withinMs;
+      const timeout = verbs[verb].repeatable ? Math.min(AGAIN_AFTER_MS, withinMs) : withinMs;
       const ask = async () => {
         for (;;)
           try {
-            return await nats.request(`rr.api.${USER}.${verb}`, JSON.stringify(request), { timeout });
+            const left = Math.max(1, Math.min(timeout, until - Date.now()));
+            return await nats.request(`rr.api.${USER}.${verb}`, JSON.stringify(request), { timeout: left });
           } catch (error) {
-            if (nats.isClosed() || timeout === CALL_MS || Date.now() + timeout > until)
+            if (nats.isClosed() || !verbs[verb].repeatable || Date.now() + PAUSE_MS >= until)
               throw fail('RUNTIME_UNREACHABLE', { url: broker.url }, error);
             await sleep(PAUSE_MS);
           }
@@ -80,6 +84,9 @@ export async function clientOf(broker: Broker): Promise<Client & { answers(): Pr
     },
   };
 }
+
+/** Where the runtime of this host writes what it does. */
+export const hostLog = ({ state, host }: Config): string => join(state, 'hosts', host, 'host.log');
 
 /** A client of a runtime that is up already, or null. */
 export async function reach(config: Config): Promise<Client | null> {

@@ -2,17 +2,18 @@
  * A runtime inside the CLI's own process, where none is reachable. The one client file that may import actors/, and only
  * when it is needed: loading the whole house takes longer than starting a broker, so both are done at once.
  */
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Check } from '../../actors/doctor.js';
 import { type Request, type Response, verbs } from '../../actors/front-door/contract.js';
+import type { RunLine } from '../../actors/front-door/contract-runs.js';
+import type { LogsWanted } from '../../actors/logs.js';
 import type { Runtime } from '../../actors/main.js';
 import type { Plan } from '../../agents/detection/contract.js';
 import { openBroker } from '../../runtime/broker/start.js';
 import type { Config } from '../../runtime/config.js';
 import { openLog } from '../../runtime/log.js';
 import { parse } from '../../runtime/message.js';
-import { type Client, clientOf, reach } from './connect.js';
+import { type Client, clientOf, hostLog, reach } from './connect.js';
 
 export const diagnose = async (config: Config): Promise<Check[]> =>
   (await import('../../actors/doctor.js')).diagnose(config);
@@ -52,6 +53,22 @@ export const checkWorkflow = async (config: Config, text: string): Promise<{ nam
   const { registry } = await doorTo(config);
   return registry.checkText(text);
 };
+export const runsAtRest = async (state: string, all = false): Promise<RunLine[]> =>
+  (await import('../../actors/at-rest.js')).runsAtRest(state, all);
+/** Logs from the disk go over no wire. */
+const LOCAL_BYTES = 8 * 1024 * 1024;
+/** Whether a run of this folder has ended; and its logs. Both need no runtime. */
+export const restingRun = async (state: string, run: string) => {
+  const [{ hasEnded }, { readLogs }, { bundleOf }] = await Promise.all([
+    import('../../actors/at-rest.js'),
+    import('../../actors/logs.js'),
+    import('../../checkpoints/bundle.js'),
+  ]);
+  return {
+    ended: () => hasEnded(state, run),
+    logs: (request: LogsWanted) => readLogs(bundleOf(state, run), request, LOCAL_BYTES),
+  };
+};
 
 export type { Runtime };
 export interface Reached {
@@ -75,9 +92,14 @@ export async function reachOrEmbed(config: Config, say: (line: string) => void):
   }
 }
 
-export async function embed(config: Config, say: (line: string) => void): Promise<Reached & { runtime: Runtime }> {
+/** @param stays it goes on when its runs have ended. */
+export async function embed(
+  config: Config,
+  say: (line: string) => void,
+  stays = false,
+): Promise<Reached & { runtime: Runtime }> {
   const [, { startRuntime }] = await Promise.all([openBroker(config, say), import('../../actors/main.js')]);
-  const log = openLog(config.logLevel, join(config.state, 'hosts', config.host, 'host.log'));
-  const runtime = await startRuntime({ config, log, say });
+  const log = openLog(config.logLevel, hostLog(config));
+  const runtime = await startRuntime({ config, log, say, stays });
   return { runtime, client: await clientOf(runtime.broker) };
 }

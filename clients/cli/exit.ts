@@ -23,6 +23,7 @@ const needs = new Set(['BROKER_ABSENT', 'TOOL_MISSING', 'SERVICE_MISSING', 'PORT
 
 export const codeOf = ({ code }: { code: string }): number => {
   if (usage.has(code)) return codes.usage;
+  if (code === 'INTERRUPTED') return codes.interrupted;
   if (needs.has(code)) return codes.needsInput;
   return code === 'REPOSITORY_EMPTY' || code === 'NOT_RUNNABLE' ? codes.failed : codes.ours;
 };

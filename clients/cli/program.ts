@@ -66,6 +66,10 @@ export async function runCli(argv: string[]): Promise<void> {
       throw fail('USAGE', { met: `--payload ${value} is no JSON`, fix: `write for example --payload '"yes"'` });
     }
   };
+  const seconds = (value: string): number => {
+    if (/^\d{1,7}(\.\d{1,3})?$/.test(value)) return Number(value) * 1_000;
+    throw fail('USAGE', { met: `--timeout ${value} is no number of seconds`, fix: 'write for example --timeout 60' });
+  };
   const job = (command: Command): Command =>
     common(command)
       .argument('[source]', 'folder, archive or git URL; some workflows want none')
@@ -86,6 +90,8 @@ export async function runCli(argv: string[]): Promise<void> {
   job(rr.command('run'))
     .description('bring a repository to a proven answer and hold it until Ctrl-C')
     .option('--once', 'stop everything as soon as it is proven', false)
+    .option('-d, --detach', 'give it to a runtime that stays (see up), say its id and leave', false)
+    .option('--wait', 'with --detach: leave once the outcome is known', false)
     .action(
       act<[string | undefined, never]>(async (globals, source, options) =>
         (await import('./commands/run.js')).run(globals, source, options),
@@ -117,11 +123,16 @@ export async function runCli(argv: string[]): Promise<void> {
     .description('what the commands of a run printed')
     .argument('<run>')
     .option('-n, --lines <n>', 'lines of each log', wholeNumber, 200)
+    .option('-f, --follow', 'go on as they grow, until the run has ended', false)
     .action(
-      act<[string, { lines: number }]>(async (globals, run, options) =>
-        (await import('./commands/runs.js')).logs(globals, run, options),
+      act<[string, { lines: number; follow: boolean }]>(async (globals, run, options) =>
+        (await import('./commands/logs.js')).logs(globals, run, options),
       ),
     );
+  common(rr.command('restart'))
+    .description('start the application of a run anew')
+    .argument('<run>', 'a run, or the name of a service that one holds up')
+    .action(act<[string]>(async (globals, run) => (await import('./commands/runs.js')).restart(globals, run)));
   common(rr.command('stop'))
     .description('end a run and all it holds')
     .argument('<run>')
@@ -158,11 +169,21 @@ export async function runCli(argv: string[]): Promise<void> {
       ),
     );
   common(rr.command('up'))
-    .description('a runtime that takes jobs')
+    .description('a runtime that takes jobs, and stays')
     .option('--foreground', 'in this process, until Ctrl-C', false)
     .action(
       act<[{ foreground: boolean }]>(async (globals, options) =>
         (await import('./commands/up.js')).up(globals, options),
+      ),
+    );
+  common(rr.command('down'))
+    .description('end the runtime and all it holds')
+    .option('--drain', 'let what is at work end first; no new jobs meanwhile', false)
+    .option('--keep', 'leave up what is up, for the next runtime', false)
+    .option('--timeout <s>', 'with --drain: the longest it waits', seconds)
+    .action(
+      act<[{ drain: boolean; keep: boolean; timeout?: number }]>(async (globals, options) =>
+        (await import('./commands/down.js')).down(globals, { ...options, timeout: options.timeout ?? null }),
       ),
     );
   common(rr.command('repl'))

@@ -21,7 +21,7 @@ export function tail(path: string, lines: number, bytes: number): string[] {
 const LINE_CHARS = 2_000;
 const END_CHARS = 500;
 /** A line without end is shown by its beginning and its end. */
-const shorten = (line: string): string =>
+export const shorten = (line: string): string =>
   line.length <= LINE_CHARS ? line : `${line.slice(0, LINE_CHARS - END_CHARS - 3)} … ${line.slice(-END_CHARS)}`;
 
 /**

@@ -11,11 +11,12 @@
  * - It stops when its lock is gone (the state folder was removed) and leaves no file behind then.
  * Node built-ins only: it outlives the process, and the version, that started it.
  */
-import { copyFileSync, existsSync, renameSync, rmSync, statfsSync, statSync, truncateSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { boundLog } from '../bound-log.js';
 import { type Identity, identify } from '../identity.js';
 import { type Lock, takeLock } from '../lock.js';
 import {
@@ -23,6 +24,7 @@ import {
   ensureCredentials,
   names,
   readCredentials,
+  readPort,
   readServer,
   type ServerRecord,
   wantedAt,
@@ -61,13 +63,14 @@ export async function keep(keeping: Keeping): Promise<boolean> {
   if (lock === null) return false;
   const offer = join(folder, names.server);
   try {
-    const before = readServer(folder);
+    const before = readServer(folder)?.port ?? readPort(folder);
     rmSync(offer, { recursive: true, force: true });
     for (const pid of await endOrphans(folder)) say(`ended nats-server ${pid}, whose keeper had died`);
     const credentials = ensureCredentials(folder);
     const me = identify(process.pid)!;
-    let server = await startFirst(keeping, before?.port ?? 0, credentials);
+    let server = await startFirst(keeping, before, credentials);
     const { port } = server;
+    writeWhole(join(folder, names.port), `${port}\n`);
     for (;;) {
       const record = describe(server, keeping, me);
       if (record !== null) {
@@ -91,7 +94,7 @@ export async function keep(keeping: Keeping): Promise<boolean> {
   }
 }
 
-/** The first start: on the former port if there was one, then on any, then with the old store put aside. */
+/** The first start: on the former port if it is known, then on any, then with the old store put aside. */
 async function startFirst({ folder, program, say }: Keeping, port: number, credentials: Credentials): Promise<Server> {
   const tries = [...(port > 0 ? [port] : []), 0];
   let last: unknown;
@@ -189,7 +192,7 @@ async function watch(
         return bavail > 0 ? 'died' : 'it hung, and its disk is full: a new one could not start';
       }
     }
-    for (const log of [names.serverLog, names.keeperLog]) boundLog(join(folder, log));
+    for (const log of [names.serverLog, names.keeperLog]) boundLog(join(folder, log), LOG_LIMIT_BYTES);
     if (now() < stopAt) {
       repair(folder, record, credentials);
       continue;
@@ -261,11 +264,4 @@ function parseVarz(text: string): { open: number; total: number } | null {
   } catch {
     return null; // cut short: the server died while it answered
   }
-}
-
-/** Keeps one older part of a log. Its writer appends, so cutting the file under it is safe. */
-function boundLog(path: string): void {
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= LOG_LIMIT_BYTES) return;
-  copyFileSync(path, `${path}.1`);
-  truncateSync(path);
 }

@@ -3,8 +3,9 @@
  * folder, replaced whole (written beside, then renamed), and whatever does not parse counts as absent. Node built-ins
  * only: the keeper uses this too.
  *
- * `server.json` is there exactly while a keeper offers its server. `credentials.json` outlives servers. `wanted` is
- * touched by whoever is about to connect. `nats.conf`, `nats-server.log`, `keeper.log`, `lock.<n>`, `jetstream/`.
+ * `server.json` is there exactly while a keeper offers its server. `credentials.json` and `port`, the one listened on
+ * last, outlive servers. `wanted` is touched by whoever is about to connect. `nats.conf`, `nats-server.log`,
+ * `keeper.log`, `lock.<n>`, `jetstream/`.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -37,6 +38,7 @@ export interface Credentials {
 export const names = {
   lock: 'lock',
   server: 'server.json',
+  port: 'port',
   credentials: 'credentials.json',
   wanted: 'wanted',
   config: 'nats.conf',
@@ -52,6 +54,16 @@ export function readServer(folder: string): ServerRecord | null {
   return texts.every((key) => typeof raw[key] === 'string') && wholes.every((key) => Number.isSafeInteger(raw[key]))
     ? (raw as unknown as ServerRecord)
     : null;
+}
+
+/** The port of the last server; 0: not known. */
+export function readPort(folder: string): number {
+  try {
+    const port = Number(readFileSync(join(folder, names.port), 'utf8'));
+    return Number.isSafeInteger(port) && port > 0 && port < 65_536 ? port : 0;
+  } catch {
+    return 0; // there was none, or what is there is no port
+  }
 }
 
 export function readCredentials(folder: string): Credentials | null {

@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Result } from '../../../actors/run/contract.js';
 import { fail } from '../../../runtime/errors.js';
+import type { Told } from '../connect.js';
+import { bringUp } from '../detached.js';
 import { type Runtime, reachOrEmbed } from '../embed.js';
 import { codes, outcomeCode } from '../exit.js';
 import type { Globals } from '../globals.js';
@@ -18,6 +20,11 @@ export interface JobOptions {
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
 }
+export interface RunOptions extends JobOptions {
+  once: boolean;
+  detach: boolean;
+  wait: boolean;
+}
 /** A runtime that fell may take so long to close. */
 const LEAVE_MS = 10_000;
 /** An end in order takes at most 3 s of grace and a sweep of 10 s; what takes longer has a broker or a disk that hangs. */
@@ -26,6 +33,9 @@ const ORDERLY_MS = 20_000;
 const LOOK_MS = 1_000;
 /** Keeps nobody alive: what is waited for may come sooner. */
 const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
+
+/** Somebody asked the runtime in this process to leave. */
+class Asked extends Error {}
 
 /** @throws USAGE where nothing says what to do. */
 export function request(source: string | undefined, { ref, service, copy, env, workflow, input, restart }: JobOptions) {
@@ -46,11 +56,42 @@ export function request(source: string | undefined, { ref, service, copy, env, w
   };
 }
 
-export async function run(
-  { config, json }: Globals,
-  source: string | undefined,
-  options: JobOptions & { once: boolean },
-): Promise<number> {
+/** `--detach`: the run stays when this process has gone; `--wait`: which it does once the outcome is known. */
+async function detach({ config, json }: Globals, source: string | undefined, options: RunOptions): Promise<number> {
+  if (options.once)
+    throw fail('USAGE', { met: '--detach holds a run up, --once does not', fix: 'leave one of them out' });
+  const voice = openVoice(json);
+  const { client } = await bringUp(config, (line) => voice.say(line));
+  try {
+    const early: Told[] = [];
+    let id: string | null = null;
+    const hear = (fact: Told): void => {
+      if (id === null) early.push(fact);
+      else if (fact.from === `${id}/run/run-1`) voice.fact(fact);
+    };
+    if (options.wait) client.facts(hear);
+    ({ run: id } = await client.call('jobs.submit', request(source, options)));
+    if (json || options.wait) voice.begin(id, source ?? String(options.workflow), false);
+    else process.stdout.write(`${id}\n`);
+    if (!options.wait) return codes.ok;
+    for (const fact of early.splice(0)) hear(fact);
+    for (;;) {
+      const { result } = await client.call('runs.get', { run: id });
+      if (result) {
+        voice.result(result);
+        return outcomeCode(result.outcome, result.error);
+      }
+      await Promise.race([voice.settled, pause()]);
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+export async function run(globals: Globals, source: string | undefined, options: RunOptions): Promise<number> {
+  if (options.detach) return detach(globals, source, options);
+  if (options.wait) throw fail('USAGE', { met: '--wait goes with --detach', fix: 'leave it out: rr run waits' });
+  const { config, json } = globals;
   const job = request(source, options);
   const voice = openVoice(json);
   const { client, runtime } = await reachOrEmbed(config, (line) => voice.say(line));
@@ -58,6 +99,7 @@ export async function run(
   let interrupts = 0;
   let isOver = false;
   let stopping = false;
+  let proven = false;
   const leave = (run: string): void => {
     if (isOver) return;
     runtime?.abandon(run);
@@ -85,8 +127,13 @@ export async function run(
     if (id) runtime.abandon(id); // nobody would be there to end it
     throw error;
   });
-  fallen?.catch(() => undefined); // it is heard of wherever something is awaited
-  const unlessFallen = <T>(work: Promise<T>): Promise<T> => Promise.race([work, ...(fallen ? [fallen] : [])]);
+  const asked = runtime?.asked.then(() => {
+    isOver = true;
+    throw new Asked();
+  });
+  const ends = [fallen, asked].filter((end) => end !== undefined);
+  for (const end of ends) end.catch(() => undefined); // it is heard of wherever something is awaited
+  const unlessFallen = <T>(work: Promise<T>): Promise<T> => Promise.race([work, ...ends]);
   try {
     const early: Parameters<Parameters<typeof client.facts>[0]>[0][] = [];
     let lastState: string | null = null;
@@ -111,6 +158,7 @@ export async function run(
       }
     };
     const result = await settled();
+    proven = result.outcome === 'healthy';
     voice.result(result);
     if (options.once && result.outcome === 'healthy' && !stopping)
       await unlessFallen(client.call('runs.stop', { run: id }));
@@ -134,6 +182,10 @@ export async function run(
         () => interrupts > 0,
       );
     return fell ? codes.failed : outcomeCode(result.outcome, result.error);
+  } catch (error) {
+    if (!(error instanceof Asked)) throw error;
+    voice.say('rr down ends this runtime; what its keepers hold is found again by the next one');
+    return proven ? codes.ok : codes.interrupted;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await client.close();

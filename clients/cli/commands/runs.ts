@@ -1,5 +1,7 @@
-/** `rr submit`, `ps`, `logs`, `stop`: everything about runs of a runtime that is up. */
-import { reachOrFail } from '../connect.js';
+/** `rr submit`, `ps`, `restart`, `stop`: runs of a runtime that is up. */
+import { fail } from '../../../runtime/errors.js';
+import { type Client, reach, reachOrFail } from '../connect.js';
+import { runsAtRest } from '../embed.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
 import { type JobOptions, request } from './run.js';
@@ -23,9 +25,10 @@ export async function submit(
 }
 
 export async function ps({ config, json }: Globals, { all }: { all: boolean }): Promise<number> {
-  const client = await reachOrFail(config);
+  const client = await reach(config);
   try {
-    const { runs } = await client.call('runs.list', { all });
+    if (!client) process.stderr.write('no runtime is up; as it stands on disk:\n');
+    const runs = client ? (await client.call('runs.list', { all })).runs : await runsAtRest(config.state, all);
     for (const run of runs)
       print(
         json
@@ -35,23 +38,36 @@ export async function ps({ config, json }: Globals, { all }: { all: boolean }): 
     if (runs.length === 0 && !json) print(all ? 'no runs' : 'no open runs (--all shows ended ones)');
     return codes.ok;
   } finally {
-    await client.close();
+    await client?.close();
   }
 }
 
-export async function logs({ config, json }: Globals, run: string, { lines }: { lines: number }): Promise<number> {
+/** Starts the application of a run anew. @param what the run, or the name of a service that one run holds up. */
+export async function restart({ config, json }: Globals, what: string): Promise<number> {
   const client = await reachOrFail(config);
   try {
-    const { logs: all } = await client.call('runs.logs', { run, lines });
-    for (const { name, lines: some } of all)
-      for (const line of some)
-        print(
-          json ? JSON.stringify({ type: 'log', name, line }) : all.length > 1 ? `${name.padEnd(16)} ${line}` : line,
-        );
+    const run = await runOf(client, what);
+    await client.call('runs.restart', { run });
+    print(json ? JSON.stringify({ type: 'restarting', run }) : `${run} restarting`);
     return codes.ok;
   } finally {
     await client.close();
   }
+}
+
+/** @throws RUN_UNKNOWN; USAGE where several runs hold a service of that name up. */
+async function runOf(client: Client, what: string): Promise<string> {
+  const { runs } = await client.call('runs.list', {});
+  if (runs.some(({ run }) => run === what)) return what;
+  const holding: string[] = [];
+  for (const { run } of runs.filter((one) => one.state === 'up')) {
+    const { result } = await client.call('runs.get', { run });
+    if (result?.services.some(({ name }) => name === what)) holding.push(run);
+  }
+  if (holding.length > 1)
+    throw fail('USAGE', { met: `${what} is held up by ${holding.join(' and ')}`, fix: 'give the run' });
+  if (holding.length === 0) throw fail('RUN_UNKNOWN', { run: what });
+  return holding[0]!;
 }
 
 export async function stop({ config, json }: Globals, run: string): Promise<number> {

@@ -1,22 +1,61 @@
-/** `rr up --foreground`: a runtime that takes jobs until Ctrl-C. */
-import { fail } from '../../../runtime/errors.js';
+/** `rr up`: a runtime that takes jobs, in a process of its own; with `--foreground` in this one, until Ctrl-C. */
+import { toRecord } from '../../../runtime/errors.js';
+import { bringUp, type Told } from '../detached.js';
 import { embed } from '../embed.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
 
-export async function up({ config, json }: Globals, { foreground }: { foreground: boolean }): Promise<number> {
-  if (!foreground) throw fail('USAGE', { met: 'rr up stays in the foreground', fix: 'rr up --foreground' });
-  const { client, runtime } = await embed(config, (line) => void process.stderr.write(`${line}\n`));
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+export async function up(globals: Globals, { foreground }: { foreground: boolean }): Promise<number> {
+  return foreground ? here(globals) : apart(globals);
+}
+
+async function apart({ config, json }: Globals): Promise<number> {
+  const { client, status, already } = await bringUp(config, say);
   await client.close();
-  process.stdout.write(
+  const { host, pid, state, log, stays, open } = status;
+  if (json) print(JSON.stringify({ type: 'up', host, pid, state, log, already, stays, open }));
+  else if (stays) print(`${already ? 'already up' : 'up'}: host ${host}, pid ${pid}; log ${log}; rr down ends it`);
+  else
+    print(
+      `already up: host ${host}, in the \`rr run\` with pid ${pid}, which ends with its runs; log ${log}; rr down ends it`,
+    );
+  return codes.ok;
+}
+
+/** Tells the `rr up` that started us; it may have gone. */
+const tellParent = (told: Told): void => {
+  if (process.connected) process.send?.(told, () => undefined);
+};
+
+async function here({ config, json }: Globals): Promise<number> {
+  const sayToBoth = (line: string): void => {
+    say(line);
+    tellParent({ type: 'say', line });
+  };
+  const { client, runtime } = await embed(config, sayToBoth, true).catch((error: unknown) => {
+    tellParent({ type: 'error', error: toRecord(error) });
+    throw error;
+  });
+  await client.close();
+  print(
     json
-      ? `${JSON.stringify({ type: 'up', host: config.host, broker: runtime.broker.url, state: config.state })}\n`
-      : `up: ${runtime.broker.how}\n    state ${config.state}; Ctrl-C ends it, what it holds stays up\n`,
+      ? JSON.stringify({
+          type: 'up',
+          host: config.host,
+          pid: process.pid,
+          broker: runtime.broker.url,
+          state: config.state,
+        })
+      : `up: ${runtime.broker.how}\n    state ${config.state}; Ctrl-C ends it, what it holds stays up`,
   );
-  const asked = new Promise<null>((resolve) =>
+  tellParent({ type: 'up' });
+  const told = new Promise<null>((resolve) =>
     process.once('SIGINT', () => resolve(null)).once('SIGTERM', () => resolve(null)),
   );
-  const fallen = await Promise.race([asked, runtime.fallen]);
+  const fallen = await Promise.race([told, runtime.asked.then(() => null), runtime.fallen]);
   await runtime.close();
   if (fallen !== null) throw fallen;
   return codes.ok;

@@ -161,7 +161,7 @@ test('it stops after its last client and leaves neither process nor offer', asyn
   expect(await findBroker(config)).toBeNull();
 
   const again = await openBroker(config, silent);
-  expect(again).toMatchObject({ fresh: true, user: broker.user, pass: broker.pass });
+  expect(again).toMatchObject({ fresh: true, url: broker.url, user: broker.user, pass: broker.pass });
 });
 
 test('it waits longer for a first client than after a last one', async () => {
