@@ -262,7 +262,13 @@ export function undoOf(d: Draft, spot: Spot, result: Record<string, unknown>): U
   const { to, command, with: template = {} } = step.compensate;
   const scope = frame.graph.dynamic.has(step.id) ? { ...scopeAt(d, spot), [step.id]: result } : {};
   const { attempt } = stateOf(d, key);
-  return { step: key, attempt, to, command: { type: command, ...(bind(template, scope) as object) } as Message, tries: 0 };
+  return {
+    step: key,
+    attempt,
+    to,
+    command: { type: command, ...(bind(template, scope) as object) } as Message,
+    tries: 0,
+  };
 }
 /** Forgets what it waited for. @returns how long this attempt took, and all of them. */
 function closeStep(d: Draft, spot: Spot): { tookMs: number; ms: number } {
