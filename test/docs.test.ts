@@ -72,7 +72,12 @@ test('docs/operations.md lists every setting with the name it really has in the 
   const { config } = readConfig({}, env);
   const told = rows('docs/operations.md', '## Settings').filter((cells) => cells.length === 5);
   expect(told.map(([name]) => bare(name)).sort()).toEqual(Object.keys(config).sort());
-  const values: Partial<Record<keyof Config, string>> = { durability: 'process', logLevel: 'debug', forceWire: 'true', host: 'other' };
+  const values: Partial<Record<keyof Config, string>> = {
+    durability: 'process',
+    logLevel: 'debug',
+    forceWire: 'true',
+    host: 'other',
+  };
   for (const [cell, variable, flag, given] of told) {
     const name = bare(cell) as keyof Config;
     const value = values[name] ?? '21000';

@@ -53,7 +53,7 @@ const kindsBy =
   (workflows: Workflows): KindsOf =>
   (name) => {
     const workflow = workflows.find(name);
-    return workflow ? actorKinds(graphOf(workflow)) : ['runner'];
+    return workflow ? actorKinds(graphOf(workflow).flow) : ['runner'];
   };
 const acquire = (run: string, slots: number): Ask => ({
   to: main('orchestrator-manager'),

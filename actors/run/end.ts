@@ -5,6 +5,7 @@
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
+import type { Flow } from '../../runtime/workflow/graph.js';
 import { isOver } from '../../runtime/workflow/transitions.js';
 import { at, bind, type Scope } from '../../runtime/workflow.js';
 import type { Fact, Outcome, Result, State } from './contract.js';
@@ -37,6 +38,8 @@ export function stop(d: Draft): void {
   end(d);
 }
 
+/** What the run was begun by, or has taken over: its actors are of those kinds, whatever the definition has become. */
+const flowOf = ({ c, graph }: Draft): Flow => c.flow ?? graph.flow;
 /** Whether a step that has begun holds its semaphore, or waits for it. */
 const isIn = ({ step, index }: Spot): boolean =>
   step.semaphore !== undefined && (step.forEach === undefined || index !== null);
@@ -76,7 +79,7 @@ export function end(d: Draft): void {
   if (c.undos.length === 0) return sweep(d);
   c.mode = 'undoing';
   if (isFull(d.workflow)) c.out.writes.push(runFile(c));
-  if (!holdsProcesses(d.graph)) return undo(d);
+  if (!holdsProcesses(flowOf(d))) return undo(d);
   halt(d);
 }
 /** Stops what is at work, so that the run itself can go on. */
@@ -122,7 +125,7 @@ export function undid(d: Draft, key: string, attempt: number, tries: number, { f
 
 function sweep(d: Draft): void {
   const { c } = d;
-  if (!holdsProcesses(d.graph)) return finish(d);
+  if (!holdsProcesses(flowOf(d))) return finish(d);
   c.mode = 'ending';
   const root = (c.results.workspace?.root as string | undefined) ?? null;
   c.out.asks.push({
@@ -144,7 +147,7 @@ export function swept(d: Draft, { fact, error }: Answered): void {
   finish(d);
 }
 function finish(d: Draft): void {
-  const { c, graph } = d;
+  const { c } = d;
   c.mode = 'ended';
   const back = (manager: string, type: string): void =>
     void c.out.asks.push({
@@ -153,7 +156,7 @@ function finish(d: Draft): void {
       withinMs: MINUTE,
       tag: 'note',
     });
-  if (graph.kinds.has('port-manager')) back('port-manager', 'port.release');
+  if (flowOf(d).kinds.includes('port-manager')) back('port-manager', 'port.release');
   if (c.app !== null) back('service-manager', 'service.forget');
   c.out.facts.push(ended(c));
   if (isFull(d.workflow)) c.out.writes.push(runFile(c));

@@ -2,7 +2,7 @@
 import { emptyOverlay, type Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Ask, Due, Message } from '../../runtime/actor.js';
 import type { ErrorCode, ErrorRecord } from '../../runtime/errors.js';
-import type { Flow, Graph } from '../../runtime/workflow/graph.js';
+import type { Flow } from '../../runtime/workflow/graph.js';
 import type { StepState as Status } from '../../runtime/workflow/transitions.js';
 import type { Definition } from '../../runtime/workflow.js';
 import type { Command, Decision, Fact, Fix, Job, Outcome, Result, State } from './contract.js';
@@ -188,11 +188,11 @@ export const isFull = ({ record = 'full' }: Definition): boolean => record === '
 export const tells = (definition: Definition): boolean => definition.facts ?? isFull(definition);
 /** Kinds whose commands run under the keeper: where one of them was asked, the runner ends what is left. */
 const holders = ['runner', 'dependency', 'setup', 'file', 'detection', 'health', 'config'];
-export const holdsProcesses = ({ kinds }: Graph): boolean => holders.some((kind) => kinds.has(kind));
-/** The kinds of actors that a run of it has, beside the run itself. */
-export const actorKinds = (graph: Graph): string[] => {
-  const own = [...graph.kinds].filter((kind) => !kind.endsWith('-manager'));
-  return [...new Set([...own, ...(holdsProcesses(graph) ? ['runner'] : [])])];
+export const holdsProcesses = ({ kinds }: Pick<Flow, 'kinds'>): boolean => holders.some((kind) => kinds.includes(kind));
+/** The kinds of actors that a run by it has, beside the run itself. */
+export const actorKinds = (flow: Pick<Flow, 'kinds'>): string[] => {
+  const own = flow.kinds.filter((kind) => !kind.endsWith('-manager'));
+  return [...new Set([...own, ...(holdsProcesses(flow) ? ['runner'] : [])])];
 };
 
 export const told = ({ before: _, failure: __, from: ___, redo: ____, effect: _____, ...fix }: OpenFix): Fix => fix;

@@ -4,8 +4,9 @@
  * than the one a run was begun by, the run goes on by the new one if all that has begun is the same in it, and is refused
  * with what differs if not.
  */
-import type { Answered } from '../../runtime/actor.js';
+import type { Answered, Ask, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, toRecord } from '../../runtime/errors.js';
+import { main } from '../../runtime/subjects.js';
 import { differences } from '../../runtime/workflow/graph.js';
 import { downstream, type Workflow } from '../../runtime/workflow.js';
 import type { Command, Fact } from './contract.js';
@@ -26,7 +27,7 @@ import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
 import { healed, judged, sendBack } from './heal.js';
 import { appEnded, restart, restartDue, restartFailed, STARTS } from './hold.js';
-import { decisionOf, isFull, type RunContext, runFile, untouched, type Walked } from './state.js';
+import { actorKinds, decisionOf, isFull, MINUTE, type RunContext, runFile, untouched, type Walked } from './state.js';
 import { advance, askSemaphore, failed, go, stepDue, succeed, undoOf } from './steps.js';
 import { isStranded } from './wake.js';
 
@@ -63,7 +64,7 @@ const gone = ({ flow, job }: RunContext, event: Walked): Workflow => ({
   name: flow?.name ?? (event.type === 'run.start' ? event.job.workflow : (job?.workflow ?? 'unknown')),
   version: flow?.version ?? 0,
   steps: [],
-  agents: ['runner'],
+  agents: [...(flow?.kinds ?? ['runner'])],
 });
 const missing = ({ flow, job }: RunContext): ErrorRecord =>
   fail('WORKFLOW_CHANGED', {
@@ -88,6 +89,9 @@ function adopted(d: Draft): boolean {
       refuse(d, fail('WORKFLOW_CHANGED', { workflow: `${name} ${version}`, differs: differs.join('; ') }).toRecord());
       return false;
     }
+    const [had, wanted] = [actorKinds(c.flow), actorKinds(graph.flow)];
+    const more = wanted.filter((kind) => !had.includes(kind));
+    if (more.length > 0) c.out.asks.push(spawnMore(c.run, more));
     c.out.facts.push({ type: 'run.adapted', workflow: graph.flow.name, from: c.flow.version, to: graph.flow.version });
   }
   c.flow = graph.flow;
@@ -103,6 +107,18 @@ function adopted(d: Draft): boolean {
   }
   return isAtWork(c);
 }
+
+/** Agents that only the new definition asks. */
+const spawnMore = (run: string, kinds: string[]): Ask => ({
+  to: main('admin'),
+  command: {
+    type: 'admin.spawn',
+    batch: run,
+    actors: kinds.map((kind) => ({ run, kind, id: `${kind}-1` })),
+  } as Message,
+  withinMs: 2 * MINUTE,
+  tag: 'note',
+});
 
 function take(d: Draft, event: Walked): void {
   const { c } = d;

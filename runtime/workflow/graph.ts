@@ -15,8 +15,6 @@ export interface Graph {
   last: readonly Step[];
   /** Steps whose `with` or `when` name something of the scope. */
   dynamic: ReadonlySet<string>;
-  /** Kinds that are asked, in this one and those it uses. */
-  kinds: ReadonlySet<string>;
   flow: Flow;
 }
 /** How a run remembers the definition it is walked by. */
@@ -25,6 +23,8 @@ export interface Flow {
   version: number;
   /** Of all that is data in it, and in those it uses. */
   print: string;
+  /** Kinds of actors that it asks, and that those it uses ask. */
+  kinds: readonly string[];
   /** By step, and `<step>.<step>` for those of a workflow it uses: what a recorded result depends on, in words. */
   steps: Readonly<Record<string, string>>;
 }
@@ -42,8 +42,13 @@ export function graphOf(workflow: Workflow): Graph {
     after: new Map(steps.map(({ id }) => [id, steps.filter(({ needs = [] }) => needs.includes(id))])),
     last: steps.filter(({ id }) => !needed.has(id)),
     dynamic: new Set(steps.flatMap((step) => (namedIn(step).length > 0 || step.when !== undefined ? [step.id] : []))),
-    kinds: new Set(kindsOf(workflow)),
-    flow: { name: workflow.name, version: workflow.version, print: printOf(workflow), steps: fitsOf(workflow) },
+    flow: {
+      name: workflow.name,
+      version: workflow.version,
+      print: printOf(workflow),
+      kinds: [...new Set(kindsOf(workflow))],
+      steps: fitsOf(workflow),
+    },
   };
   graphs.set(workflow, graph);
   return graph;

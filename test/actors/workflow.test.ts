@@ -185,8 +185,7 @@ test.each<[string, Workflow | null, RegExp]>([
   expect(refused.result).toMatchObject({ outcome: 'failed', error: { code: 'WORKFLOW_CHANGED' } });
   expect(refused.result!.error!.message).toMatch(said);
   // What was done is taken back all the same: how is remembered since it was done.
-  const halted = after === null ? walk(after, refused, answered('halt', { type: 'runner.halted' })) : refused;
-  expect(halted.out.asks).toMatchObject([{ tag: 'undo a 1 1', command: { type: 'worker.undo' } }]);
+  expect(refused.out.asks).toMatchObject([{ tag: 'undo a 1 1', command: { type: 'worker.undo' } }]);
 });
 
 test('a run that nothing would wake is told as our fault, and ends', () => {
@@ -247,4 +246,73 @@ test('a context of the first version goes on by the workflow it was walked by', 
   const { flow: _, waits: __, groups: ___, ...old } = go(workflow, unborn, start(), good('step a 1'));
   const c = go(workflow, { ...unborn, ...old }, good('step b 1', 3_000));
   expect(c.result).toMatchObject({ outcome: 'healthy' });
+});
+
+/** A run that holds an application which its job wants started again. */
+const held = (restart: 'no' | 'on-failure' | 'always'): { workflow: Workflow; c: RunContext } => {
+  const workflow = flow([
+    ask('start', [], { to: 'runner', command: 'runner.start' }),
+    ask('prove', ['start'], { to: 'health', command: 'health.check' }),
+  ]);
+  const begin = start() as Extract<Walked, { type: 'run.start' }>;
+  const begun = walk(workflow, unborn, { ...begin, job: { ...begin.job, restart } });
+  return { workflow, c: go(workflow, begun, good('step start 1', 2_000, { app: 'app-1' }), good('step prove 1')) };
+};
+const fell = (app: string, exitCode: number, at: number) =>
+  answered(`watch ${app}`, { type: 'runner.exited', app, exitCode, signal: null, lost: false, lines: [] }, at);
+
+test('an application is started again at most five times a minute, after a growing pause, then it is given up', () => {
+  let { workflow, c } = held('always');
+  const pauses: number[] = [];
+  for (let n = 1; n <= 5; n += 1) {
+    c = go(workflow, c, fell(`app-${n}`, 0, 10_000 + n * 5_000));
+    expect([c.mode, types(c)]).toEqual(['restarting', ['run.app-fell']]);
+    pauses.push(c.dueAt! - (10_000 + n * 5_000));
+    c = go(workflow, c, { type: 'due', at: c.dueAt! });
+    expect(tags(c)).toEqual(['halt']);
+    c = go(workflow, c, answered('halt', { type: 'runner.halted' }, c.clockedAt));
+    expect(tags(c)).toEqual([`step start ${n + 1}`]);
+    c = go(workflow, c, good(`step start ${n + 1}`, c.clockedAt, { app: `app-${n + 1}` }), good(`step prove ${n + 1}`));
+    expect([c.mode, types(c).at(-1)]).toEqual(['up', 'run.app-restarted']);
+  }
+  expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000]);
+  // Another one's end is nobody's business any more.
+  expect(go(workflow, c, fell('app-1', 0, 50_000)).mode).toBe('up');
+  c = go(workflow, c, fell('app-6', 0, 50_000));
+  expect([c.mode, c.state, types(c)]).toEqual(['ending', 'failed', ['run.app-exited']]);
+});
+
+test.each<['no' | 'on-failure' | 'always', number, boolean]>([
+  ['no', 1, false],
+  ['on-failure', 0, false],
+  ['on-failure', 1, true],
+  ['always', 0, true],
+])('with the policy %s an application that ended with %i is started again: %s', (policy, exitCode, again) => {
+  const { workflow, c } = held(policy);
+  expect(go(workflow, c, fell('app-1', exitCode, 5_000)).mode).toBe(again ? 'restarting' : 'ending');
+});
+
+test('an application that cannot be started again falls once more; without a policy it is given up', () => {
+  const { workflow, c } = held('on-failure');
+  const fallen = go(workflow, c, fell('app-1', 1, 5_000));
+  const halted = go(workflow, fallen, { type: 'due', at: 5_500 }, answered('halt', { type: 'runner.halted' }, 5_600));
+  const again = go(workflow, halted, bad('step start 2', 5_700));
+  expect([again.mode, again.dueAt]).toEqual(['restarting', 6_700]);
+  const plain = held('no');
+  const asked = go(plain.workflow, plain.c, { type: 'run.restart', at: 5_000 }, answered('halt', null, 5_600));
+  expect(tags(asked)).toEqual(['step start 2']);
+  const over = go(plain.workflow, asked, bad('step start 2', 5_700));
+  expect(over.out.facts.map(({ type }) => type)).toContain('run.app-exited');
+  expect(over.state).toBe('failed');
+  expect(go(workflow, over, { type: 'run.restart', at: 9_000 }).out.facts).toMatchObject([{ type: 'run.refused' }]);
+});
+
+test('a cancelled run with something to take back stops what is at work first', () => {
+  const compensate = { to: 'worker', command: 'worker.undo' };
+  const workflow = flow([ask('a', [], { compensate }), ask('b', ['a'], { to: 'setup', command: 'setup.build' })]);
+  const c = go(workflow, unborn, start(), good('step a 1'), { type: 'run.stop', reason: 'cancel' });
+  expect([tags(c), c.mode, c.result!.outcome]).toEqual([['halt'], 'undoing', 'cancelled']);
+  const halted = go(workflow, c, answered('halt', { type: 'runner.halted' }));
+  expect(tags(halted)).toEqual(['undo a 1 1']);
+  expect(tags(go(workflow, halted, good('undo a 1 1')))).toEqual(['sweep']);
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { judge, orchestratorManager } from '../../managers/orchestrator/index.js';
 import { serviceManager } from '../../managers/service/index.js';
-import type { ActorDefinition, Message } from '../../runtime/actor.js';
+import type { ActorDefinition, Ask, Message } from '../../runtime/actor.js';
 import { begin, decide } from '../../runtime/decide.js';
 import { fail } from '../../runtime/errors.js';
 
@@ -36,6 +36,57 @@ test('never more runs are at work than there are slots; a slot given back is the
         if (granted) held.add(run);
         expect(fact.type).toBe(granted ? 'slots.granted' : 'slots.full');
         if (!granted) expect(new Set(fact.held as string[])).toEqual(held);
+      }
+    }),
+  );
+});
+
+test('a semaphore is never held by more than its limit, is granted in the order of asking, and a run that is over holds none', () => {
+  const acts = fc.array(fc.record({ run: fc.nat(3), step: fc.nat(2), do: fc.nat(5) }), { maxLength: 80 });
+  fc.assert(
+    fc.property(acts, fc.integer({ min: 1, max: 3 }), (all, limit) => {
+      let { snapshot } = begin(orchestratorManager, undefined);
+      const held: string[] = [];
+      const queue: string[] = [];
+      const next = (): string[] => {
+        const called: string[] = [];
+        while (queue.length > 0 && held.length < limit) {
+          held.push(queue[0]!);
+          called.push(queue.shift()!);
+        }
+        return called;
+      };
+      for (const { run: r, step: n, do: what } of all) {
+        const [run, step] = [`r${r}`, `s${n}`];
+        const key = `${run} ${step}`;
+        const ticket = { name: 'one', run, step, attempt: 1 };
+        const command =
+          what < 3
+            ? { type: 'semaphore.acquire', ...ticket, limit }
+            : what < 5
+              ? { type: 'semaphore.release', ...ticket }
+              : { type: 'slots.release', run };
+        let wanted: string[] = [];
+        let said = 'semaphore.granted';
+        if (what < 3) {
+          if (!held.includes(key) && (queue.length > 0 || held.length >= limit)) {
+            said = 'semaphore.queued';
+            if (!queue.includes(key)) queue.push(key);
+          } else if (!held.includes(key)) held.push(key);
+        } else {
+          said = what < 5 ? 'semaphore.released' : 'slots.released';
+          const fits = (one: string) => (what < 5 ? one === key : one.startsWith(`${run} `));
+          for (const list of [held, queue]) list.splice(0, list.length, ...list.filter((one) => !fits(one)));
+          wanted = next();
+        }
+        const decision = decide(orchestratorManager, snapshot, orchestratorManager.accepts.parse(command) as Message);
+        snapshot = decision.snapshot;
+        const asks = decision.asked.flatMap(({ type, params }) => (type === 'ask' ? [params as Ask] : []));
+        expect((decision.asked[0]!.params as Message).type).toBe(said);
+        expect(asks.map(({ to, command: { type, ...told } }) => [to, type, (told as { step: string }).step])).toEqual(
+          wanted.map((one) => [`${one.split(' ')[0]}/run/run-1`, 'run.permit', one.split(' ')[1]]),
+        );
+        expect(held.length).toBeLessThanOrEqual(limit);
       }
     }),
   );

@@ -49,7 +49,7 @@ test.each([
 
 test('an effect cut short by a kill is done again under its id, and a repeat of its command changes nothing', async () => {
   const state = scratch();
-  const { ask } = await client('w1', { type: 'mortal.work', ms: 300 });
+  const { ask } = await client('w1', { type: 'mortal.work', ms: 1_500 });
   let host = await mortal(state);
   void ask();
   const log = join(state, 'runs/r1/performed.log');

@@ -1,12 +1,16 @@
 /** Definitions: what is wrong with one is said by name; the table of transitions; prints; drawings. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { definitions } from '../../actors/registry.js';
 import { workflowsOf } from '../../actors/workflows.js';
+import { packageRoot } from '../../runtime/program.js';
 import { faults } from '../../runtime/workflow/check.js';
 import { draw } from '../../runtime/workflow/draw.js';
 import { differences, graphOf } from '../../runtime/workflow/graph.js';
 import { isOver, next, type StepEvent, type StepState, transitions } from '../../runtime/workflow/transitions.js';
 import type { Step, Workflow } from '../../runtime/workflow.js';
+import { Definition, Step as StepSchema } from '../../workflows/contract.js';
 import { ownWorkflows } from '../../workflows/registry.js';
 
 const ask = (id: string, needs: string[] = [], more: Partial<Step> = {}): Step => ({
@@ -93,6 +97,15 @@ test('a whole definition has no fault, and ours are whole by the agents there ar
     ownWorkflows.list().map(({ name }) => [name, []]),
   );
   expect(Object.keys(definitions)).toContain('run');
+});
+
+test('the example of docs/workflows.md is whole, and every field of a step is told there', () => {
+  const page = readFileSync(join(packageRoot(), 'docs/workflows.md'), 'utf8');
+  const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(page)!;
+  expect(workflowsOf('/nowhere/at/all').checkText(yaml!)).toEqual({ name: 'release', faults: [] });
+  const fields = [...Object.keys(StepSchema.shape), ...Object.keys(Definition.shape)];
+  for (const field of fields) expect(page, field).toMatch(new RegExp(`\`${field}\``));
+  for (const { name } of ownWorkflows.list()) expect(page).toContain(`| \`${name}\` |`);
 });
 
 test('only what is over can be sent back without being given up, and nothing but the table is legal', () => {

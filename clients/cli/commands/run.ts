@@ -162,7 +162,7 @@ export async function run(globals: Globals, source: string | undefined, options:
     voice.result(result);
     if (options.once && result.outcome === 'healthy' && !stopping)
       await unlessFallen(client.call('runs.stop', { run: id }));
-    else if (result.outcome === 'healthy' && !stopping) voice.holds();
+    else if (result.services.some(({ proof }) => proof !== null) && !stopping) voice.holds();
     // What was heard is enough: the runtime may be another's, and gone by now.
     const heard = voice.ended$.then(() => ({ ended: true, state: lastState ?? 'done' }));
     let last = { ended: false, state: '' };
