@@ -119,7 +119,8 @@ export async function run(
       );
     return fell ? codes.failed : outcomeCode(result.outcome, result.error);
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    // Who asked once may ask again to the last: it leaves at once then, as one who was interrupted.
+    if (interrupts === 0) process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await client.close();
     await runtime?.close();
   }
