@@ -99,7 +99,7 @@ export const errors = {
   },
   HOST_UNREACHABLE: {
     message: '{host} cannot be reached from here ({reason}), wanted to fetch packages from it',
-    fix: '{fix}',
+    fix: 'check the network and the proxy (HTTPS_PROXY), or name a mirror in the settings of the package manager (npm config set registry …, PIP_INDEX_URL)',
     retry: 'never',
   },
   COMMAND_FAILED: { message: '`{command}` ended with {met}: {last}', fix: '{fix}', retry: 'never' },

@@ -38,6 +38,8 @@ export interface Keeper {
   list(): Promise<Kept[]>;
   /** SIGTERM, after `graceMs` SIGKILL, to all that came of the command; also to what an ended one left behind. */
   stop(id: string, graceMs: number): Promise<Exit>;
+  /** The same for one that waits in vain, with the limit in its exit and the reason in its log; an ended one stays as it ended. */
+  stopWaiting(id: string, said: string): Promise<Exit>;
   /** Stops all (3 s of grace), sweeps, removes socket and keeper.json; the keeper is gone then. `left`: pids that could not be ended. */
   end(): Promise<{ left: number[] }>;
   /** Only disconnects. */
@@ -191,6 +193,8 @@ class Connection implements Keeper {
   exited = (id: string, signal?: AbortSignal): Promise<Exit> => this.ask({ op: 'exited', id }, signal) as Promise<Exit>;
   list = (): Promise<Kept[]> => this.ask({ op: 'list' }) as Promise<Kept[]>;
   stop = (id: string, graceMs: number): Promise<Exit> => this.ask({ op: 'stop', id, graceMs }) as Promise<Exit>;
+  stopWaiting = (id: string, said: string): Promise<Exit> =>
+    this.ask({ op: 'stop', id, graceMs: 0, limit: { name: 'network', said } }) as Promise<Exit>;
   close = (): void => void this.#socket.destroy();
 
   async end(): Promise<{ left: number[] }> {

@@ -23,6 +23,8 @@ interface Held {
   started: Promise<void>;
   ended: Promise<Exit>;
   end: (exit: Exit) => void;
+  /** Stops it for good, with the limit in its exit and the reason in its log. */
+  over: (limit: NonNullable<Exit['limit']>, said: string) => void;
 }
 export interface CommandsOptions {
   bundle: string;
@@ -58,6 +60,7 @@ export class Commands {
         started: Promise.resolve(),
         ended: Promise.resolve(exit),
         end: () => {},
+        over: () => {},
       });
     }
   }
@@ -78,7 +81,7 @@ export class Commands {
       });
       const { id, shell, log } = command;
       const applied = { id, pid: 0, group: 0, startTime: 0, startedAt: Date.now(), shell, log };
-      held = { applied, exit: null, limit: null, started: Promise.resolve(), ended, end };
+      held = { applied, exit: null, limit: null, started: Promise.resolve(), ended, end, over: () => {} };
       this.#held.set(id, held);
       held.started = this.#launch(held, command).catch((error) => {
         this.#held.delete(id); // nothing was started: the same id may be tried again
@@ -132,6 +135,7 @@ export class Commands {
       log.note(`stopped: ${said}`);
       this.#endTree(held, LIMIT_GRACE_MS).catch((error: Error) => this.#o.note(`${command.id}: ${error.message}`));
     };
+    held.over = over;
     const arm = (): void => {
       const now = performance.now();
       const wall = command.wallMs === null ? Number.POSITIVE_INFINITY : began + command.wallMs - now;
@@ -211,6 +215,14 @@ export class Commands {
     const ended = await Promise.race([held.ended, sleep(5_000, null, { ref: false })]);
     if (ended === null) throw new Error(`${id} (pid ${held.applied.pid}) does not end, not even by SIGKILL`);
     return ended;
+  }
+
+  /** Ends a command as one that went over a limit of its own; an ended one stays as it is. */
+  async stopAtLimit(id: string, limit: NonNullable<Exit['limit']>, said: string): Promise<Exit> {
+    const held = this.#held.get(id)!;
+    await held.started;
+    held.over(limit, said);
+    return held.ended;
   }
 
   async #endTree(held: Held, graceMs: number): Promise<void> {

@@ -10,9 +10,12 @@ import { join } from 'node:path';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
 import { isAlive } from '../../runtime/identity.js';
-import { type Command, type Exit, openKeeper } from './client.js';
+import { npmRegistry, originsAround } from '../network/origins.js';
+import { findSilence, silenceLine } from '../network/silence.js';
+import { type Command, type Exit, type Keeper, type Kept, openKeeper } from './client.js';
 import { childEnvironment } from './environment.js';
 import { mainLine } from './main-line.js';
+import { familyOf } from './processes.js';
 import { readRecord } from './protocol.js';
 import { send } from './sweep.js';
 import { tail } from './tail.js';
@@ -118,15 +121,45 @@ export function commandOf({ id, run, bundle }: Context, order: Order): Command {
 export async function execute(context: Context, order: Order): Promise<Executed> {
   const command = commandOf(context, order);
   const { keeper } = await openKeeper({ bundle: context.bundle, run: context.run });
+  const done = new AbortController();
   try {
-    await keeper.start(command);
+    const kept = await keeper.start(command);
+    // What should end and fetches on its way is not left waiting for a host that does not answer.
+    if (kept.alive && order.wallMs !== null) void watchNetwork(keeper, kept, command, context.run, done.signal);
     const exit = await keeper.exited(command.id, context.signal);
     if (exit.lost) throw fail('KEEPER_LOST', { run: context.run });
     return { exit, ms: exit.endedAt - exit.startedAt, evidence: evidenceOf(order.shell, exit, command.log) };
   } finally {
+    done.abort();
     keeper.close();
   }
 }
+
+/** Stops a command that waits for hosts that do not answer. Where that cannot be found out its other limits hold. */
+async function watchNetwork(
+  keeper: Keeper,
+  { pid, group }: Kept,
+  { id, cwd, env }: Command,
+  run: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const found = await findSilence(
+      {
+        processes: () => familyOf({ pid, group, run, id }),
+        origins: () => originsAround(cwd, env),
+        nameless: () => npmRegistry(cwd, env),
+      },
+      signal,
+    );
+    if (found !== null && !signal.aborted) await keeper.stopWaiting(id, silenceLine(found));
+  } catch {
+    // no lsof on a system without /proc, or the keeper is gone, which whoever waits for the exit hears too
+  }
+}
+
+/** The keeper's note of it in a log. */
+const SILENCE_NOTED = /stopped: (\S+(?:, \S+)*): ([^:\n]+, for \d+ s)$/m;
 
 export const evidenceOf = (command: string, exit: Pick<Exit, 'code' | 'signal' | 'limit'>, log: string): Evidence => ({
   command,
@@ -142,11 +175,14 @@ export function failureOf(
   { command, exitCode, signal, limit, tail: text }: Evidence,
   limits: { wallMs: number | null; idleMs: number | null },
 ): ErrorRecord {
+  const [, host, reason] = (limit === 'network' && SILENCE_NOTED.exec(text)) || [];
+  if (host !== undefined) return fail('HOST_UNREACHABLE', { host, reason }).toRecord();
   if (limit) {
     const wanted = {
       wall: `at most ${(limits.wallMs ?? 0) / 1000} s`,
       idle: `some output every ${(limits.idleMs ?? 0) / 1000} s`,
       output: `at most ${OUTPUT_BYTES / 2 ** 20} MB of output`,
+      network: 'an answer from the hosts it waits for',
     }[limit];
     return fail('COMMAND_LIMIT', {
       command,

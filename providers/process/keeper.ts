@@ -41,6 +41,8 @@ import { sweep } from './sweep.js';
 const END_GRACE_MS = 3_000;
 const SOCKET_PATH_LIMIT = 100;
 const NOTES_LIMIT = 1_000;
+/** Of a reason that goes into a log. */
+const SAID_LIMIT = 1_000;
 
 class Refused extends Error {
   readonly code: string;
@@ -193,8 +195,11 @@ async function main(bundle: string, run: string, base: string | undefined): Prom
         return orGone(commands.ended(known(raw.id)), gone);
       case 'list':
         return commands.list();
-      case 'stop':
+      case 'stop': {
+        const { name, said } = (raw.limit ?? {}) as Record<string, unknown>;
+        if (name === 'network') return commands.stopAtLimit(known(raw.id), name, String(said).slice(0, SAID_LIMIT));
         return commands.stop(known(raw.id), Math.max(0, Number(raw.graceMs) || 0));
+      }
       case 'end':
         return end();
       default:

@@ -36,8 +36,8 @@ export interface Exit {
   id: string;
   code: number | null;
   signal: string | null;
-  /** The limit at which it was stopped. */
-  limit: 'wall' | 'idle' | 'output' | null;
+  /** The limit at which it was stopped; `network`: who started it found that it waits for hosts that do not answer. */
+  limit: 'wall' | 'idle' | 'output' | 'network' | null;
   /** Its keeper died: how it ended is not known, what was left of it has been killed. */
   lost: boolean;
   startedAt: number;
@@ -60,7 +60,7 @@ export type Request =
   | { op: 'exited'; id: string }
   | { op: 'cancel'; of: number }
   | { op: 'list' }
-  | { op: 'stop'; id: string; graceMs: number }
+  | { op: 'stop'; id: string; graceMs: number; limit?: { name: 'network'; said: string } }
   | { op: 'end' };
 export type Reply = { n: number; value: unknown } | { n: number; error: { code: string; message: string } };
 export interface Hello {

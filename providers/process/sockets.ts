@@ -1,8 +1,7 @@
-/** Who listens where: read from the kernel's tables, never guessed from what an application prints. */
-import { execFile } from 'node:child_process';
+/** Who listens where and who is connected to whom: read from the kernel's tables, never guessed from what an application prints. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { promisify } from 'node:util';
-import { onLinux } from '../../runtime/identity.js';
+import { type Source, source } from '../../runtime/identity.js';
+import { openFiles } from './open-files.js';
 import { type Application, processes, treeOf } from './processes.js';
 
 export { type Application, treeOf } from './processes.js';
@@ -14,29 +13,76 @@ export interface Listener {
   /** 0: a process that this user may not look into. */
   pid: number;
 }
+/** A TCP connection that is open, or on the way to be. */
+export interface Connection {
+  pid: number;
+  /** Of this end. */
+  localPort: number;
+  /** The address of the other end. */
+  host: string;
+  port: number;
+  /** false: the other end has not answered yet. */
+  established: boolean;
+}
 
 /** The TCP sockets on which these processes listen; null: everybody's. One row per port, host and process, by port. */
-export async function listeners(pids: readonly number[] | null): Promise<Listener[]> {
-  const rows = onLinux ? fromProc(pids) : await fromLsof(pids);
-  return rows.sort((a, b) => a.port - b.port || a.host.localeCompare(b.host) || a.pid - b.pid);
+export async function listeners(pids: readonly number[] | null, from = source): Promise<Listener[]> {
+  const rows = new Map<string, Listener>();
+  for (const { pid, state, local } of await sockets(pids, from)) {
+    if (state !== 'listening') continue;
+    const row = { port: local.port, host: local.host, pid };
+    rows.set(`${row.port} ${row.host} ${pid}`, row);
+  }
+  return [...rows.values()].sort((a, b) => a.port - b.port || a.host.localeCompare(b.host) || a.pid - b.pid);
+}
+
+/** The TCP connections of these processes, either way round, by this end's port. */
+export async function connections(pids: readonly number[], from = source): Promise<Connection[]> {
+  const rows = (await sockets(pids, from)).flatMap(({ pid, state, local, remote }): Connection[] =>
+    state === 'listening' || remote === null
+      ? []
+      : [{ pid, localPort: local.port, ...remote, established: state === 'established' }],
+  );
+  return rows.sort((a, b) => a.localPort - b.localPort || a.pid - b.pid);
 }
 
 /** Where an application listens, in whichever of its processes. */
 export const listenersOfApp = (application: Application): Promise<Listener[]> => listeners(treeOf(application));
 
 /** Who listens on a port, on any address; null: nobody does. */
-export async function holderOf(port: number): Promise<{ pid: number; name: string } | null> {
-  const rows = (await listeners(null)).filter((row) => row.port === port);
+export async function holderOf(port: number, from = source): Promise<{ pid: number; name: string } | null> {
+  const rows = (await listeners(null, from)).filter((row) => row.port === port);
   const row = rows.find(({ pid }) => pid > 0) ?? rows[0];
   if (row === undefined) return null;
   if (row.pid === 0) return { pid: 0, name: "another user's process" };
-  return { pid: row.pid, name: processes().get(row.pid)?.name ?? 'a process that just ended' };
+  return { pid: row.pid, name: processes(undefined, from).get(row.pid)?.name ?? 'a process that just ended' };
 }
 
-const LISTENING = '0A';
+interface End {
+  host: string;
+  port: number;
+}
+interface Socket {
+  /** 0: a process that this user may not look into. */
+  pid: number;
+  state: 'listening' | 'established' | 'connecting';
+  local: End;
+  /** null where it listens. */
+  remote: End | null;
+}
 
-function fromProc(pids: readonly number[] | null): Listener[] {
-  const open = new Map<string, { port: number; host: string }>();
+const sockets = (pids: readonly number[] | null, from: Source): Promise<Socket[]> | Socket[] =>
+  pids?.length === 0 ? [] : from === 'proc' ? fromProc(pids) : fromLsof(pids);
+
+/** As /proc/net/tcp writes them. */
+const STATES: Readonly<Record<string, Socket['state']>> = {
+  '0A': 'listening',
+  '01': 'established',
+  '02': 'connecting',
+};
+
+function fromProc(pids: readonly number[] | null): Socket[] {
+  const open = new Map<string, Omit<Socket, 'pid'>>();
   for (const table of ['tcp', 'tcp6']) {
     let text: string;
     try {
@@ -46,25 +92,29 @@ function fromProc(pids: readonly number[] | null): Listener[] {
     }
     for (const line of text.split('\n').slice(1)) {
       const fields = line.trim().split(/\s+/);
-      const [address, port] = (fields[1] ?? '').split(':');
-      if (fields[3] !== LISTENING || address === undefined || port === undefined) continue;
-      open.set(fields[9]!, { port: Number.parseInt(port, 16), host: hostOf(address) });
+      const state = STATES[fields[3] ?? ''];
+      if (state === undefined) continue;
+      const [local, remote] = [endOf(fields[1]!), endOf(fields[2]!)];
+      open.set(fields[9]!, { state, local, remote: state === 'listening' ? null : remote });
     }
   }
-  const rows: Listener[] = [];
+  const rows: Socket[] = [];
   const held = new Set<string>();
   for (const pid of pids ?? processes().keys()) {
-    const mine = new Set<string>();
-    for (const inode of inodesOf(pid)) {
+    for (const inode of new Set(inodesOf(pid))) {
       const socket = open.get(inode);
-      if (socket === undefined || mine.has(`${socket.host} ${socket.port}`)) continue;
-      mine.add(`${socket.host} ${socket.port}`);
+      if (socket === undefined) continue;
       held.add(inode);
       rows.push({ ...socket, pid });
     }
   }
   if (pids === null) for (const [inode, socket] of open) if (!held.has(inode)) rows.push({ ...socket, pid: 0 });
   return rows;
+}
+
+function endOf(text: string): End {
+  const [address, port] = text.split(':');
+  return { host: hostOf(address!), port: Number.parseInt(port!, 16) };
 }
 
 function inodesOf(pid: number): string[] {
@@ -105,27 +155,25 @@ export function hostOf(hex: string): string {
   return `${groups.slice(0, best.at).join(':')}::${groups.slice(best.at + best.length).join(':')}`;
 }
 
-async function fromLsof(pids: readonly number[] | null): Promise<Listener[]> {
-  if (pids !== null && pids.length === 0) return [];
-  const only = pids === null ? [] : ['-a', '-p', pids.join(',')];
-  const { stdout } = await promisify(execFile)('lsof', ['-nP', '-iTCP', '-sTCP:LISTEN', ...only, '-Fpn'], {
-    maxBuffer: 1 << 24,
-  }).catch(
-    // lsof ends with 1 when it finds nothing, and still prints what it found
-    (error: { stdout?: string; code?: unknown }) => {
-      if (error.code === 1) return { stdout: error.stdout ?? '' };
-      throw error;
-    },
-  );
-  const rows = new Map<string, Listener>();
-  let pid = 0;
-  for (const line of stdout.split('\n')) {
-    if (line.startsWith('p')) pid = Number(line.slice(1));
-    const colon = line.lastIndexOf(':');
-    if (!line.startsWith('n') || colon < 0) continue;
-    const host = line.slice(1, colon).replace(/^\[|\]$/g, '');
-    const row = { pid, port: Number(line.slice(colon + 1)), host: host === '*' ? '0.0.0.0' : host };
-    rows.set(JSON.stringify(row), row);
-  }
-  return [...rows.values()];
+const LSOF_STATES: Readonly<Record<string, Socket['state']>> = {
+  LISTEN: 'listening',
+  ESTABLISHED: 'established',
+  SYN_SENT: 'connecting',
+};
+
+async function fromLsof(pids: readonly number[] | null): Promise<Socket[]> {
+  const files = await openFiles(['-i', 'TCP', ...(pids === null ? [] : ['-a', '-p', pids.join(',')])]);
+  return files.flatMap(({ pid, type, state: told, name }) => {
+    const state = LSOF_STATES[told];
+    const [local, remote] = name.split('->').map((end) => endOfName(end, type));
+    return state === undefined || local === undefined ? [] : { pid, state, local, remote: remote ?? null };
+  });
+}
+
+/** `127.0.0.1:80`, `[::1]:80`; `*:80` is any address of the socket's family. */
+function endOfName(name: string, type: string): End {
+  const colon = name.lastIndexOf(':');
+  const host = name.slice(0, colon).replace(/^\[|\]$/g, '');
+  const any = type === 'IPv6' ? '::' : '0.0.0.0';
+  return { host: host === '*' ? any : host, port: Number(name.slice(colon + 1)) };
 }

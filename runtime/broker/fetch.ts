@@ -4,9 +4,11 @@
  * place whole, so a killed fetch leaves nothing that looks like a server and two at once do no harm.
  *
  * apt's own package lists are used where they know the package; where they are empty or out of date a private copy is
- * fetched beside the download, which an ordinary user may do.
+ * fetched beside the download, which an ordinary user may do. apt waits for each file of each source by itself, which adds up
+ * to minutes where nothing answers: so it is ended once nothing at all has come for a while. As long as something comes it
+ * may take its time.
  */
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Config } from '../config.js';
@@ -14,6 +16,15 @@ import { fail } from '../errors.js';
 import { type FoundServer, lookForServer, probe, searchPath, serverCache } from './find.js';
 
 const TOTAL_MS = 150_000;
+/** Apt waits so long for one answer; a source that is slow may need most of it. */
+const ANSWER_SECONDS = 24;
+/** Nothing came from anybody for so long: nothing will. */
+const SILENT_MS = 26_000;
+const LOOK_MS = 500;
+/** What apt knows without asking anybody. */
+const LIST_MS = 10_000;
+/** How long what is ended may take to end. */
+const KILL_MS = 1_000;
 const LEFTOVER_MS = 60 * 60_000;
 const MAKER = 'nats-server';
 
@@ -73,11 +84,11 @@ async function fetchPackage(cache: string, say: (line: string) => void): Promise
 async function download(work: string): Promise<void> {
   const deadline = Date.now() + TOTAL_MS;
   const left = (): number => Math.max(1_000, deadline - Date.now());
-  const get = (options: string[]): Promise<Ran> => run('apt-get', [...options, 'download', MAKER], work, left());
+  const get = (options: string[]): Promise<Ran> => runApt([...options, 'download', MAKER], work, left());
 
   const first = await get(common);
   if (first.worked) return;
-  if (isOffline(first.told)) throw new Refusal(`apt-get could not download it: ${first.told}`);
+  if (first.silent || isOffline(first.told)) throw new Refusal(`apt-get could not download it: ${first.told}`);
   const [state, cache] = [join(work, 'apt', 'state'), join(work, 'apt', 'cache')];
   mkdirSync(join(state, 'lists', 'partial'), { recursive: true });
   mkdirSync(join(cache, 'archives', 'partial'), { recursive: true });
@@ -91,10 +102,12 @@ async function download(work: string): Promise<void> {
   };
   const own = [...common, ...Object.entries(places).flatMap(([name, value]) => ['-o', `${name}=${value}`])];
   // Whether the update worked does not count (one source of several may fail), only whether the package is known now.
-  const updated = await run('apt-get', [...own, 'update'], work, left());
+  let updated = await runApt([...own, 'update'], work, left());
+  // What came from the others is there, but counts only at the end of an update: one that is short with those who are silent.
+  if (updated.silent && updated.some) updated = await runApt([...own, ...hasty, 'update'], work, HASTY_MS);
   const second = await get(own);
   if (second.worked) return;
-  const why = isOffline(updated.told) || !updated.worked ? updated.told : second.told;
+  const why = updated.silent || isOffline(updated.told) || !updated.worked ? updated.told : second.told;
   throw new Refusal(`apt-get could not download it: ${why}`);
 }
 
@@ -106,10 +119,13 @@ const common = [
   '-o',
   'Acquire::Retries=0',
   '-o',
-  'Acquire::http::Timeout=8',
+  `Acquire::http::Timeout=${ANSWER_SECONDS}`,
   '-o',
-  'Acquire::https::Timeout=8',
+  `Acquire::https::Timeout=${ANSWER_SECONDS}`,
 ];
+
+const HASTY_MS = 20_000;
+const hasty = ['-o', 'Acquire::http::Timeout=2', '-o', 'Acquire::https::Timeout=2'];
 
 const isOffline = (reason: string): boolean =>
   /Could not (connect|resolve)|Temporary failure|timed out|Unable to connect/i.test(reason);
@@ -118,14 +134,71 @@ interface Ran {
   worked: boolean;
   /** Its last complaints on one line, warnings too. */
   told: string;
+  /** It was ended, for nothing came from anywhere any more. */
+  silent: boolean;
+  /** Something had come before. */
+  some: boolean;
 }
 
-async function run(command: string, args: string[], cwd: string, timeoutMs: number): Promise<Ran> {
+/** apt-get, until it ends or nothing comes any more; `work` is where all that comes is written. */
+async function runApt(args: string[], work: string, timeoutMs: number): Promise<Ran> {
+  const silence = new AbortController();
+  let [bytes, sinceMs] = [sizeOf(work), performance.now()];
+  const looking = setInterval(() => {
+    const now = sizeOf(work);
+    if (now !== bytes) [bytes, sinceMs] = [now, performance.now()];
+    if (performance.now() - sinceMs > SILENT_MS) silence.abort();
+  }, LOOK_MS);
+  // What it has already, and what a source says it has not, brings no byte.
+  const heard = (text: string): void => {
+    if (/^(?:Get|Hit|Ign):/m.test(text)) sinceMs = performance.now();
+  };
+  const ran = await run('apt-get', args, work, timeoutMs, silence.signal, heard).finally(() => clearInterval(looking));
+  if (ran.worked || !silence.signal.aborted) return ran;
+  const asked = await run('apt-get', ['--print-uris', ...args], work, LIST_MS);
+  const hosts = new Set([...asked.said.matchAll(/^'\w+:\/\/(?:[^/@']*@)?([^/']+)/gm)].map(([, host]) => host!));
+  const came = filesIn(work).map(({ name }) => name);
+  const silent = [...hosts].filter((host) => !came.some((name) => name.startsWith(`${host}_`)));
+  const from = silent.length === 0 ? 'any package source' : silent.join(', ');
+  const told = `nothing came from ${from}${proxyWords()} for ${SILENT_MS / 1000} s`;
+  return { worked: false, told, silent: true, some: silent.length < hosts.size };
+}
+
+/** The proxy that stands between, without its password: then it may be that which does not answer. */
+function proxyWords(): string {
+  const set = ['http_proxy', 'https_proxy', 'all_proxy'].map((name) => process.env[name]).find(Boolean);
+  return set === undefined ? '' : ` by the proxy ${set.replace(/\/\/[^/@]*@/, '//')}`;
+}
+
+const sizeOf = (folder: string): number => filesIn(folder).reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** All files below a folder; what vanishes meanwhile is none. */
+function filesIn(folder: string): { name: string; bytes: number }[] {
+  return listing(folder).flatMap((name) => {
+    const path = join(folder, name);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat?.isDirectory() ? filesIn(path) : [{ name, bytes: stat?.size ?? 0 }];
+  });
+}
+
+async function run(
+  command: string,
+  args: string[],
+  cwd: string,
+  timeoutMs: number,
+  cancelSignal = new AbortController().signal,
+  heard: (text: string) => void = () => {},
+): Promise<Ran & { said: string }> {
   const env = { LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
-  const done = await execa(command, args, { cwd, env, stdin: 'ignore', timeout: timeoutMs, reject: false });
-  if (done.timedOut) return { worked: false, told: `it took longer than ${Math.round(timeoutMs / 1000)} s` };
+  const limits = { timeout: timeoutMs, cancelSignal, forceKillAfterDelay: KILL_MS };
+  const child = execa(command, args, { cwd, env, stdin: 'ignore', reject: false, ...limits });
+  child.stdout.on('data', (data) => heard(String(data)));
+  const done = await child;
   const lines = done.stderr.split('\n').filter((line) => /^(E:|W: Failed|dpkg\S*:)/.test(line));
-  return { worked: !done.failed, told: lines.slice(-2).join(' | ') || (done.shortMessage ?? '') };
+  const told = done.timedOut
+    ? `it took longer than ${Math.round(timeoutMs / 1000)} s`
+    : lines.slice(-2).join(' | ') || (done.shortMessage ?? '');
+  return { worked: !done.failed, told, silent: false, some: false, said: done.stdout };
 }
 
 /** Renames a whole folder into place; somebody else's that works, put there first, stays. */

@@ -95,6 +95,22 @@ function wrap(bin: string, name: string, env: Record<string, string>, command: s
   chmodSync(join(bin, name), 0o755);
 }
 
+const isOnPath = (name: string): boolean =>
+  (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, name)));
+
+/** A folder for PATH that holds those of the programs that the machine lacks. @param packages the package of each. */
+export async function lackingBin(dir: string, packages: Readonly<Record<string, string>>): Promise<string> {
+  const bin = join(dir, 'lacking-bin');
+  mkdirSync(bin, { recursive: true });
+  for (const [name, one] of Object.entries(packages)) {
+    if (isOnPath(name)) continue;
+    const root = await unpacked(one, [one]);
+    const libraries = under(root, 'usr/lib/*-linux-gnu*', 'lib/*-linux-gnu*').join(delimiter);
+    wrap(bin, name, { LD_LIBRARY_PATH: libraries }, `'${under(root, `usr/bin/${name}`, `bin/${name}`)[0]}'`);
+  }
+  return bin;
+}
+
 /** PYTHONPATH of Debian's packages for Python. */
 export async function pythonPath(...packages: string[]): Promise<string> {
   return join(await unpacked(packages.join('-'), packages), 'usr/lib/python3/dist-packages');

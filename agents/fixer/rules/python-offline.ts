@@ -16,6 +16,8 @@ export const pythonOffline: readonly Rule[] = [
       /(?:Connect|Read)TimeoutError|Connection to \S+ timed out|Read timed out/,
       /Temporary failure in name resolution|NameResolutionError/,
       /ProxyError\('(?:Cannot|Unable to) connect to proxy/,
+      // Its own patience may be longer than ours.
+      /\[keeper\] stopped: \S+: (?:connections are taken|no connection is taken)/,
     ],
     guard: (found) => {
       // An index that names versions has answered, however often it had to be asked.

@@ -119,7 +119,6 @@ export const outOfReach: readonly Rule[] = [
         reason: /ENOTFOUND|EAI_AGAIN|resol|Name or service/.exec(found.text)
           ? 'its name is not known'
           : 'it does not answer',
-        fix: `check the network and the proxy (HTTPS_PROXY), or name a mirror in the settings of the package manager (npm config set registry …, PIP_INDEX_URL)`,
       }).toRecord(),
   },
   {
@@ -301,7 +300,7 @@ export const lastResort: readonly Rule[] = [
     code: 'TOOL_MISSING',
     signature: [/is needed/],
     // Where there is none at all, no version is near.
-    guard: (found) => /\d/.test(tool(found)?.met ?? ''),
+    guard: (found) => /\d/.test(tool(found)?.met.split(';')[0] ?? ''),
     cause: (found) =>
       `${tool(found)!.name} ${tool(found)!.want} is not to be had; the nearest to it here is taken (degraded)`,
     actions: (found) => [{ do: 'relax-version', tool: tool(found)!.name }],

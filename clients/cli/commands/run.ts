@@ -187,7 +187,8 @@ export async function run(globals: Globals, source: string | undefined, options:
     voice.say('rr down ends this runtime; what its keepers hold is found again by the next one');
     return proven ? codes.ok : codes.interrupted;
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    // Who asked once may ask again to the last: it leaves at once then, as one who was interrupted.
+    if (interrupts === 0) process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await client.close();
     await runtime?.close();
   }

@@ -240,7 +240,33 @@ test('the nearest version of a tool is taken only where there is one, and last',
     type: 'fixer.helpless',
     error: { code: 'TOOL_MISSING' },
   });
+  // The numbers of a host are no version.
+  const cause = 'no node; npm cannot reach its registry: 127.0.0.1:4873: no connection is taken, for 25 s';
+  expect(ask({ step: 'toolchain', code: 'TOOL_MISSING', message: message(cause) })).toMatchObject({
+    type: 'fixer.helpless',
+    error: { code: 'TOOL_MISSING', message: expect.stringContaining('127.0.0.1:4873') },
+  });
   expect(rules.at(-1)!.id).toBe('nearest-version');
+});
+
+test('an install that was stopped since its host is silent keeps that as its error; pip is given what is installed', () => {
+  const tail = '[keeper] stopped: mirror.example:8080: connections are taken and nothing is sent, for 25 s';
+  const error = {
+    step: 'deps' as const,
+    code: 'HOST_UNREACHABLE' as const,
+    message: 'mirror.example:8080 cannot be reached from here (connections are taken and nothing is sent, for 25 s)',
+    tail,
+  };
+  expect(ask(error)).toMatchObject({
+    type: 'fixer.helpless',
+    error: { code: 'HOST_UNREACHABLE', message: error.message },
+  });
+  const install = ['python3 -m venv .venv', '.venv/bin/pip install -r requirements.txt'];
+  const commands = { install, build: [], start: 'python app.py' };
+  expect(ask({ ...error, service: { language: 'python', packageManager: 'pip', commands } })).toMatchObject({
+    type: 'fixer.fixed',
+    rule: 'installed-packages',
+  });
 });
 
 test('a second package nobody declared is added beside the first, which npm would take for a left-over', () => {

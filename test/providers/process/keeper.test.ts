@@ -60,6 +60,20 @@ test('the idle limit counts from the last output', async () => {
   expect(logOf(quiet)).toContain('5\n');
 });
 
+test('a command that waits in vain is stopped with that as its limit and the reason in its log; an ended one stays', async () => {
+  const run = scratchRun();
+  const { keeper } = await openKeeper(run);
+  const waits = command(run, 'waits', "trap 'exit 3' TERM; sleep 300 & wait");
+  const ended = command(run, 'ended', 'exit 4');
+  for (const one of [waits, ended]) await keeper.start(one);
+  await keeper.exited(ended.id);
+  expect(await keeper.stopWaiting(waits.id, 'nobody answers')).toMatchObject({ limit: 'network' });
+  expect(logOf(waits)).toContain('[keeper] stopped: nobody answers\n');
+  expect(await keeper.stopWaiting(ended.id, 'nobody answers')).toMatchObject({ code: 4, limit: null });
+  expect(logOf(ended)).toBe('');
+  await until(() => marked(run).length === 0);
+});
+
 test('endless output ends at the output limit', async () => {
   const run = scratchRun();
   const { keeper } = await openKeeper(run);

@@ -11,9 +11,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { type FindTool, findTool } from '../../../providers/toolchain/index.js';
 import { program } from '../../../runtime/program.js';
@@ -184,6 +186,40 @@ test('a registry that cannot be reached is named as the cause, soon', async () =
     message: expect.stringMatching(/^node 18 is needed \(package\.json:3\) and this machine has .*ECONNREFUSED/),
   });
   expect(Date.now() - began).toBeLessThan(15_000);
+});
+
+test('a registry that is silent is named within 60 s and not waited for again, one that is slow is waited for', {
+  timeout: 90_000,
+}, async () => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1');
+  const slow = createHttpServer(async (_, response) => {
+    await sleep(20_000);
+    const version = '0.0.1-early';
+    const about = { name: 'bun', 'dist-tags': { latest: version }, versions: { [version]: { name: 'bun', version } } };
+    response.end(JSON.stringify(about));
+  }).listen(0, '127.0.0.1');
+  const portOf = async (server: Server): Promise<number> => {
+    if (!server.listening) await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    return (server.address() as { port: number }).port;
+  };
+  const registry = async (server: Server) => ({
+    ...bare(scratch()),
+    npm_config_registry: `http://127.0.0.1:${await portOf(server)}/`,
+  });
+  const env = await registry(silent);
+  const missing = (cause: string) => ({ code: 'TOOL_MISSING', message: expect.stringContaining(cause) });
+  const cause = `${new URL(env.npm_config_registry).host}: connections are taken and nothing is sent, for`;
+  const waited = expect(find({ tool: 'bun', want: null, env: await registry(slow) })).rejects.toMatchObject(
+    missing("npm's registry has no bun"),
+  );
+  const began = Date.now();
+  await expect(find({ tool: 'bun', want: null, env })).rejects.toMatchObject(missing(cause));
+  expect(Date.now() - began).toBeLessThan(45_000);
+  const again = Date.now();
+  await expect(find({ tool: 'pnpm', want: '9', env })).rejects.toMatchObject(missing(cause));
+  expect(Date.now() - again).toBeLessThan(5_000);
+  await waited;
 });
 
 test('called off, a fetch ends at once and leaves nothing', async () => {

@@ -3,14 +3,31 @@
  * gets its packages. Tests that need Debian or root say so in their names and are skipped elsewhere.
  */
 
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
 import { expect, onTestFinished, test } from 'vitest';
 import { fetchServer } from '../../../runtime/broker/fetch.js';
 import { findServer } from '../../../runtime/broker/find.js';
 import { type Broker, openBroker, stopBroker } from '../../../runtime/broker/start.js';
 import { readConfig } from '../../../runtime/config.js';
+import { processesOf } from '../../e2e/left.js';
 import { debianPath, NOBODY, pathWith, runBuilt, scratch, scratchConfig, withEnv } from './help.js';
 
 const onDebian = existsSync('/usr/bin/apt-get') && existsSync('/usr/bin/dpkg');
@@ -88,6 +105,95 @@ test.skipIf(!onDebian)(
       fix: expect.stringContaining('NATS_URL'),
     });
     expect(readdirSync(join(config.cache, 'nats-server'))).toEqual([]);
+  },
+);
+
+/** A package source of one package, a nats-server, that answers each question after so long. */
+async function mirror(lateMs: number): Promise<string> {
+  const { path } = await fetchServer(readConfig({}).config, silent);
+  const folder = scratch();
+  const tree = join(folder, 'tree');
+  for (const name of ['DEBIAN', 'usr/sbin']) mkdirSync(join(tree, name), { recursive: true });
+  copyFileSync(path, join(tree, 'usr/sbin/nats-server'));
+  const about = 'Package: nats-server\nVersion: 9.9\nArchitecture: all\nMaintainer: nobody\nDescription: a server\n';
+  writeFileSync(join(tree, 'DEBIAN/control'), about);
+  execFileSync('dpkg-deb', ['-Znone', '-b', tree, join(folder, 'a.deb')], { stdio: 'ignore' });
+  const hash = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
+  const deb = readFileSync(join(folder, 'a.deb'));
+  const index = Buffer.from(`${about}Filename: ./a.deb\nSize: ${deb.length}\nSHA256: ${hash(deb)}\n`);
+  const files: Record<string, Buffer> = {
+    '/Release': Buffer.from(`Date: Sat, 21 Nov 2026 00:00:00 UTC\nSHA256:\n ${hash(index)} ${index.length} Packages\n`),
+    '/Packages': index,
+    '/a.deb': deb,
+  };
+  const server = createHttpServer(async ({ url }, response) => {
+    await sleep(lateMs);
+    const file = files[url!.replace('/./', '/')];
+    response.writeHead(file === undefined ? 404 : 200, { 'content-length': file?.length ?? 0 }).end(file);
+  });
+  return sourceOf(server);
+}
+const silentSource = (): Promise<string> => sourceOf(createServer((socket) => void socket.on('error', () => {})));
+async function sourceOf(server: Server): Promise<string> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** What a first use comes to with these package sources, or with this proxy before the machine's own. */
+async function firstUse(sources: string[] | null, proxy: string | null) {
+  const folder = scratch();
+  const conf = readFileSync(emptyLists(), 'utf8');
+  const list = join(folder, 'sources.list');
+  writeFileSync(list, (sources ?? []).map((url) => `deb [trusted=yes] ${url}/ ./\n`).join(''));
+  const own = `Dir::Etc::sourcelist "${list}";\nDir::Etc::sourceparts "${join(folder, 'none')}";\n`;
+  writeFileSync(join(folder, 'apt.conf'), sources === null ? '' : conf + own);
+  const env = {
+    PATH: debianPath(),
+    HOME: folder,
+    APT_CONFIG: join(folder, 'apt.conf'),
+    ...(proxy === null ? {} : { http_proxy: proxy, https_proxy: proxy }),
+  };
+  const { config } = readConfig({ state: join(folder, 'state'), cache: join(folder, 'cache') }, {});
+  onTestFinished(() => stopBroker(config));
+  const code = `const { config } = readConfig({ state: ${JSON.stringify(config.state)}, cache: ${JSON.stringify(config.cache)} }, {});
+    const told = await openBroker(config, () => {}).then(({ how }) => ({ how }), ({ code, message, fix }) => ({ code, message, fix }));
+    console.log(JSON.stringify(told)); process.exit(0);`;
+  const from = performance.now();
+  const told = await runBuilt<{ how?: string; code?: string; message?: string; fix?: string }>(code, env);
+  const seconds = (performance.now() - from) / 1_000;
+  await stopBroker(config);
+  return { told, seconds, left: readdirSync(join(config.cache, 'nats-server')), running: processesOf(folder) };
+}
+
+test.skipIf(!onDebian)(
+  'on Debian, package sources that are silent are named within 60 s and nothing is left; one that is slow is waited for',
+  { timeout: 180_000 },
+  async () => {
+    const dead = await silentSource();
+    const lateMs = process.env.RR_LONG ? 20_000 : 10_000; // it is asked five times
+    const [silentOnes, behindProxy, oneOfTwo, slow] = await Promise.all([
+      firstUse([dead, `${dead}/more`, `${dead}/and-more`], null),
+      firstUse(null, dead.replace('//', '//me:word@')),
+      // By another name: apt asks one host for one file after the other.
+      firstUse([dead, (await mirror(0)).replace('127.0.0.1', 'localhost')], null),
+      firstUse([await mirror(lateMs)], null),
+    ]);
+    const where = new URL(dead).host;
+    for (const [used, cause] of [
+      [silentOnes, `nothing came from ${where} for 26 s`],
+      [behindProxy, `by the proxy http://${where} for 26 s`],
+    ] as const) {
+      const message = expect.stringContaining(cause);
+      expect(used.told).toEqual({ code: 'BROKER_ABSENT', message, fix: expect.stringContaining('NATS_URL') });
+      expect(used.seconds).toBeLessThan(60);
+      expect(used.left).toEqual([]);
+      expect(used.running).toEqual([]);
+    }
+    expect(oneOfTwo.told).toEqual({ how: expect.stringContaining('from cache') });
+    expect(oneOfTwo.seconds).toBeLessThan(60);
+    expect(slow.told).toEqual({ how: expect.stringContaining('from cache') });
+    expect(slow.seconds).toBeGreaterThan((4 * lateMs) / 1_000);
   },
 );
 
