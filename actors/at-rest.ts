@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleOf } from '../checkpoints/bundle.js';
 import { checkpointFile, readCheckpoint } from '../checkpoints/json.js';
+import { tailOf } from '../checkpoints/store.js';
 import { main, placeOf } from '../runtime/subjects.js';
 import type { RunLine } from './front-door/contract-runs.js';
 import type { Known, OrchestratorContext } from './orchestrator/index.js';
@@ -18,7 +19,10 @@ export const lineOf = (run: string, { state, job, result, at }: Known): RunLine 
 
 /** What the orchestrator last knew. @throws CHECKPOINT_BROKEN */
 async function remembered(state: string): Promise<Record<string, Known>> {
-  const checkpoint = await readCheckpoint(join(state, checkpointFile(placeOf(main('orchestrator')))));
+  // The files may lag behind the journal, by a moment or, after a kill, until the next start.
+  const address = main('orchestrator');
+  const checkpoint =
+    tailOf(state).get(address) ?? (await readCheckpoint(join(state, checkpointFile(placeOf(address)))));
   return (checkpoint?.state.context as OrchestratorContext | undefined)?.runs ?? {};
 }
 

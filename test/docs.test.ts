@@ -137,7 +137,7 @@ test('docs/cli.md has every command with every option it takes, and none it does
     for (const option of taken) expect(told, `rr ${command} takes it`).toContain(option);
     for (const option of told) expect(known, `rr ${command} is said to take it`).toContain(option);
   }
-});
+}, 120_000);
 
 test('docs/cli.md names the steps of a run as they are', () => {
   const said = /A step is one of ([\s\S]*?); a phase one of ([\s\S]*?)\./.exec(text('docs/cli.md'))!;
