@@ -58,6 +58,7 @@ test('a pause before another try grows, is the same when asked again, and only e
     c = go(workflow, c, { type: 'due', at: c.dueAt! });
     expect(tags(c)).toEqual([`step a ${n + 1}`]);
   }
+  expect(pauses).not.toEqual([1_000, 3_000, 5_000]);
   for (const [n, full] of [1_000, 3_000, 5_000].entries()) {
     expect(pauses[n]).toBeLessThanOrEqual(full);
     expect(pauses[n]).toBeGreaterThanOrEqual(full / 2);
@@ -254,7 +255,6 @@ test('checkpoints of the first version are gone on with: of a run, and of the or
   const snapshot = manager.machine.resolveState({ value: 'up', context: slots }) as never;
   const full = decide(manager, snapshot, { type: 'slots.acquire', run: 'r2', slots: 1 } as Message);
   expect(full.asked[0]!.params).toMatchObject({ type: 'slots.full', held: ['r1'] });
-});
 });
 
 /** A run that holds an application which its job wants started again. */
