@@ -187,6 +187,9 @@ test.each<[string, Workflow | null, RegExp]>([
   const refused = walk(after, c, { type: 'resumed', at: 3_000 });
   expect(refused.result).toMatchObject({ outcome: 'failed', error: { code: 'WORKFLOW_CHANGED' } });
   expect(refused.result!.error!.message).toMatch(said);
+  // Whoever told it something is answered all the same.
+  const stopped = walk(after, c, { type: 'run.stop', reason: 'cancel' });
+  expect([stopped.result!.error!.code, types(stopped)]).toEqual(['WORKFLOW_CHANGED', ['run.settled', 'run.stopping']]);
   // What was done is taken back all the same: how is remembered since it was done.
   expect(refused.out.asks).toMatchObject([{ tag: 'undo a 1 1', command: { type: 'worker.undo' } }]);
 });
