@@ -44,8 +44,9 @@ export function walk(workflow: Workflow | null, before: RunContext, event: Walke
   const now = 'at' in event ? event.at : before.clockedAt;
   const d = draftOf(by, before, now);
   try {
-    if (!workflow && isAtWork(before) && event.type !== 'run.stop') refuse(d, missing(before));
-    else if (adopted(d)) take(d, event);
+    if (!workflow && isAtWork(before)) refuse(d, missing(before));
+    else adopt(d);
+    take(d, event); // whoever sent it is answered, also by a run that has just been refused
     if (isStranded(d.c)) strand(d);
     clock(d);
     return d.c;
@@ -77,17 +78,19 @@ function refuse(d: Draft, error: ErrorRecord): void {
   else settleFailed(d, error);
 }
 
-/** Whether the run can be walked by this definition; takes it over if it is another than before, and fits. */
-function adopted(d: Draft): boolean {
+/** Takes a definition over that is another than before, if it fits; else the run cannot go on. */
+function adopt(d: Draft): void {
   const { c, graph } = d;
-  if (c.flow?.print === graph.flow.print || !isAtWork(c)) return true;
+  if (c.flow?.print === graph.flow.print || !isAtWork(c)) return;
   if (c.flow) {
     const begun = Object.keys(c.steps).filter((key) => !['pending', 'cancelled'].includes(c.steps[key]!.state));
     const differs = differences(c.flow, graph.flow, begun);
     if (differs.length > 0) {
       const { name, version } = c.flow;
-      refuse(d, fail('WORKFLOW_CHANGED', { workflow: `${name} ${version}`, differs: differs.join('; ') }).toRecord());
-      return false;
+      return refuse(
+        d,
+        fail('WORKFLOW_CHANGED', { workflow: `${name} ${version}`, differs: differs.join('; ') }).toRecord(),
+      );
     }
     const [had, wanted] = [actorKinds(c.flow), actorKinds(graph.flow)];
     const more = wanted.filter((kind) => !had.includes(kind));
@@ -105,7 +108,6 @@ function adopted(d: Draft): boolean {
     if (spot?.step.workflow !== undefined && stateOf(d, key).state === 'running')
       advance(d, inside(spot.frame, key, spot.step), null);
   }
-  return isAtWork(c);
 }
 
 /** Agents that only the new definition asks. */

@@ -1,9 +1,11 @@
 /** What single kinds of steps do, and a definition that has changed since its run began. */
 import { expect, test } from 'vitest';
+import { definitions } from '../../actors/registry.js';
 import { type RunContext, unborn, untouched, type Walked } from '../../actors/run/state.js';
 import { nextWake } from '../../actors/run/wake.js';
 import { walk } from '../../actors/run/walk.js';
 import type { Answered, Message } from '../../runtime/actor.js';
+import { decide } from '../../runtime/decide.js';
 import { fail } from '../../runtime/errors.js';
 import type { Step, Workflow } from '../../runtime/workflow.js';
 
@@ -56,6 +58,7 @@ test('a pause before another try grows, is the same when asked again, and only e
     c = go(workflow, c, { type: 'due', at: c.dueAt! });
     expect(tags(c)).toEqual([`step a ${n + 1}`]);
   }
+  expect(pauses).not.toEqual([1_000, 3_000, 5_000]);
   for (const [n, full] of [1_000, 3_000, 5_000].entries()) {
     expect(pauses[n]).toBeLessThanOrEqual(full);
     expect(pauses[n]).toBeGreaterThanOrEqual(full / 2);
@@ -184,6 +187,9 @@ test.each<[string, Workflow | null, RegExp]>([
   const refused = walk(after, c, { type: 'resumed', at: 3_000 });
   expect(refused.result).toMatchObject({ outcome: 'failed', error: { code: 'WORKFLOW_CHANGED' } });
   expect(refused.result!.error!.message).toMatch(said);
+  // Whoever told it something is answered all the same.
+  const stopped = walk(after, c, { type: 'run.stop', reason: 'cancel' });
+  expect([stopped.result!.error!.code, types(stopped)]).toEqual(['WORKFLOW_CHANGED', ['run.settled', 'run.stopping']]);
   // What was done is taken back all the same: how is remembered since it was done.
   expect(refused.out.asks).toMatchObject([{ tag: 'undo a 1 1', command: { type: 'worker.undo' } }]);
 });
@@ -241,11 +247,17 @@ test('a light workflow writes no files and tells only its start and its end; wit
   expect(all(light(true))).toEqual(['run.started', 'run.step-began', 'run.step-ended', 'run.settled', 'run.ended']);
 });
 
-test('a context of the first version goes on by the workflow it was walked by', () => {
+test('checkpoints of the first version are gone on with: of a run, and of the orchestrator manager', () => {
   const workflow = flow([ask('a'), ask('b', ['a'])]);
-  const { flow: _, waits: __, groups: ___, ...old } = go(workflow, unborn, start(), good('step a 1'));
-  const c = go(workflow, { ...unborn, ...old }, good('step b 1', 3_000));
+  const { flow: _, waits: __, groups: ___, undos: ____, ...old } = go(workflow, unborn, start(), good('step a 1'));
+  const { context } = definitions.run!.migrate!({ value: 'walking', context: old }, 1);
+  const c = go(workflow, context as RunContext, good('step b 1', 3_000));
   expect(c.result).toMatchObject({ outcome: 'healthy' });
+  const manager = definitions['orchestrator-manager']!;
+  const { context: slots } = manager.migrate!({ value: 'up', context: { held: ['r1'] } }, 1);
+  const snapshot = manager.machine.resolveState({ value: 'up', context: slots }) as never;
+  const full = decide(manager, snapshot, { type: 'slots.acquire', run: 'r2', slots: 1 } as Message);
+  expect(full.asked[0]!.params).toMatchObject({ type: 'slots.full', held: ['r1'] });
 });
 
 /** A run that holds an application which its job wants started again. */
