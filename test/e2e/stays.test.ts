@@ -88,6 +88,9 @@ test('rr up leaves a runtime in a session of its own that answers; a second up s
   expect(await ask('rr.api.local.ops.status')).toMatchObject({ pid, stays: true, draining: false, open: [] });
   await nats.close();
   expect(await up(s)).toMatchObject({ type: 'up', pid, already: true, stays: true });
+  expect((await finish(s.rr('restart', 'nobody', '--json'))).objects).toMatchObject([
+    { error: { code: 'RUN_UNKNOWN' } },
+  ]);
   expect(await down(s)).toMatchObject({ type: 'down', pid, open: [] });
   expect(isAlive(pid)).toBe(false);
   expect((await finish(s.rr('down'))).out).toBe('nothing is up\n');
@@ -124,8 +127,10 @@ test('Ctrl-C while rr up waits leaves nothing', async () => {
     () => runtimes(s),
     (all) => all.length > 0,
   );
+  const began = performance.now();
   one.child.kill('SIGINT');
   expect(await one.exited).toBe(130);
+  expect(performance.now() - began).toBeLessThan(5_000);
   await gone(s);
 }, 60_000);
 
@@ -417,7 +422,7 @@ test('a broker that was killed with its keeper and lost its store is started by 
     (names) => ['RR_DEAD', 'RR_FACTS', 'RR_JOBS'].every((name) => names?.includes(name)),
   );
   await nats.request('rr.queue.jobs', JSON.stringify({ run: 'after', source: join(s.dir, 'node-plain') }));
-  await eventually(quickly(nats, 'after'), ({ state }) => state === 'up');
+  await eventually(quickly(nats, 'after'), ({ state }) => state === 'up', 25_000);
   await nats.close();
   await down(s);
   await gone(s);
