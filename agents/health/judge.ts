@@ -1,4 +1,5 @@
 /** Judges what a round of asking saw. Pure: the same answers always give the same verdict. */
+import { ownWords } from '../../providers/process/tail.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import type { Check, Evidence, Reason, Socket } from './contract.js';
 import { type Seen, SHELL_TEXT, type SocketSeen } from './probe.js';
@@ -227,12 +228,9 @@ export const wantedOf = ({ how, wantsPage, rawTcp, giveUpMs, stayMs }: Check): s
   return `${rawTcp ? 'an open port' : wantsPage ? 'a page' : 'a good answer'} within ${giveUpMs / 1000} s, and for ${stayMs / 1000} s after`;
 };
 
-/** What package managers say around a script. */
-const around = /^npm (?:warn|notice)\b|^> \S/;
 /** Plain text of the last lines of a log, at most 300 characters. */
 export const excerptOf = (lines: string[]): string =>
-  lines
-    .filter((line) => !around.test(line))
+  ownWords(lines)
     .join(' ')
     .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
     .replace(/\s+/g, ' ')

@@ -6,7 +6,7 @@ import { findKeeper, type Keeper, type Kept, openKeeper } from '../../providers/
 import { closeRun, commandOf, evidenceOf, failureOf } from '../../providers/process/execute.js';
 import { type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
-import { tail } from '../../providers/process/tail.js';
+import { ownWords, tail } from '../../providers/process/tail.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
@@ -27,6 +27,8 @@ const LOOK_MS = 20;
 /** An application that listens elsewhere than told may still come to the port it was given. */
 const SETTLE_MS = 400;
 const MOMENT_MS = 1_000;
+/** What has said nothing for so long is no slow starter (npm alone takes seconds on a busy machine) but silent. */
+const SILENT_MS = 8_000;
 const HALT_GRACE_MS = 2_000;
 const LOG_BYTES = 64 * 1024;
 
@@ -132,7 +134,8 @@ export const start: Perform<Begin> = async (
       }
       const alive = await isAlive(keeper, kept, app);
       if (!alive) return await fell(null);
-      if (until === 'log' && now - began > MOMENT_MS) return started(sockets, null);
+      if (until === 'log' && now - began > MOMENT_MS && (now - began > SILENT_MS || ownWords(lines()).length > 0))
+        return started(sockets, null);
       if (now - began > startMs)
         return await fell(
           fail('NOT_PROVEN', {

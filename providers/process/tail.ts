@@ -18,6 +18,11 @@ export function tail(path: string, lines: number, bytes: number): string[] {
   return lines > 0 ? all.slice(-lines).map(shorten) : [];
 }
 
+/** What package managers say around a script. */
+const AROUND = /^npm (?:warn|notice)\b|^yarn run v|^[>$] \S|^\s*$/;
+/** The lines of a log that its program wrote itself. */
+export const ownWords = (lines: string[]): string[] => lines.filter((line) => !AROUND.test(line));
+
 const LINE_CHARS = 2_000;
 const END_CHARS = 500;
 /** A line without end is shown by its beginning and its end. */

@@ -1,3 +1,5 @@
 let ticks = 0;
-console.log('worker ready');
-setInterval(() => console.log(`tick ${++ticks}`), 200);
+setTimeout(() => {
+  console.log('worker ready');
+  setInterval(() => console.log(`tick ${++ticks}`), 200);
+}, 2_000);
