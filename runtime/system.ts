@@ -5,14 +5,15 @@
  * jittered back-off, at most 5 times in 60 s; then its death is told to its parent, for whom it is a message like any
  * other. The admin is the root: its death ends the host, and so does a state folder that stays unwritable.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ActorDefinition, Message, Spawn } from './actor.js';
 import type { Bus } from './bus.js';
 import type { Chance, Clock } from './clock.js';
 import type { Config } from './config.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import type { Log } from './log.js';
+import { openPoison } from './poison.js';
 import type { Store } from './store.js';
 import { addressOf, placeOf } from './subjects.js';
 import { type Cell, openCell } from './turn.js';
@@ -49,7 +50,6 @@ const CALM_MS = 15_000;
 /** A turn that takes longer hangs: its store does not answer. */
 const HUNG_MS = 30_000;
 const BEAT_MS = 2_000;
-const DEATHS = 3;
 
 export interface SystemOptions {
   definitions: Readonly<Record<string, ActorDefinition>>;
@@ -86,7 +86,8 @@ interface Kept {
 export function openSystem(options: SystemOptions): System {
   const { definitions, bus, store, clock, chance, log, config, hostDir, bundleOf, fallen } = options;
   const kept = new Map<string, Kept>();
-  const poison = openPoison(hostDir);
+  const poison = openPoison(hostDir, clock);
+  const deadLetter = openDeadLetters(hostDir);
   let closed = false;
   const unwritable = { since: 0, last: Number.NEGATIVE_INFINITY };
 
@@ -123,9 +124,9 @@ export function openSystem(options: SystemOptions): System {
         bundle: bundleOf(place.run),
         spawn: start,
         stop,
-        taking: (at, id) => poison.taking(at, id),
-        taken: (at, id) => poison.taken(at, id),
-        deadLetter: (at, message, error) => poison.deadLetter(at, message, error),
+        taking: poison.taking,
+        taken: poison.taken,
+        deadLetter,
         died(error) {
           dead = true;
           restart(address, entry, error);
@@ -267,71 +268,14 @@ export function openSystem(options: SystemOptions): System {
       for (const address of [...away.keys()]) comeBack(address);
       callOffBeat();
       await Promise.all([...kept.keys()].map(stop));
+      poison.close();
     },
   };
 }
 
-/**
- * Which message was being taken when the process died. Appended before the turn, without fsync: it has to outlive the
- * process, not the machine. After three deaths on one message it is refused and kept in dead-letters.ndjson.
- */
-function openPoison(dir: string): {
-  taking(address: string, id: string): boolean;
-  taken(address: string, id: string): void;
-  deadLetter(address: string, message: unknown, error: ErrorRecord): void;
-} {
-  const file = join(dir, 'taking.log');
-  const deadLetters = join(dir, 'dead-letters.ndjson');
-  mkdirSync(dirname(file), { recursive: true });
-  const deaths = new Map<string, number>();
-  const dangling = new Set<string>();
-  const keyOf = (address: string, id: string): string => `${address} ${JSON.stringify(id)}`; // an id is anybody's text
-  let lines = 0;
-  for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
-    const [mark, rest] = [line[0], line.slice(1)];
-    if (mark === '+') dangling.add(rest);
-    if (mark === '-') {
-      dangling.delete(rest);
-      deaths.delete(rest);
-    }
-    if (mark === 'x') {
-      const [count, key] = [Number(rest.slice(0, rest.indexOf(' '))), rest.slice(rest.indexOf(' ') + 1)];
-      deaths.set(key, count);
-    }
-  }
-  for (const key of dangling) deaths.set(key, (deaths.get(key) ?? 0) + 1);
-  const compact = (): void => {
-    writeFileSync(file, [...deaths].map(([key, count]) => `x${count} ${key}\n`).join(''));
-    lines = 0;
-  };
-  compact();
-  const append = (text: string): void => {
-    lines += 1;
-    try {
-      appendFileSync(file, `${text}\n`);
-    } catch {
-      // A full disk: a mark that is missing only lets a message be tried once more.
-    }
-  };
-  const deadLetter = (address: string, message: unknown, error: ErrorRecord): void =>
-    appendFileSync(deadLetters, `${JSON.stringify({ at: new Date().toISOString(), address, message, error })}\n`);
-  return {
-    deadLetter,
-    taking(address, id) {
-      const key = keyOf(address, id);
-      const died = deaths.get(key) ?? 0;
-      if (died >= DEATHS) {
-        deadLetter(address, { id }, fail('QUARANTINED', { id, times: died }).toRecord());
-        return false;
-      }
-      append(`+${key}`);
-      return true;
-    },
-    taken(address, id) {
-      const key = keyOf(address, id);
-      append(`-${key}`);
-      deaths.delete(key);
-      if (lines > 10_000) compact();
-    },
-  };
+/** Messages that nobody can take, kept for people to look at. */
+function openDeadLetters(dir: string): (address: string, message: unknown, error: ErrorRecord) => void {
+  const file = join(dir, 'dead-letters.ndjson');
+  return (address, message, error) =>
+    appendFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), address, message, error })}\n`);
 }

@@ -17,6 +17,7 @@ import { type ErrorRecord, fail, toRecord } from './errors.js';
 import { isAudited, isoOf, lineOf } from './line.js';
 import { type Envelope, parse } from './message.js';
 import { openPerformer } from './perform.js';
+import { DEATHS } from './poison.js';
 import type { Checkpoint, Effect, Line } from './store.js';
 import { addressOf, type Place, placeOf } from './subjects.js';
 import type { Surroundings } from './surroundings.js';
@@ -133,7 +134,8 @@ export async function openCell(
     const mark = command?.id ?? settles; // what a process may have died of
     const taken = (): void => void (mark !== null && around.taken(address, mark));
     if (mark !== null && !around.taking(address, mark)) {
-      const record = fail('QUARANTINED', { id: mark, times: 3 }).toRecord();
+      const record = fail('QUARANTINED', { id: mark, times: DEATHS }).toRecord();
+      around.deadLetter(address, command ?? item, record);
       return command ? commands.refuse(command.id, record) : end(item, record);
     }
 
@@ -165,11 +167,9 @@ export async function openCell(
     const due = contextDue(snapshot);
     if (due !== before) dueCausation = due === null ? null : item.causation;
     if (command) commands.took(command);
-    try {
-      await commit(decision, item.causation, command);
-    } finally {
-      taken(); // a store that fails is no death of the process
-    }
+    const committing = commit(decision, item.causation, command);
+    taken(); // waiting for the disk is no death
+    await committing;
     if (command && commands.isOpen(command.id)) commands.accept(command.id);
     log.debug({ turn, took: event.type, owed: owed.size }, 'turn');
   };
