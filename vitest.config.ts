@@ -4,7 +4,8 @@ const limits = { testTimeout: 20_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // More than cores: most of a test is waiting for processes.
+    maxWorkers: 3,
     projects: [
       {
         test: { name: 'house', include: ['test/**/*.test.ts'], exclude: ['test/repos/**', 'test/e2e/**'], ...limits },

@@ -111,7 +111,7 @@ export function runHandlers({
         (readJson(join(one.bundle, 'run.json')) as { steps?: RunContext['steps'] } | null)?.steps ??
         {};
       return {
-        ...lineOf(run, one),
+        ...line(run, one),
         ended: one.ended,
         workflow: one.job.workflow,
         waitsFor: context && !one.ended ? nextWake(context) : [],

@@ -6,7 +6,8 @@ import { finish, scratch } from './rr.js';
 test.each<[string, string[], Record<string, string>, string, RegExp]>([
   ['an unknown command', ['explode'], {}, 'USAGE', /unknown command 'explode'/],
   ['an unknown option', ['run', '.', '--fast'], {}, 'USAGE', /unknown option '--fast'/],
-  ['a missing argument', ['run'], {}, 'USAGE', /missing required argument 'source'/],
+  ['a missing argument', ['plan'], {}, 'USAGE', /missing required argument/],
+  ['a run of nothing', ['run'], {}, 'USAGE', /no source was given/],
   ['one argument too many', ['plan', '.', '.'], {}, 'USAGE', /too many arguments/],
   ['an option without its value', ['run', '.', '--service'], {}, 'USAGE', /--service/],
   ['a variable without a value', ['run', '.', '--env', 'NAME'], {}, 'USAGE', /--env NAME has no =/],
