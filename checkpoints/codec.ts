@@ -12,26 +12,42 @@ import { join } from 'node:path';
 import type { Checkpoint, Line, Turn } from '../runtime/store.js';
 import { addressOf } from '../runtime/subjects.js';
 import type { Encode } from './journal.js';
+import { type Patch, patched, patchOf } from './patch.js';
 
 /** Values whose JSON is longer go to a file of their own. */
 export const BLOB_CHARS = 64 * 1024;
-const HEAD = 8;
+const HEAD = 16;
+const [WHOLE, CHANGE] = [1, 2];
 
-/** Payload: address length u16, two spare bytes, checkpoint length u32; then address, checkpoint, lines. */
-export function encodeTurn(turn: Turn, checkpointText: string): Encode {
-  const address = addressOf(turn.checkpoint);
-  const lines = turn.facts.length + turn.audit.length === 0 ? '' : JSON.stringify({ f: turn.facts, a: turn.audit });
+/** What a record says of a checkpoint: all of it, or what has changed since the record `onto` of the same actor. */
+export interface Written {
+  text: string;
+  /** Number of this turn among all of its life. */
+  serial: number;
+  /** 0: all of it. */
+  onto: number;
+}
+
+/**
+ * Payload: address length u16, what it is u16, checkpoint length u32, serial u32, the serial it changes u32; then
+ * address, checkpoint or change, lines.
+ */
+export function encodeTurn({ checkpoint, facts, audit }: Turn, { text, serial, onto }: Written): Encode {
+  const address = addressOf(checkpoint);
+  const lines = facts.length + audit.length === 0 ? '' : JSON.stringify({ f: facts, a: audit });
   return (into, offset, room) => {
-    const most = HEAD + address.length + (checkpointText.length + lines.length) * 3;
-    if (room < most && room < HEAD + address.length + Buffer.byteLength(checkpointText) + Buffer.byteLength(lines))
-      return -1;
+    const most = HEAD + address.length + (text.length + lines.length) * 3;
+    if (room < most && room < HEAD + address.length + Buffer.byteLength(text) + Buffer.byteLength(lines)) return -1;
     let at = offset + HEAD;
     at += into.write(address, at, 'latin1');
-    const checkpoint = into.write(checkpointText, at);
-    at += checkpoint;
+    const length = into.write(text, at);
+    at += length;
     if (lines !== '') at += into.write(lines, at);
-    into.writeUInt32LE(address.length, offset);
-    into.writeUInt32LE(checkpoint, offset + 4);
+    into.writeUInt16LE(address.length, offset);
+    into.writeUInt16LE(onto === 0 ? WHOLE : CHANGE, offset + 2);
+    into.writeUInt32LE(length, offset + 4);
+    into.writeUInt32LE(serial, offset + 8);
+    into.writeUInt32LE(onto, offset + 12);
     return at - offset;
   };
 }
@@ -40,25 +56,82 @@ export function encodeTurn(turn: Turn, checkpointText: string): Encode {
 export interface Parts {
   address: string;
   bytes: Buffer;
+  serial: number;
+  /** The serial it changes; 0: it is whole. */
+  changes: number;
+  /** The record it changes, once that was found. */
+  onto: Parts | null;
   checkpointAt: number;
   linesAt: number;
   end: number;
 }
 /** @returns null when the record is not one of ours. */
 export function partsOf(bytes: Buffer, start: number, end: number): Parts | null {
-  if (end - start < HEAD) return null;
+  if (end - start < 8) return null;
   const addressLength = bytes.readUInt16LE(start);
-  const checkpointAt = start + HEAD + addressLength;
+  const isFirstForm = bytes.readUInt16LE(start + 2) === 0; // of before there were changes
+  const addressAt = start + (isFirstForm ? 8 : HEAD);
+  const checkpointAt = addressAt + addressLength;
   const linesAt = checkpointAt + bytes.readUInt32LE(start + 4);
   if (linesAt > end) return null;
-  return { address: bytes.toString('latin1', start + HEAD, checkpointAt), bytes, checkpointAt, linesAt, end };
+  const address = bytes.toString('latin1', addressAt, checkpointAt);
+  const serial = isFirstForm ? 0 : bytes.readUInt32LE(start + 8);
+  const changes = isFirstForm ? 0 : bytes.readUInt32LE(start + 12);
+  return { address, bytes, serial, changes, onto: null, checkpointAt, linesAt, end };
 }
-export const checkpointText = ({ bytes, checkpointAt, linesAt }: Parts): string =>
-  bytes.toString('utf8', checkpointAt, linesAt);
+/** The checkpoint that a record leaves. @throws when a blob is missing or is not what its name says. */
+export function checkpointOf({ bytes, onto, checkpointAt, linesAt }: Parts, folder: string): Checkpoint {
+  const text = bytes.toString('utf8', checkpointAt, linesAt);
+  if (!onto) return parseCheckpoint(text, folder) as Checkpoint;
+  return patched(checkpointOf(onto, folder), JSON.parse(text) as Patch) as Checkpoint;
+}
 export const linesOf = ({ bytes, linesAt, end }: Parts): { f: Line[]; a: Line[] } | null =>
   linesAt === end ? null : (JSON.parse(bytes.toString('utf8', linesAt, end)) as { f: Line[]; a: Line[] });
 
-const isMarked = (text: string): boolean => text.includes('"$blob"') || text.includes('"$literal"');
+/** A change longer than this share of the whole is written as the whole. */
+const WORTH = 0.75;
+/** So many changes may stand on one whole. */
+const MOST_CHANGES = 100;
+interface Last {
+  checkpoint: Checkpoint;
+  serial: number;
+  /** Characters of the whole that the changes since stand on, and how many they are. */
+  whole: number;
+  changes: number;
+}
+/** Puts the turns of a life into words, one after the other: whole, or as what has changed. */
+export interface Writer {
+  /** @throws what the disk says of a blob. */
+  put(checkpoint: Checkpoint, folder: string): Written;
+  /** What comes from here on must be readable without what came before. */
+  fresh(): void;
+}
+export function openWriter(): Writer {
+  const known = new Map<string, Last>();
+  let serial = 0;
+  return {
+    fresh: () => known.clear(),
+    put(checkpoint, folder) {
+      const address = addressOf(checkpoint);
+      const last = known.get(address);
+      serial += 1;
+      if (last && last.changes < MOST_CHANGES) {
+        const text = JSON.stringify(patchOf(last.checkpoint, checkpoint) ?? {});
+        if (text.length < last.whole * WORTH && !isMarked(text)) {
+          const onto = last.serial;
+          known.set(address, { checkpoint, serial, whole: last.whole, changes: last.changes + 1 });
+          return { text, serial, onto };
+        }
+      }
+      const text = stringifyCheckpoint(checkpoint, folder);
+      known.set(address, { checkpoint, serial, whole: text.length, changes: 0 });
+      return { text, serial, onto: 0 };
+    },
+  };
+}
+
+const isMarked = (text: string): boolean =>
+  text.includes('"$') && (text.includes('"$blob"') || text.includes('"$literal"'));
 const large = new WeakMap<object, { $blob: string; bytes: number }>();
 
 /** The folder of the blobs of a run's folder, or of the state folder. */

@@ -18,7 +18,7 @@ import { type Lock, takeLock } from '../runtime/lock.js';
 import type { Log } from '../runtime/log.js';
 import type { Checkpoint, Store, Turn } from '../runtime/store.js';
 import { addressOf, placeOf } from '../runtime/subjects.js';
-import { blobFolder, checkpointText, encodeTurn, parseCheckpoint, partsOf, stringifyCheckpoint } from './codec.js';
+import { blobFolder, checkpointOf, encodeTurn, openWriter, type Parts, partsOf, type Written } from './codec.js';
 import { writeWhole } from './durable.js';
 import {
   type Damage,
@@ -69,13 +69,28 @@ export function readTail(dir: string, take: View['inherit']): Tail {
   const mark = readMark(dir);
   const from = mark.boot === bootId() ? mark.written : mark.synced;
   const tail: Tail = { dir, fence: Math.max(mark.written.fence, mark.synced.fence), records: 0, bytes: 0, damage: [] };
+  let newest = new Map<string, Parts>();
+  let fence = -1;
   for (const segment of segmentsIn(dir)) {
     tail.fence = Math.max(tail.fence, segment.fence);
     if (before(segment, from)) continue;
+    if (segment.fence !== fence) newest = new Map(); // serials count within a life
+    fence = segment.fence;
     const offset = segment.fence === from.fence && segment.segment === from.segment ? from.offset : 0;
     const { damage } = readSegment(segment, offset, (bytes, start, end) => {
       const parts = partsOf(bytes, start, end);
       if (!parts) return;
+      if (parts.changes !== 0) {
+        const onto = newest.get(parts.address);
+        if (onto?.serial !== parts.changes) {
+          newest.delete(parts.address);
+          const reason = `a change of ${parts.address} without what it changes`;
+          tail.damage.push({ path: segment.path, offset: start, bytes: end - start, reason });
+          return;
+        }
+        parts.onto = onto;
+      }
+      newest.set(parts.address, parts);
       tail.records += 1;
       tail.bytes += end - start;
       take(parts);
@@ -95,7 +110,7 @@ export function tailOf(state: string): Map<string, Checkpoint> {
   for (const host of hosts)
     readTail(journalFolder(state, host), (parts) => {
       const { run } = placeOf(parts.address);
-      const checkpoint = parseCheckpoint(checkpointText(parts), blobFolder(folderOf(state, run))) as Checkpoint;
+      const checkpoint = checkpointOf(parts, blobFolder(folderOf(state, run)));
       const known = tail.get(parts.address) ?? inFile(state, placeOf(parts.address));
       if (!known || isNewer(checkpoint, known)) tail.set(parts.address, checkpoint);
     });
@@ -119,12 +134,16 @@ export function openStore(
 ): OpenStore {
   const dir = journalFolder(state, host);
   const locks: Lock[] = [];
+  const writer = openWriter();
   let journal: Journal | null = null;
   let mark = readMark(dir);
   let syncing = false;
 
   const view = openView(state, {
-    before: () => journal!.end(),
+    before() {
+      writer.fresh();
+      return journal!.end();
+    },
     written(end: Position) {
       write({ ...mark, boot: bootId(), written: end });
       takenUp();
@@ -189,15 +208,16 @@ export function openStore(
   }
 
   const put = (turn: Turn, done: (error: Error | null) => void): void => {
-    const { checkpoint, facts, audit } = turn;
-    let text: string;
+    const { checkpoint, facts, audit, gone } = turn;
+    let written: Written;
     try {
-      text = stringifyCheckpoint(checkpoint, blobFolder(folderOf(state, checkpoint.run)));
+      written = writer.put(checkpoint, blobFolder(folderOf(state, checkpoint.run)));
     } catch (error) {
       return done(error as Error);
     }
-    journal!.append(encodeTurn(turn, text), (error) => {
+    journal!.append(encodeTurn(turn, written), (error) => {
       if (!error) view.take(addressOf(checkpoint), checkpoint, facts, audit);
+      if (!error && gone) view.leave(checkpoint.run);
       done(error);
     });
   };

@@ -5,13 +5,13 @@
  * of a gathering is written, whoever asked is told up to where the journal is needed no more (until the machine loses
  * its power: see store.ts). What cannot be written, e.g. on a full disk, stays and is tried again.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import type { Checkpoint, Line } from '../runtime/store.js';
 import { type Place, placeOf } from '../runtime/subjects.js';
 import { bundleOf } from './bundle.js';
-import { blobFolder, checkpointText, linesOf, type Parts, parseCheckpoint } from './codec.js';
+import { blobFolder, checkpointOf, linesOf, type Parts, parseCheckpoint } from './codec.js';
 import { checkpointFile, KEPT_VERSIONS, writeCheckpoints } from './json.js';
 import { type Ledger, openLedger } from './ledger.js';
 
@@ -36,21 +36,23 @@ interface Entry {
   left: boolean;
 }
 interface Told {
-  run: string;
   book: 'fact' | 'audit';
   line: Line;
 }
-interface Gathering {
+/** What is new of one run. */
+interface News {
   entries: Map<string, Entry>;
   lines: Told[];
   /** So many of the lines are in their files. */
   written: number;
 }
-const nothing = (): Gathering => ({ entries: new Map(), lines: [], written: 0 });
+type Gathering = Map<string, News>;
 
 export interface View {
   /** Takes a durable turn. */
   take(address: string, checkpoint: Checkpoint, facts: readonly Line[], audit: readonly Line[]): void;
+  /** A run is over that leaves no files: what is not written of it yet is forgotten, unless some of it is written. */
+  leave(run: string): void;
   /** Takes a record that an earlier life left. */
   inherit(parts: Parts): void;
   /** The newest checkpoint that is not in its file yet, or was not at the start; null: the file is right. */
@@ -82,8 +84,13 @@ export function openView(
   state: string,
   about: { before(): unknown; written(mark: never): void; failed(error: unknown): void },
 ): View {
-  let gathering = nothing();
-  let underway = nothing();
+  let gathering: Gathering = new Map();
+  /** Closed, and left alone for as long again: a run that is over by then may need no files at all. */
+  let ripening: Gathering = new Map();
+  let ripe: unknown = null;
+  let underway: Gathering = new Map();
+  /** Actors and lines in both. */
+  let waiting = 0;
   let ledger: Ledger = openLedger(state);
   let timer: NodeJS.Timeout | null = null;
   let pass: Promise<void> | null = null;
@@ -103,14 +110,21 @@ export function openView(
     timer.unref();
   };
   const readVersion = (version: Version, run: string): Checkpoint =>
-    isParts(version)
-      ? (parseCheckpoint(checkpointText(version), blobFolder(folderOf(state, run))) as Checkpoint)
-      : version;
-  const entryOf = (address: string): Entry => {
-    let entry = gathering.entries.get(address);
+    isParts(version) ? checkpointOf(version, blobFolder(folderOf(state, run))) : version;
+  const newsOf = (run: string): News => {
+    let news = gathering.get(run);
+    if (!news) {
+      news = { entries: new Map(), lines: [], written: 0 };
+      gathering.set(run, news);
+    }
+    return news;
+  };
+  const entryOf = ({ entries }: News, address: string): Entry => {
+    let entry = entries.get(address);
     if (!entry) {
       entry = { versions: [], left: false };
-      gathering.entries.set(address, entry);
+      entries.set(address, entry);
+      waiting += 1;
     }
     return entry;
   };
@@ -119,9 +133,10 @@ export function openView(
     if (entry.versions.length > KEPT_VERSIONS) entry.versions.shift();
   };
 
-  const tell = (run: string, facts: readonly Line[], audit: readonly Line[]): void => {
-    for (const line of facts) gathering.lines.push({ run, book: 'fact', line });
-    for (const line of audit) gathering.lines.push({ run, book: 'audit', line });
+  const tell = ({ lines }: News, facts: readonly Line[], audit: readonly Line[]): void => {
+    for (const line of facts) lines.push({ book: 'fact', line });
+    for (const line of audit) lines.push({ book: 'audit', line });
+    waiting += facts.length + audit.length;
   };
 
   /** Writes what is under way; what is done is taken out of it, so that a failure in the middle repeats nothing. */
@@ -133,80 +148,101 @@ export function openView(
       const now = performance.eventLoopUtilization();
       const { utilization } = performance.eventLoopUtilization(now, load);
       load = now;
-      const waiting = gathering.entries.size + gathering.lines.length + underway.entries.size + underway.lines.length;
       if (utilization > BUSY && waiting < MOST_WAITING && !hurried) await sleep(PAUSE_MS);
       else await breathe();
       began = performance.now();
     };
-    const left = [...underway.entries.values()].some((entry) => entry.left);
+    const all = [...underway.values()].flatMap(({ entries }) => [...entries.values()]);
+    const left = all.some((entry) => entry.left);
     if (left) {
       ledger.close();
       ledger = openLedger(state, { dedupe: true });
     }
-    for (; underway.written < underway.lines.length; underway.written += 1) {
-      const { run, book, line } = underway.lines[underway.written]!;
-      ledger[book](run, line);
-      await breathing();
+    for (const [run, news] of underway) {
+      for (; news.written < news.lines.length; news.written += 1) {
+        const { book, line } = news.lines[news.written]!;
+        ledger[book](run, line);
+        await breathing();
+      }
+      waiting -= news.lines.length;
+      news.lines = [];
+      news.written = 0;
     }
-    underway.lines = [];
-    underway.written = 0;
     if (left) {
       ledger.close();
       ledger = openLedger(state);
     }
-    const many = underway.entries.size > MANY;
-    for (const [address, entry] of underway.entries) {
-      const place = placeOf(address);
-      let versions = (many ? entry.versions.slice(-1) : entry.versions).map((one) => readVersion(one, place.run));
-      if (entry.left) {
-        const there = inFile(state, place);
-        versions = versions.filter((one) => !there || isNewer(one, there)).sort((a, b) => (isNewer(a, b) ? 1 : -1));
+    const many = all.length > MANY;
+    for (const [run, { entries }] of underway) {
+      for (const [address, entry] of entries) {
+        const place = placeOf(address);
+        let versions = (many ? entry.versions.slice(-1) : entry.versions).map((one) => readVersion(one, run));
+        if (entry.left) {
+          const there = inFile(state, place);
+          versions = versions.filter((one) => !there || isNewer(one, there)).sort((a, b) => (isNewer(a, b) ? 1 : -1));
+        }
+        writeCheckpoints(join(state, checkpointFile(place)), versions);
+        entries.delete(address);
+        waiting -= 1;
+        await breathing();
       }
-      writeCheckpoints(join(state, checkpointFile(place)), versions);
-      underway.entries.delete(address);
-      await breathing();
+      underway.delete(run);
     }
   }
+  /** Up to where the journal is in the files once what is under way is written. */
+  let mark: unknown = null;
+  const shift = (): void => {
+    underway = ripening;
+    mark = ripe;
+    ripening = gathering;
+    ripe = about.before();
+    gathering = new Map();
+  };
+  /** Writes what is ripe; all there is when somebody waits for it. */
   async function flush(): Promise<void> {
-    for (;;) {
-      if (pass) {
-        await pass;
-        continue;
-      }
-      const isOver =
-        gathering.entries.size + gathering.lines.length + underway.entries.size + underway.lines.length === 0;
-      if (isOver) return;
+    do {
       // What a failed pass left goes first; its actors' newer versions come behind.
-      const mark = underway.entries.size + underway.lines.length === 0 ? about.before() : null;
-      if (mark !== null) {
-        underway = gathering;
-        gathering = nothing();
-      }
-      pass = write().finally(() => {
+      if (!pass && underway.size === 0) shift();
+      pass ??= write().finally(() => {
         pass = null;
       });
       await pass;
       if (mark !== null) about.written(mark as never);
-    }
+      mark = null;
+    } while (hurried && gathering.size + ripening.size + underway.size > 0);
+    if (gathering.size + ripening.size > 0) soon(GATHER_MS);
   }
 
   return {
     take(address, checkpoint, facts, audit) {
-      push(entryOf(address), checkpoint);
-      tell(checkpoint.run, facts, audit);
+      const news = newsOf(checkpoint.run);
+      push(entryOf(news, address), checkpoint);
+      tell(news, facts, audit);
       soon(GATHER_MS);
     },
+    leave(run) {
+      if (underway.has(run) || existsSync(folderOf(state, run))) return;
+      for (const some of [gathering, ripening]) {
+        const news = some.get(run);
+        if (news) waiting -= news.entries.size + news.lines.length;
+        some.delete(run);
+      }
+    },
     inherit(parts) {
-      const entry = entryOf(parts.address);
+      const news = newsOf(placeOf(parts.address).run);
+      const entry = entryOf(news, parts.address);
       entry.left = true;
       push(entry, parts);
       const lines = linesOf(parts);
-      if (lines) tell(placeOf(parts.address).run, lines.f, lines.a);
+      if (lines) tell(news, lines.f, lines.a);
       soon(GATHER_MS);
     },
     newest(address) {
       const place = placeOf(address);
-      const entry = gathering.entries.get(address) ?? underway.entries.get(address);
+      const { run } = place;
+      const entry = [gathering, ripening, underway]
+        .map((some) => some.get(run)?.entries.get(address))
+        .find((one) => one !== undefined);
       if (!entry) return null;
       if (!entry.left) return readVersion(entry.versions.at(-1)!, place.run);
       const best = entry.versions.map((one) => readVersion(one, place.run)).reduce((a, b) => (isNewer(b, a) ? b : a));

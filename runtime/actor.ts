@@ -44,6 +44,8 @@ export interface ActorDefinition {
   ends: readonly string[];
   /** Command type → the fact that ends every open command of that type, whoever caused it; for those who wait. */
   endsAll?: Readonly<Record<string, string>>;
+  /** Whether all of its run is over and need not be found in files, if it never was written to any. */
+  leavesNothing?: (context: never) => boolean;
   machine: AnyStateMachine;
   effects: Record<string, Perform>;
   /** From an older version's `{value, context}` to this one's; absent: refused. */

@@ -19,17 +19,30 @@ export interface Decision {
   asked: Asked[];
 }
 
-/** The state an actor begins in, and what it wants done: turn 0. */
+/** The state an actor begins in, and what it wants done: turn 0. Without input it is always the same. */
 export const begin = (def: ActorDefinition, input: unknown): Decision => {
+  const known = input === undefined ? beginnings.get(def) : undefined;
+  if (known) return known;
   const [snapshot, actions] = initialTransition(def.machine, input as never);
-  return { snapshot: snapshot as AnyMachineSnapshot, asked: collect(def, snapshot as AnyMachineSnapshot, actions) };
+  const first = {
+    snapshot: snapshot as AnyMachineSnapshot,
+    asked: collect(def, snapshot as AnyMachineSnapshot, actions),
+  };
+  if (input === undefined) beginnings.set(def, first);
+  return first;
 };
+const beginnings = new WeakMap<ActorDefinition, Decision>();
 
-/** What a message makes of a state. @throws whatever the machine's own functions throw, or MACHINE_REFUSED. */
-export const decide = (def: ActorDefinition, snapshot: AnyMachineSnapshot, event: Message): Decision => {
+/**
+ * What a message makes of a state; null: it is not taken in this state.
+ * @throws whatever the machine's own functions throw, or MACHINE_REFUSED.
+ */
+export const decide = (def: ActorDefinition, snapshot: AnyMachineSnapshot, event: Message): Decision | null => {
   const { scope, actions } = scopeOf(def.machine);
   actions.length = 0;
   const next = def.machine.transition(snapshot, event as never, scope) as AnyMachineSnapshot;
+  // A transition that does nothing leaves the very same state too.
+  if (next === snapshot && actions.length === 0 && !snapshot.can(event as never)) return null;
   return { snapshot: next, asked: collect(def, next, actions) };
 };
 
@@ -64,8 +77,6 @@ function scopeOf(machine: AnyStateMachine): { scope: AnyActorScope; actions: Exe
   return known;
 }
 const scopes = new WeakMap<AnyStateMachine, { scope: AnyActorScope; actions: Executable[] }>();
-
-export const takes = (snapshot: AnyMachineSnapshot, event: Message): boolean => snapshot.can(event as never);
 
 function collect(def: ActorDefinition, snapshot: AnyMachineSnapshot, actions: readonly Executable[]): Asked[] {
   for (const _ in snapshot.children)

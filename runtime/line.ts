@@ -16,7 +16,7 @@ export const lineOf = (
   id: string,
   { type, ...payload }: Message & Record<string, unknown>,
   causation: string | null,
-): Line => ({ id, at: new Date(at).toISOString(), from, type, payload, causation });
+): Line => ({ id, at: isoOf(at), from, type, payload, causation });
 
 /** Decisions, fixes and approvals are audited beside the commands. */
 export const isAudited = ({ type, payload }: Line): boolean =>

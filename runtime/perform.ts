@@ -32,14 +32,20 @@ export function openPerformer(
   /** What an actor asks is owed by a turn in the same store as the answerer's: it may hear early. */
   const send: Bus['send'] = (to, envelope, answer) => bus.send(to, envelope, answer, true);
   const address = addressOf(place);
-  const abort = new AbortController();
+  /** Made when somebody listens to it. */
+  let abort: AbortController | null = null;
+  let stopped = false;
   /** What waits by effect id, and how to call it off. */
   const waiting = new Map<string, () => void>();
 
   const contextOf = (e: Effect): EffectContext => ({
     id: e.id,
     causation: e.causation,
-    signal: abort.signal,
+    get signal() {
+      abort ??= new AbortController();
+      if (stopped) abort.abort();
+      return abort.signal;
+    },
     run: place.run,
     address,
     bundle: around.bundle,
@@ -54,7 +60,7 @@ export function openPerformer(
     bus.emit(line, address).then(
       () => settle(e),
       (error: unknown) => {
-        if (abort.signal.aborted) return;
+        if (stopped) return;
         log.warn({ effect: e.id, error: toRecord(error) }, 'fact not acknowledged, once more');
         waiting.set(
           e.id,
@@ -98,14 +104,14 @@ export function openPerformer(
         (event) => report(e, event),
         (error: unknown) => {
           const record = recordOf(error, e.type, address);
-          if (!abort.signal.aborted)
-            log.warn({ effect: e.id, error: record, stack: (error as Error)?.stack }, 'effect failed');
+          if (!stopped) log.warn({ effect: e.id, error: record, stack: (error as Error)?.stack }, 'effect failed');
           report(e, { type: `${e.type}Failed`, error: record } as Message);
         },
       );
     },
     stop() {
-      abort.abort();
+      stopped = true;
+      abort?.abort();
       for (const callOff of waiting.values()) callOff();
       waiting.clear();
     },

@@ -81,6 +81,8 @@ export interface Turn {
   facts: readonly Line[];
   /** For its hash-chained `audit.log`. */
   audit: readonly Line[];
+  /** The run is over and leaves no files: those that are not written yet need not be. */
+  gone?: boolean;
 }
 /**
  * Contract: turns are applied in the order of the calls, whoever's they are, and a crash leaves a prefix of them: so who

@@ -12,7 +12,7 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import type { ActorDefinition, Ask, Message } from './actor.js';
 import { errorOf, FAILED, openCommands } from './commands.js';
-import { begin, type Decision, decide, takes } from './decide.js';
+import { begin, type Decision, decide } from './decide.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import { isAudited, isoOf, lineOf } from './line.js';
 import { type Envelope, parse } from './message.js';
@@ -97,6 +97,8 @@ export async function openCell(
     at: isoOf(clock.now()),
   });
 
+  const isGone = (): boolean => def.leavesNothing?.(snapshot.context as never) ?? false;
+
   const post = (item: Item): void => {
     if (dead) return;
     queue.push(item);
@@ -142,13 +144,14 @@ export async function openCell(
     const before = contextDue(snapshot);
     let decision: Prepared;
     try {
-      if (!takes(snapshot, event)) {
+      const decided = decide(def, snapshot, event);
+      if (!decided) {
         taken();
         if (!command) return settleOnly(item);
         const state = JSON.stringify(snapshot.value);
         return commands.refuse(command.id, fail('NOT_NOW', { address, type: command.type, state }).toRecord());
       }
-      decision = prepare(decide(def, snapshot, event), turn + 1, item.causation);
+      decision = prepare(decided, turn + 1, item.causation);
     } catch (error) {
       const record = fail(
         'DECIDE_THREW',
@@ -207,6 +210,7 @@ export async function openCell(
       checkpoint: next,
       facts,
       audit: heard ? [{ ...heard, from: command.from }, ...audited] : audited,
+      gone: isGone(),
     });
     for (const id of ended) commands.tellNear(id);
     await saved;
@@ -258,7 +262,7 @@ export async function openCell(
     callOffSave = clock.after(LAZY_SAVE_MS, () => {
       if (dead || pumping) return dead ? undefined : saveSoon();
       committed = checkpoint();
-      store.keep({ checkpoint: committed, facts: [], audit: [] });
+      store.keep({ checkpoint: committed, facts: [], audit: [], gone: isGone() });
     });
   };
 

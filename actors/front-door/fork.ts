@@ -145,7 +145,8 @@ async function giveInputs(
 ): Promise<void> {
   const file = join(bundle, 'inputs', 'given.json');
   const before = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as Record<string, string>) : {};
-  await writeFile(file, `${JSON.stringify({ ...before, ...env })}\n`, { mode: 0o600 });
+  if (Object.keys({ ...before, ...env }).length > 0)
+    await writeFile(file, `${JSON.stringify({ ...before, ...env })}\n`, { mode: 0o600 });
   const address = join(bundle, 'inputs', 'source.json');
   if (source !== undefined) await rm(address, { force: true });
   if (source) await writeFile(address, `${JSON.stringify({ source })}\n`, { mode: 0o600 });

@@ -70,9 +70,10 @@ export function runHandlers({
       if (fromDisk(config.state, run))
         throw fail('USAGE', { met: `there is a run ${run} already`, fix: 'choose another id, or none' });
       // What is secret goes beside the job, never into it: a job is told and written down in many places.
-      const inputs = [{ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` }];
+      const inputs: { path: string; text: string }[] = [];
+      if (Object.keys(env).length > 0) inputs.push({ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` });
       if (secret !== null) inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: secret })}\n` });
-      await writeBundle(bundle, inputs);
+      if (inputs.length > 0) await writeBundle(bundle, inputs);
     }
     const job = { ...request, source, user };
     await ask(

@@ -16,7 +16,7 @@ import {
 } from '../../runtime/actor.js';
 import type { Workflow, Workflows } from '../../runtime/workflow.js';
 import { Command, type Command as Commands, Ends, EndsAll, Fact } from './contract.js';
-import { type Resumed, type RunContext, unborn, upgrade, type Walked } from './state.js';
+import { isFull, type Resumed, type RunContext, unborn, upgrade, type Walked } from './state.js';
 import { walk } from './walk.js';
 
 type Record = { files: { path: string; text: string; executable?: boolean }[] };
@@ -112,6 +112,11 @@ export const runBy = (workflows: Workflows): ActorDefinition =>
     endsAll: EndsAll,
     machine: machineOf(workflows),
     effects: { record },
+    leavesNothing: ({ mode, flow, result }: RunContext) => {
+      if (mode !== 'ended' || !flow || result?.outcome !== 'healthy') return false;
+      const definition = workflows.find(flow.name, flow.print);
+      return definition !== null && !isFull(definition);
+    },
     // Version 1 walked repo-run alone, and had no time of its own.
     migrate: ({ value, context }) => ({ value, context: upgrade(context as Partial<RunContext>) }),
   });

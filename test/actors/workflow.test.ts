@@ -256,7 +256,7 @@ test('checkpoints of the first version are gone on with: of a run, and of the or
   const manager = definitions['orchestrator-manager']!;
   const { context: slots } = manager.migrate!({ value: 'up', context: { held: ['r1'] } }, 1);
   const snapshot = manager.machine.resolveState({ value: 'up', context: slots }) as never;
-  const full = decide(manager, snapshot, { type: 'slots.acquire', run: 'r2', slots: 1 } as Message);
+  const full = decide(manager, snapshot, { type: 'slots.acquire', run: 'r2', slots: 1 } as Message)!;
   expect(full.asked[0]!.params).toMatchObject({ type: 'slots.full', held: ['r1'] });
 });
 

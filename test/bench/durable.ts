@@ -162,7 +162,8 @@ const replay: Bench = async function* (wanted) {
     for (let n = 0; n < RECORDS; n += 1) {
       const turn = { checkpoint: checkpoint(n), facts: [], audit: [] };
       const written = new Promise<void>((done) => {
-        journal.append(encodeTurn(turn, JSON.stringify(turn.checkpoint)), () => done());
+        const text = JSON.stringify(turn.checkpoint);
+        journal.append(encodeTurn(turn, { text, serial: n + 1, onto: 0 }), () => done());
       });
       if (n % 2_000 === 1_999) await written;
     }

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
+import { encodeTurn } from '../../checkpoints/codec.js';
 import { openJournal, readSegment, segmentName, segmentsIn } from '../../checkpoints/journal.js';
 import { checkpointFile, historyFolder, readCheckpoint, versionsIn } from '../../checkpoints/json.js';
 import { readLines } from '../../checkpoints/ledger.js';
@@ -172,14 +173,16 @@ test('records are on disk in the order of the calls, whatever their sizes, over 
 });
 
 test('all that wants to be durable in one turn of the event loop shares one write', async () => {
-  const state = scratch();
-  const one = store(state);
+  const journal = openJournal(scratch(), 1, 'fsync');
   const writes = (): number => Number(/syscw: (\d+)/.exec(readFileSync('/proc/self/io', 'latin1'))![1]);
-  await one.commit(turnOf(1));
   const before = writes();
-  await Promise.all(Array.from({ length: 200 }, (_, n) => one.commit(turnOf(n + 2))));
+  const appended = Array.from({ length: 200 }, (_, n) => {
+    const written = { text: JSON.stringify(checkpoint(n)), serial: n + 1, onto: 0 };
+    return new Promise((done) => journal.append(encodeTurn(turnOf(n), written), done));
+  });
+  expect(await Promise.all(appended)).toEqual(appended.map(() => null));
   expect(writes() - before).toBeLessThan(20);
-  await one.close();
+  await journal.close();
 });
 
 test('a process that was thought dead and writes on harms nothing', async () => {
@@ -292,6 +295,67 @@ test('any context comes back as it was', async () => {
     { numRuns: 60 },
   );
   await one.close();
+});
+
+test('whatever turns actors take, and wherever the files stand, the next life finds every actor as it was', async () => {
+  const of = (n: number, turn: number, context: unknown): Checkpoint => ({
+    ...checkpoint(turn, context),
+    id: `health-${n}`,
+    open: { [`m${turn}`]: { type: 'a.b', until: turn } },
+  });
+  const at = (n: number) => ({ ...place, id: `health-${n}` });
+  // What a turn leaves as it was stays the very same object, as with actors.
+  const step = fc.record({
+    actor: fc.integer({ min: 0, max: 2 }),
+    key: fc.constantFrom('a', 'b', '$blob'),
+    value: fc.jsonValue({ maxDepth: 2 }),
+    files: fc.constantFrom('later', 'later', 'now'),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
+      const live = scratch();
+      const one = store(live);
+      const big = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`k${n}`, { text: `value ${n}` }]));
+      const contexts: Record<string, unknown>[] = [0, 1, 2].map(() => ({ big }));
+      let turn = 0;
+      for (const { actor, key, value, files } of steps) {
+        turn += 1;
+        contexts[actor] = { ...contexts[actor], [key]: value, big: { ...big, [`k${turn}`]: { text: turn } } };
+        await one.commit({ checkpoint: of(actor, turn, contexts[actor]), facts: [fact(turn)], audit: [] });
+        if (files === 'now') await one.caughtUp();
+      }
+      const copy = scratch();
+      cpSync(live, copy, { recursive: true });
+      await one.close();
+      const next = store(copy);
+      expect(next.recovered.damage).toEqual([]);
+      for (const actor of new Set(steps.map((one) => one.actor))) {
+        const loaded = await next.load(at(actor));
+        expect(loaded!.state.context).toEqual(JSON.parse(JSON.stringify(contexts[actor])));
+      }
+      await next.close();
+      expect(facts(copy)).toEqual(steps.map((_, n) => n + 1));
+    }),
+    { numRuns: 25 },
+  );
+}, 60_000);
+
+test('a change without what it changes is damage, told and left out', async () => {
+  const state = scratch();
+  const journal = openJournal(journalFolder(state, 'h1'), 1, 'fsync');
+  const put = (serial: number, onto: number, what: unknown) =>
+    new Promise((done) => {
+      const written = { text: JSON.stringify(what), serial, onto };
+      journal.append(encodeTurn({ checkpoint: checkpoint(serial), facts: [], audit: [] }, written), done);
+    });
+  await put(1, 0, checkpoint(1));
+  await put(2, 1, { s: { turn: 2 } });
+  await put(4, 3, { s: { turn: 4 } });
+  await journal.close();
+  const next = store(state);
+  expect(next.recovered.damage).toMatchObject([{ reason: expect.stringContaining('without what it changes') }]);
+  expect((await next.load(place))!.turn).toBe(2);
+  await next.close();
 });
 
 test('a record of nobody, and one that says it is longer than its file, are damage like any other', () => {

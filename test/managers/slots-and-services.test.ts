@@ -11,7 +11,7 @@ import { fail } from '../../runtime/errors.js';
 function telling(def: ActorDefinition) {
   let { snapshot } = begin(def, undefined);
   return (command: object): Record<string, unknown> => {
-    const decision = decide(def, snapshot, def.accepts.parse(command) as Message);
+    const decision = decide(def, snapshot, def.accepts.parse(command) as Message)!;
     snapshot = decision.snapshot;
     expect(decision.asked.map(({ type }) => type)).toEqual(['emit']);
     return def.emits.parse(decision.asked[0]!.params) as unknown as Record<string, unknown>;
@@ -81,7 +81,7 @@ test('a semaphore is never held by more than its limit, is granted in the order 
           for (const list of [held, queue]) list.splice(0, list.length, ...list.filter((one) => !fits(one)));
           wanted = next();
         }
-        const decision = decide(orchestratorManager, snapshot, orchestratorManager.accepts.parse(command) as Message);
+        const decision = decide(orchestratorManager, snapshot, orchestratorManager.accepts.parse(command) as Message)!;
         snapshot = decision.snapshot;
         const asks = decision.asked.flatMap(({ type, params }) => (type === 'ask' ? [params as Ask] : []));
         expect((decision.asked[0]!.params as Message).type).toBe(said);
