@@ -177,7 +177,7 @@ async function everyoneIsUp(system: System, unable: Map<string, ErrorRecord>, ho
       registry?: Record<string, unknown>;
     };
     const waiting = [main('orchestrator'), ...Object.keys(registry)].filter(
-      (address) => !system.cell(address) && !unable.has(address),
+      (address) => !system.cell(address) && !system.sleeps(address) && !unable.has(address),
     );
     if (waiting.length === 0) return;
     if (Date.now() > until)

@@ -44,6 +44,8 @@ export interface ActorDefinition {
   ends: readonly string[];
   /** Command type → the fact that ends every open command of that type, whoever caused it; for those who wait. */
   endsAll?: Readonly<Record<string, string>>;
+  /** It is looked into or told things without a message, so it never sleeps. */
+  awake?: boolean;
   /** Whether all of its run is over and need not be found in files, if it never was written to any. */
   leavesNothing?: (context: never) => boolean;
   machine: AnyStateMachine;

@@ -24,6 +24,12 @@ export interface Bus {
   readonly wire: Wire;
   /** Receives the commands of an address. @returns a function that ends it. */
   listen(address: string, inbox: Inbox): () => void;
+  /** Hears the commands of a run although none of its actors listens. @returns a function that ends it. */
+  hold(run: string): () => void;
+  /** Says who takes a command for an address that does not listen here; null: nobody. @returns a function that ends it. */
+  otherwise(find: (address: string) => Inbox | null): () => void;
+  /** Hands a command to whoever listens here now; else it is answered NO_ACTOR. */
+  deliver: (to: string, ...command: Parameters<Inbox>) => void;
   /** Sends once. `answer` is called for each answer; the returned function forgets the question. */
   send(to: string, envelope: Envelope, answer: (answer: Answer) => void, near?: boolean): () => void;
   /** Sends a command and waits for nothing. */
@@ -55,6 +61,8 @@ export function openBus(wire: Wire, fine: Clock, { forceWire = false, user = USE
   const waiting = new Set<() => void>();
   let counter = 0;
   let refused = 0;
+  let substitute: (address: string) => Inbox | null = () => null;
+  const inboxFor = (address: string): Inbox | null => inboxes.get(address) ?? substitute(address);
 
   const endReplies = wire.subscribe(`${wire.inbox}.*`, ({ subject, data, noResponders }) =>
     pending.get(subject.slice(wire.inbox.length + 1))?.({ data, noResponders }),
@@ -77,7 +85,7 @@ export function openBus(wire: Wire, fine: Clock, { forceWire = false, user = USE
           if (reply) wire.publish(reply, JSON.stringify(given));
         };
         const address = addressOfInbox(subject);
-        const inbox = address && inboxes.get(address);
+        const inbox = address && inboxFor(address);
         if (!inbox) {
           if (run !== 'sys') answer({ error: fail('NO_ACTOR', { address: address ?? subject }).toRecord() });
           return;
@@ -103,7 +111,7 @@ export function openBus(wire: Wire, fine: Clock, { forceWire = false, user = USE
   };
 
   const send: Bus['send'] = (to, envelope, answer, near = false) => {
-    const local = forceWire ? undefined : inboxes.get(to);
+    const local = forceWire ? null : inboxFor(to);
     if (local) {
       queueMicrotask(() => local(envelope, answer, near));
       return () => undefined;
@@ -128,6 +136,18 @@ export function openBus(wire: Wire, fine: Clock, { forceWire = false, user = USE
         if (inboxes.get(address) === inbox) inboxes.delete(address);
         end();
       };
+    },
+    hold: serve,
+    otherwise(find) {
+      substitute = find;
+      return () => {
+        if (substitute === find) substitute = () => null;
+      };
+    },
+    deliver(to, envelope, answer, near) {
+      const inbox = inboxes.get(to);
+      if (inbox) inbox(envelope, answer, near);
+      else answer({ error: fail('NO_ACTOR', { address: to }).toRecord() });
     },
     tell(to, command, { from = 'client' } = {}) {
       send(to, envelop(command, { run: placeOf(to).run, from }), () => undefined)();

@@ -25,6 +25,7 @@ export interface Commands {
   admit(command: Envelope): 'take' | 'late' | 'answered';
   took(command: Envelope): void;
   isOpen(id: string): boolean;
+  areOpen(): boolean;
   /** Ends the open commands that a fact ends. @returns their ids; who waits is told by `tell`. */
   end(fits: (id: string, type: string) => boolean, fact: Message): string[];
   /** Tells whoever waits how a command ended. */
@@ -80,6 +81,7 @@ export function openCommands(
     },
     wait: (id, answer, near) => void waiters.set(id, { answer, near }),
     isOpen: (id) => open.has(id),
+    areOpen: () => open.size > 0,
     accept: (id) => waiters.get(id)?.answer({ accepted: true }),
     refuse: (id, error) => give(id, { error }),
     took({ id, type, deadline }) {

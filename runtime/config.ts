@@ -30,6 +30,8 @@ export const Config = z
     /** Ports leased to applications. */
     portFrom: z.coerce.number().int().min(1024).max(65535),
     portTo: z.coerce.number().int().min(1024).max(65535),
+    /** An actor that rests for this long sleeps until the next message to it. */
+    passivateMs: ms,
     /** How many runs go on at once on a host. */
     slots: z.coerce.number().int().positive(),
     installWallMs: ms,
@@ -55,6 +57,7 @@ const names: Record<keyof Config, string> = {
   durability: 'RR_DURABILITY',
   portFrom: 'RR_PORT_FROM',
   portTo: 'RR_PORT_TO',
+  passivateMs: 'RR_PASSIVATE_MS',
   slots: 'RR_SLOTS',
   installWallMs: 'RR_INSTALL_WALL_MS',
   buildWallMs: 'RR_BUILD_WALL_MS',
@@ -98,6 +101,7 @@ export function readConfig(
     durability: 'fsync',
     portFrom: 20_000,
     portTo: 29_999,
+    passivateMs: 60_000,
     slots: 4,
     installWallMs: 15 * 60_000,
     buildWallMs: 15 * 60_000,

@@ -13,6 +13,7 @@ import type { Chance, Clock } from './clock.js';
 import type { Config } from './config.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import type { Log } from './log.js';
+import { openSleepers } from './passive.js';
 import { openPoison } from './poison.js';
 import type { Store } from './store.js';
 import { addressOf, placeOf } from './subjects.js';
@@ -24,6 +25,7 @@ export interface System {
   stop(address: string): Promise<void>;
   /** Ends an actor's loop and opens it again from its checkpoint. @throws NO_ACTOR, or why it does not open. */
   restart(address: string): Promise<void>;
+  sleeps(address: string): boolean;
   /** Hands an actor a private event of the runtime, e.g. `booted`. */
   post(address: string, event: Message): void;
   /** What lives here. */
@@ -90,6 +92,22 @@ export function openSystem(options: SystemOptions): System {
   const deadLetter = openDeadLetters(hostDir);
   let closed = false;
   const unwritable = { since: 0, last: Number.NEGATIVE_INFINITY };
+
+  const sleepers = openSleepers(bus, (address, parent) => start(placeOf(address), parent));
+  /** Sends those to sleep that have rested long enough, now and then. */
+  let callOffRest = (): void => undefined;
+  const rest = (): void => {
+    callOffRest = clock.after(Math.min(BEAT_MS, config.passivateMs), rest);
+    const now = clock.now();
+    for (const [address, { cell, parent }] of kept) {
+      if (!cell || cell.def.awake) continue;
+      const since = cell.restingSince();
+      if (since === null || now - since < config.passivateMs) continue;
+      kept.delete(address);
+      void cell.stop();
+      sleepers.add(address, parent, cell.state().turn);
+    }
+  };
 
   /** An actor that cannot be started (its checkpoint is broken…) answers with the cause instead of not at all. */
   const away = new Map<string, () => void>();
@@ -194,10 +212,14 @@ export function openSystem(options: SystemOptions): System {
       }
       throw error;
     });
+    const awake = (): void => void sleepers.delete(address);
+    entry.opening.then(awake, awake);
     return entry.opening;
   }
   async function stop(address: string): Promise<void> {
     comeBack(address);
+    await sleepers.waking(address);
+    sleepers.delete(address);
     const entry = kept.get(address);
     if (!entry) return;
     kept.delete(address);
@@ -207,6 +229,7 @@ export function openSystem(options: SystemOptions): System {
   }
 
   async function restartNow(address: string): Promise<void> {
+    await sleepers.wake(address);
     const entry = kept.get(address);
     if (!entry) throw fail('NO_ACTOR', { address });
     entry.callOff();
@@ -217,6 +240,7 @@ export function openSystem(options: SystemOptions): System {
     await entry.opening;
   }
 
+  rest();
   /** The host's pulse, and the watch over turns that hang. */
   const callOffBeat = (function beat(): () => void {
     let callOff = (): void => undefined;
@@ -235,7 +259,7 @@ export function openSystem(options: SystemOptions): System {
       }
       bus.wire.publish(
         `rr.sys.host.${config.host}.out.beat`,
-        JSON.stringify({ host: config.host, at: now, actors: kept.size, pid: process.pid }),
+        JSON.stringify({ host: config.host, at: now, actors: kept.size + sleepers.size, pid: process.pid }),
       );
       callOff = clock.after(BEAT_MS, tick);
     };
@@ -247,10 +271,11 @@ export function openSystem(options: SystemOptions): System {
     start,
     stop,
     restart: restartNow,
+    sleeps: sleepers.has,
     post: (address, event) => kept.get(address)?.cell?.post(event),
     cell: (address) => kept.get(address)?.cell ?? null,
-    living: () =>
-      [...kept].map(([address, { cell, parent, deaths }]) => {
+    living: () => [
+      ...[...kept].map(([address, { cell, parent, deaths }]) => {
         const state = cell?.state();
         return {
           address,
@@ -263,10 +288,18 @@ export function openSystem(options: SystemOptions): System {
           restarts: deaths.length,
         };
       }),
+      ...sleepers.list().map(({ address, parent, turn }) => {
+        const { kind } = placeOf(address);
+        const version = (definitions[kind] ?? options.custom?.(kind))?.version ?? 0;
+        return { address, kind, version, turn, state: 'asleep', owed: 0, parent, restarts: 0 };
+      }),
+    ],
     async close() {
       closed = true;
       for (const address of [...away.keys()]) comeBack(address);
       callOffBeat();
+      callOffRest();
+      sleepers.close();
       await Promise.all([...kept.keys()].map(stop));
       poison.close();
     },

@@ -29,6 +29,8 @@ export interface Cell {
   state(): Checkpoint;
   /** Epoch ms since when the present turn has been going on; null when idle. */
   busySince(): number | null;
+  /** Epoch ms since when it owes nothing, waits for nothing and was told nothing; null: it does not rest. */
+  restingSince(): number | null;
   /** Hands it a private event of the runtime. */
   post(event: Message): void;
   /** Ends the loop; the checkpoint stays. */
@@ -75,9 +77,12 @@ export async function openCell(
   const queue: Item[] = [];
   let pumping: Promise<void> | null = null;
   let busySince: number | null = null;
+  let lastAt = clock.now();
   let dead = false;
   let callOffDue = (): void => undefined;
   let callOffSave = (): void => undefined;
+  /** Something was settled that no checkpoint says yet. */
+  let isUnsaved = false;
   let unlisten = (): void => undefined;
   let committed: Checkpoint | null = restored;
 
@@ -116,6 +121,7 @@ export async function openCell(
     }
     busySince = null;
     pumping = null;
+    lastAt = clock.now();
   };
   const die = (error: unknown): void => {
     log.error({ error: toRecord(error) }, 'died');
@@ -203,6 +209,7 @@ export async function openCell(
     }
     commands.forgetOld();
     callOffSave();
+    isUnsaved = false;
     const heard = command && line(command.id, { type: command.type, ...command.payload }, command.causation);
     const audited = facts.filter(isAudited);
     const next = checkpoint();
@@ -259,8 +266,10 @@ export async function openCell(
   };
   const saveSoon = (): void => {
     callOffSave();
+    isUnsaved = true;
     callOffSave = clock.after(LAZY_SAVE_MS, () => {
       if (dead || pumping) return dead ? undefined : saveSoon();
+      isUnsaved = false;
       committed = checkpoint();
       store.keep({ checkpoint: committed, facts: [], audit: [], gone: isGone() });
     });
@@ -323,6 +332,10 @@ export async function openCell(
     def,
     state: () => ({ ...committed!, owed: [...owed.values()] }),
     busySince: () => busySince,
+    restingSince: () =>
+      dead || pumping || owed.size > 0 || commands.areOpen() || contextDue(snapshot) !== null || isUnsaved
+        ? null
+        : lastAt,
     post: (event) => post({ event, causation: null, settles: null, command: null }),
     async stop() {
       halt();

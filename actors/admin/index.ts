@@ -279,6 +279,7 @@ const tryOutChecks: Perform<Kind> = async (kind, { signal }): Promise<TriedOut> 
 
 export const admin = defineActor({
   kind: 'admin',
+  awake: true,
   version: 2,
   migrate: ({ value, context }) => ({ value, context: { ...(context as Context), kinds: {} } }),
   accepts: Command,

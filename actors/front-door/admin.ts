@@ -46,7 +46,7 @@ export function adminHandlers({
       const { version, epoch, turn, at, state, owed, open } = saved;
       return {
         address,
-        alive: alive !== null,
+        alive: alive !== null || system.sleeps(address),
         version,
         epoch,
         turn,

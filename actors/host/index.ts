@@ -113,6 +113,7 @@ const machine = setup({
 
 export const host = defineActor({
   kind: 'host',
+  awake: true,
   version: 1,
   accepts: Command,
   emits: Fact,

@@ -291,6 +291,7 @@ const machineOf = (kindsOf: KindsOf) =>
 export const orchestratorBy = (workflows: Workflows): ActorDefinition =>
   defineActor({
     kind: 'orchestrator',
+    awake: true,
     version: 1,
     accepts: Command,
     emits: Fact,

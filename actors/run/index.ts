@@ -105,6 +105,7 @@ const record: Perform<Record> = async ({ files }, { bundle }) => {
 export const runBy = (workflows: Workflows): ActorDefinition =>
   defineActor({
     kind: 'run',
+    awake: true,
     version: 2,
     accepts: Command,
     emits: Fact,

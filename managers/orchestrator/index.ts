@@ -120,6 +120,7 @@ const machine = setup({
 
 export const orchestratorManager = defineActor({
   kind: 'orchestrator-manager',
+  awake: true,
   version: 2,
   accepts: Command,
   emits: Fact,

@@ -182,6 +182,7 @@ const find: Perform<Find> = async ({ run, service, wanted, held }, { config }): 
 
 export const portManager = defineActor({
   kind: 'port-manager',
+  awake: true,
   version: 1,
   accepts: Command,
   emits: Fact,

@@ -51,6 +51,7 @@ const machine = setup({
 
 export const serviceManager = defineActor({
   kind: 'service-manager',
+  awake: true,
   version: 1,
   accepts: Command,
   emits: Fact,
