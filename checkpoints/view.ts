@@ -15,7 +15,7 @@ import { blobFolder, checkpointOf, linesOf, type Parts, parseCheckpoint } from '
 import { checkpointFile, KEPT_VERSIONS, writeCheckpoints } from './json.js';
 import { type Ledger, openLedger } from './ledger.js';
 
-const GATHER_MS = 200;
+const GATHER_MS = 100;
 const AGAIN_MS = 1_000;
 /** How long it may hold the process at once. */
 const SLICE_MS = 4;

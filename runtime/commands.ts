@@ -18,105 +18,122 @@ const FORGET_EVERY_MS = 1_000;
 /** A command without a deadline is remembered this long. */
 const REMEMBER_MS = 10 * 60_000;
 
-export interface Commands {
-  /** Someone waits for the end of a command; a later one takes the place of an earlier. */
-  wait(id: string, answer: (answer: Answer) => void, near: boolean): void;
-  /** 'take' when it is to be decided on; 'late' when its deadline has passed; 'answered' when nothing is left to do. */
-  admit(command: Envelope): 'take' | 'late' | 'answered';
-  took(command: Envelope): void;
-  isOpen(id: string): boolean;
-  areOpen(): boolean;
-  /** Ends the open commands that a fact ends. @returns their ids; who waits is told by `tell`. */
-  end(fits: (id: string, type: string) => boolean, fact: Message): string[];
-  /** Tells whoever waits how a command ended. */
-  tell(id: string): void;
-  /** Tells only one who may know before it is durable. */
-  tellNear(id: string): void;
-  refuse(id: string, error: ErrorRecord): void;
-  accept(id: string): void;
-  forgetOld(): void;
-  saved(): Pick<Checkpoint, 'open' | 'answers'>;
-}
-
+type Fits = (id: string, type: string) => boolean;
+type Saved = Pick<Checkpoint, 'open' | 'answers'>;
+type Waiter = { answer: (answer: Answer) => void; near: boolean };
 export const errorOf = (told: Message): ErrorRecord => (told as Message & { error: ErrorRecord }).error;
 
-export function openCommands(
-  address: string,
-  clock: Clock,
-  saved: Pick<Checkpoint, 'open' | 'answers'> | null,
-): Commands {
-  const open = new Map(Object.entries(saved?.open ?? {}));
-  const answers = new Map(Object.entries(saved?.answers ?? {}));
-  const waiters = new Map<string, { answer: (answer: Answer) => void; near: boolean }>();
+/** One an actor: a class, since there may be very many. */
+export class Commands {
+  private readonly open: Map<string, Checkpoint['open'][string]>;
+  private readonly answers: Map<string, Checkpoint['answers'][string]>;
+  /** Null while nobody waits. */
+  private waiters: Map<string, Waiter> | null = null;
   /** As they go into checkpoints: made anew only when they have changed. */
-  let asSaved: Pick<Checkpoint, 'open' | 'answers'> | null = null;
-  let forgetAt = 0;
-  const give = (id: string, answer: Answer): void => {
-    waiters.get(id)?.answer(answer);
-    waiters.delete(id);
-  };
-  const forgetOld = (): void => {
-    const now = clock.now();
-    forgetAt = now + FORGET_EVERY_MS;
-    asSaved = null;
-    for (const [id, { until }] of answers) if (until < now) answers.delete(id);
-    for (const [id, { until }] of open)
-      if (until < now) {
-        open.delete(id);
-        waiters.delete(id);
-      }
-  };
-  const tell = (id: string): void => {
-    const { fact } = answers.get(id)!;
-    give(id, fact.type === FAILED ? { error: errorOf(fact) } : { fact });
-  };
-  const isFull = (): boolean => open.size + answers.size >= MOST;
-  return {
-    tell,
-    tellNear(id) {
-      if (waiters.get(id)?.near) tell(id);
-    },
-    forgetOld() {
-      if (clock.now() >= forgetAt) forgetOld();
-    },
-    wait: (id, answer, near) => void waiters.set(id, { answer, near }),
-    isOpen: (id) => open.has(id),
-    areOpen: () => open.size > 0,
-    accept: (id) => waiters.get(id)?.answer({ accepted: true }),
-    refuse: (id, error) => give(id, { error }),
-    took({ id, type, deadline }) {
-      asSaved = null;
-      open.set(id, { type, until: deadline ?? clock.now() + REMEMBER_MS });
-    },
-    admit({ id, type, deadline }) {
-      if (answers.has(id)) {
-        tell(id);
-        return 'answered';
-      }
-      if (open.has(id)) {
-        waiters.get(id)?.answer({ accepted: true });
-        return 'answered';
-      }
-      if (deadline !== null && deadline < clock.now()) {
-        give(id, { error: fail('ASK_TIMEOUT', { address, type }).toRecord() });
-        return 'late';
-      }
-      if (isFull()) forgetOld();
-      if (!isFull()) return 'take';
-      give(id, { error: fail('BUSY', { address, met: MOST }).toRecord() });
+  private asSaved: Saved | null = null;
+  private forgetAt = 0;
+
+  constructor(
+    private readonly address: string,
+    private readonly clock: Clock,
+    saved: Saved | null,
+  ) {
+    this.open = new Map(Object.entries(saved?.open ?? {}));
+    this.answers = new Map(Object.entries(saved?.answers ?? {}));
+  }
+
+  /** Someone waits for the end of a command; a later one takes the place of an earlier. */
+  wait(id: string, answer: (answer: Answer) => void, near: boolean): void {
+    this.waiters ??= new Map();
+    this.waiters.set(id, { answer, near });
+  }
+  /** 'take' when it is to be decided on; 'late' when its deadline has passed; 'answered' when nothing is left to do. */
+  admit({ id, type, deadline }: Envelope): 'take' | 'late' | 'answered' {
+    const { address } = this;
+    if (this.answers.has(id)) {
+      this.tell(id);
       return 'answered';
-    },
-    end(fits, fact) {
-      const ended: string[] = [];
-      for (const [id, { type, until }] of open) {
-        if (!fits(id, type)) continue;
-        answers.set(id, { fact, until });
-        open.delete(id);
-        ended.push(id);
+    }
+    if (this.open.has(id)) {
+      this.waiters?.get(id)?.answer({ accepted: true });
+      return 'answered';
+    }
+    if (deadline !== null && deadline < this.clock.now()) {
+      this.give(id, { error: fail('ASK_TIMEOUT', { address, type }).toRecord() });
+      return 'late';
+    }
+    if (this.isFull()) this.forget();
+    if (!this.isFull()) return 'take';
+    this.give(id, { error: fail('BUSY', { address, met: MOST }).toRecord() });
+    return 'answered';
+  }
+  took({ id, type, deadline }: Envelope): void {
+    this.asSaved = null;
+    this.open.set(id, { type, until: deadline ?? this.clock.now() + REMEMBER_MS });
+  }
+  isOpen(id: string): boolean {
+    return this.open.has(id);
+  }
+  areOpen(): boolean {
+    return this.open.size > 0;
+  }
+  /** Ends the open commands that a fact ends. @returns their ids; who waits is told by `tell`. */
+  end(fits: Fits, fact: Message): string[] {
+    const ended: string[] = [];
+    for (const [id, { type, until }] of this.open) {
+      if (!fits(id, type)) continue;
+      this.answers.set(id, { fact, until });
+      this.open.delete(id);
+      ended.push(id);
+    }
+    if (ended.length > 0) this.asSaved = null;
+    return ended;
+  }
+  /** Tells whoever waits how a command ended. */
+  tell(id: string): void {
+    const { fact } = this.answers.get(id)!;
+    this.give(id, fact.type === FAILED ? { error: errorOf(fact) } : { fact });
+  }
+  /** Tells only one who may know before it is durable. */
+  tellNear(id: string): void {
+    if (this.waiters?.get(id)?.near) this.tell(id);
+  }
+  refuse(id: string, error: ErrorRecord): void {
+    this.give(id, { error });
+  }
+  accept(id: string): void {
+    this.waiters?.get(id)?.answer({ accepted: true });
+  }
+  forgetOld(): void {
+    if (this.clock.now() >= this.forgetAt) this.forget();
+  }
+  saved(): Saved {
+    this.asSaved ??= { open: Object.fromEntries(this.open), answers: Object.fromEntries(this.answers) };
+    return this.asSaved;
+  }
+
+  private give(id: string, answer: Answer): void {
+    const waiter = this.waiters?.get(id);
+    if (!waiter) return;
+    this.drop(id);
+    waiter.answer(answer);
+  }
+  private drop(id: string): void {
+    this.waiters?.delete(id);
+    if (this.waiters?.size === 0) this.waiters = null;
+  }
+  private forget(): void {
+    const now = this.clock.now();
+    this.forgetAt = now + FORGET_EVERY_MS;
+    this.asSaved = null;
+    for (const [id, { until }] of this.answers) if (until < now) this.answers.delete(id);
+    for (const [id, { until }] of this.open)
+      if (until < now) {
+        this.open.delete(id);
+        this.drop(id);
       }
-      if (ended.length > 0) asSaved = null;
-      return ended;
-    },
-    saved: () => (asSaved ??= { open: Object.fromEntries(open), answers: Object.fromEntries(answers) }),
-  };
+  }
+  private isFull(): boolean {
+    return this.open.size + this.answers.size >= MOST;
+  }
 }

@@ -28,41 +28,51 @@ export function openPerformer(
   around: Surroundings,
   { report, settle }: { report(effect: Effect, event: Message): void; settle(effect: Effect): void },
 ): Performer {
-  const { bus, clock, log } = around;
+  const { bus, clock } = around;
   /** What an actor asks is owed by a turn in the same store as the answerer's: it may hear early. */
   const send: Bus['send'] = (to, envelope, answer) => bus.send(to, envelope, answer, true);
   const address = addressOf(place);
-  /** Made when somebody listens to it. */
+  /** Made when an effect is given it. */
   let abort: AbortController | null = null;
   let stopped = false;
   /** What waits by effect id, and how to call it off. */
-  const waiting = new Map<string, () => void>();
+  let waiting: Map<string, () => void> | null = null;
+  const waitFor = (id: string, callOff: () => void): void => {
+    waiting ??= new Map();
+    waiting.set(id, callOff);
+  };
+  const waitedFor = (id: string): void => {
+    waiting?.delete(id);
+    if (waiting?.size === 0) waiting = null;
+  };
+
+  const signal = (): AbortSignal => {
+    abort ??= new AbortController();
+    if (stopped) abort.abort();
+    return abort.signal;
+  };
 
   const contextOf = (e: Effect): EffectContext => ({
     id: e.id,
     causation: e.causation,
-    get signal() {
-      abort ??= new AbortController();
-      if (stopped) abort.abort();
-      return abort.signal;
-    },
+    signal: signal(),
     run: place.run,
     address,
     bundle: around.bundle,
     config: around.config,
     clock,
-    log: log.child({ effect: e.type }),
+    log: around.log().child({ effect: e.type }),
   });
 
   const emit = (e: Effect): void => {
-    waiting.delete(e.id);
+    waitedFor(e.id);
     const line = lineOf(address, clock.now(), e.id, e.params as Message, e.causation);
     bus.emit(line, address).then(
       () => settle(e),
       (error: unknown) => {
         if (stopped) return;
-        log.warn({ effect: e.id, error: toRecord(error) }, 'fact not acknowledged, once more');
-        waiting.set(
+        around.log().warn({ effect: e.id, error: toRecord(error) }, 'fact not acknowledged, once more');
+        waitFor(
           e.id,
           clock.after(EMIT_AGAIN_MS, () => emit(e)),
         );
@@ -75,12 +85,12 @@ export function openPerformer(
     const about = { run: placeOf(to).run, from: address, id: e.id, causation: e.causation };
     const envelope = envelop(command, { ...about, deadline: deadlineAt ?? null });
     const callOff = persist({ send, clock }, to, envelope, (answer) => {
-      waiting.delete(e.id);
+      waitedFor(e.id);
       const fact = 'fact' in answer ? answer.fact : null;
       const error = 'error' in answer ? answer.error : null;
       report(e, { type: 'answered', tag, fact, error, at: clock.now() } as Answered);
     });
-    waiting.set(e.id, callOff);
+    waitFor(e.id, callOff);
   };
 
   const spawn = async (e: Effect): Promise<Message> => {
@@ -104,7 +114,8 @@ export function openPerformer(
         (event) => report(e, event),
         (error: unknown) => {
           const record = recordOf(error, e.type, address);
-          if (!stopped) log.warn({ effect: e.id, error: record, stack: (error as Error)?.stack }, 'effect failed');
+          if (!stopped)
+            around.log().warn({ effect: e.id, error: record, stack: (error as Error)?.stack }, 'effect failed');
           report(e, { type: `${e.type}Failed`, error: record } as Message);
         },
       );
@@ -112,8 +123,8 @@ export function openPerformer(
     stop() {
       stopped = true;
       abort?.abort();
-      for (const callOff of waiting.values()) callOff();
-      waiting.clear();
+      for (const callOff of waiting?.values() ?? []) callOff();
+      waiting = null;
     },
   };
 }

@@ -11,7 +11,8 @@ export interface Surroundings {
   bus: Bus;
   store: Store;
   clock: Clock;
-  log: Log;
+  /** The actor's log, made when it is first asked for: most actors never write a line. */
+  log(): Log;
   config: Config;
   /** Folder of the run. */
   bundle: string;

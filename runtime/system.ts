@@ -130,6 +130,7 @@ export function openSystem(options: SystemOptions): System {
     if (!def) throw fail('NO_ACTOR', { address });
     const place = placeOf(address);
     let dead = false;
+    let ownLog: Log | null = null;
     const cell = await openCell(
       def,
       place,
@@ -138,7 +139,7 @@ export function openSystem(options: SystemOptions): System {
         store,
         clock,
         config,
-        log: log.child({ run: place.run, kind: place.kind, id: place.id }),
+        log: () => (ownLog ??= log.child({ run: place.run, kind: place.kind, id: place.id })),
         bundle: bundleOf(place.run),
         spawn: start,
         stop,

@@ -11,7 +11,7 @@
  */
 import type { AnyMachineSnapshot } from 'xstate';
 import type { ActorDefinition, Ask, Message } from './actor.js';
-import { errorOf, FAILED, openCommands } from './commands.js';
+import { Commands, errorOf, FAILED } from './commands.js';
 import { begin, type Decision, decide } from './decide.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import { isAudited, isoOf, lineOf } from './line.js';
@@ -59,7 +59,8 @@ export async function openCell(
   around: Surroundings,
   input?: unknown,
 ): Promise<Cell> {
-  const { bus, store, clock, log } = around;
+  const { bus, store, clock } = around;
+  const isVerbose = ['debug', 'trace'].includes(around.config.logLevel);
   const address = addressOf(place);
   const saved = await store.load(place);
   const restored = saved && migrate(def, saved, address);
@@ -70,7 +71,7 @@ export async function openCell(
   let turn = restored?.turn ?? 0;
   const epoch = restored?.epoch ?? 0;
   const owed = new Map<string, Effect>((restored?.owed ?? []).map((e) => [e.id, e]));
-  const commands = openCommands(address, clock, restored);
+  const commands = new Commands(address, clock, restored);
   let dueCausation = restored?.dueCausation ?? null;
   let cause = restored?.cause ?? null;
 
@@ -124,7 +125,7 @@ export async function openCell(
     lastAt = clock.now();
   };
   const die = (error: unknown): void => {
-    log.error({ error: toRecord(error) }, 'died');
+    around.log().error({ error: toRecord(error) }, 'died');
     halt();
     around.died(error);
   };
@@ -164,7 +165,7 @@ export async function openCell(
         { address, type: event.type, reason: (error as Error)?.message ?? error },
         error,
       ).toRecord();
-      log.error({ error: record, stack: (error as Error)?.stack }, 'decide threw');
+      around.log().error({ error: record, stack: (error as Error)?.stack }, 'decide threw');
       around.deadLetter(address, command ?? item, record);
       taken();
       return command ? commands.refuse(command.id, record) : end(item, record);
@@ -180,7 +181,7 @@ export async function openCell(
     taken(); // waiting for the disk is no death
     await committing;
     if (command && commands.isOpen(command.id)) commands.accept(command.id);
-    log.debug({ turn, took: event.type, owed: owed.size }, 'turn');
+    if (isVerbose) around.log().debug({ turn, took: event.type, owed: owed.size }, 'turn');
   };
 
   /** The effects of a decision as they will be owed. @throws what is wrong with a fact or an ask, before anything is changed. */
@@ -293,7 +294,7 @@ export async function openCell(
   const performer = openPerformer(def, place, around, {
     report(e, event) {
       if (dead) return;
-      log.debug({ effect: e.id, type: e.type }, 'effect ended');
+      if (isVerbose) around.log().debug({ effect: e.id, type: e.type }, 'effect ended');
       post({ event, causation: e.causation, settles: e.id, command: null });
     },
     settle(e) {
@@ -311,7 +312,7 @@ export async function openCell(
       try {
         event = parse(def.accepts, { type: envelope.type, ...envelope.payload });
       } catch (error) {
-        log.warn({ from: envelope.from, error: toRecord(error) }, 'message refused');
+        around.log().warn({ from: envelope.from, error: toRecord(error) }, 'message refused');
         return answer({ error: toRecord(error) });
       }
       commands.wait(envelope.id, answer, near);

@@ -1,68 +1,26 @@
 /**
  * What durability costs: workflows of steps that do nothing, each durable before the next begins; actors made; a long
- * journal read again. A run is the real run actor over the real store; a step is an ask to a no-op agent on the same host.
- * The runs are started directly, without the orchestrator's slots.
+ * journal read again.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from '@nats-io/transport-node';
-import { setup } from 'xstate';
-import { z } from 'zod';
-import { runBy } from '../../actors/run/index.js';
 import { encodeTurn } from '../../checkpoints/codec.js';
 import { openJournal } from '../../checkpoints/journal.js';
 import { journalFolder, openStore } from '../../checkpoints/store.js';
-import { defineActor, effect, type Message } from '../../runtime/actor.js';
-import { connectOptions, openBroker, stopBroker } from '../../runtime/broker/start.js';
-import { openBus } from '../../runtime/bus.js';
-import { systemClock } from '../../runtime/clock.js';
-import { readConfig } from '../../runtime/config.js';
 import { openLog } from '../../runtime/log.js';
 import type { Checkpoint } from '../../runtime/store.js';
-import { openSystem } from '../../runtime/system.js';
-import { ensureStreams, natsWire } from '../../runtime/wire.js';
-import type { Step, Workflow } from '../../runtime/workflow.js';
 import type { Bench } from './main.js';
 import { many, summary, timed } from './times.js';
+import { flows, openWorld } from './world.js';
 
 const RECORDS = 1_000_000;
 const ACTORS = 1_000;
 const ROUNDS = 3;
 const WARM = 500;
-const ALONE = 300;
+const ALONE = 500;
 const TOGETHER = 4_000;
 const SPAWNED = 10_000;
-
-const noop = defineActor({
-  kind: 'noop',
-  version: 1,
-  accepts: z.strictObject({ type: z.literal('noop.do') }),
-  emits: z.strictObject({ type: z.literal('noop.done') }),
-  ends: ['noop.done'],
-  machine: setup({ actions: { emit: effect<Message>() } }).createMachine({
-    id: 'noop',
-    context: {},
-    initial: 'up',
-    states: { up: { on: { 'noop.do': { actions: { type: 'emit', params: { type: 'noop.done' } as Message } } } } },
-  }),
-  effects: {},
-});
-const step = (id: string, needs: string[]): Step => ({ id, to: 'noop', command: 'noop.do', needs });
-const ten = Array.from({ length: 10 }, (_, n) => `s${n}`);
-const flows: Workflow[] = [
-  { name: 'seq10', version: 1, record: 'light', steps: ten.map((id, n) => step(id, n === 0 ? [] : [ten[n - 1]!])) },
-  {
-    name: 'fan10',
-    version: 1,
-    record: 'light',
-    steps: [step('first', []), ...ten.map((id) => step(id, ['first'])), step('last', ten)],
-  },
-];
-const workflows = {
-  find: (name: string) => flows.find((one) => one.name === name) ?? null,
-  list: () => flows,
-};
 
 const checkpoint = (n: number): Checkpoint => ({
   format: 1,
@@ -85,55 +43,23 @@ export const durable: Bench = async function* (wanted) {
   yield* replay(wanted);
 };
 
-/** Actors on a host of their own, over a real broker. */
 const living: Bench = async function* (wanted) {
-  if (!['seq10', 'fan10', 'spawn'].some(wanted)) return;
-  const state = mkdtempSync(join(tmpdir(), 'rr-bench-'));
-  const { config } = readConfig({ state, host: 'bench' }, process.env);
-  const log = openLog('silent', 2);
-  const broker = await openBroker(config, () => undefined);
-  const nats = await connect(connectOptions(broker));
-  await ensureStreams(nats, broker.url);
-  const bus = openBus(natsWire(nats, `_INBOX.bench${process.pid}`), systemClock);
-  const store = openStore(state, 'bench', { flush: config.durability, log });
-  const system = openSystem({
-    definitions: { noop, run: runBy(workflows) },
-    bus,
-    store,
-    clock: systemClock,
-    chance: Math.random,
-    log,
-    config,
-    hostDir: join(state, 'hosts', 'bench'),
-    bundleOf: (run) => join(state, 'runs', run),
-    fallen: (error) => {
-      throw error;
-    },
-  });
+  if (![...flows.map(({ name }) => name), 'spawn'].some(wanted)) return;
+  const world = await openWorld();
+  const { config, server, system } = world;
+  const settings = { durability: config.durability, server, steps: 'no-op agent', facts: 'to the stream' };
   let count = 0;
-  const settings = { durability: config.durability, server: broker.how, steps: 'no-op agent', facts: 'to the stream' };
   try {
-    const once = async (workflow: string): Promise<void> => {
-      count += 1;
-      const run = `b${count}`;
-      const [agent, walker] = [`${run}/noop/noop-1`, `${run}/run/run-1`];
-      await Promise.all([
-        system.start({ run, kind: 'noop', id: 'noop-1' }, null),
-        system.start({ run, kind: 'run', id: 'run-1' }, null),
-      ]);
-      const job = { workflow, source: '' };
-      const start = { type: 'run.start', run, job, bundle: join(state, 'runs', run), at: Date.now() } as Message;
-      const { result } = (await bus.ask(walker, start, { deadlineAt: Date.now() + 60_000 })) as Message & {
-        result: { outcome: string };
-      };
-      if (result.outcome !== 'healthy') throw new Error(`${workflow} ended ${result.outcome}`);
-      await Promise.all([system.stop(agent), system.stop(walker)]);
-    };
     for (const { name } of flows) {
       if (!wanted(name)) continue;
-      await many(WARM, 64, () => once(name));
+      const once = async (): Promise<void> => {
+        count += 1;
+        await world.begin(`b${count}`, name);
+        await world.end(`b${count}`);
+      };
+      await many(WARM, 64, once);
       for (const concurrency of [1, 64]) {
-        const one = await many(concurrency === 1 ? ALONE : TOGETHER, concurrency, () => once(name));
+        const one = await many(concurrency === 1 ? ALONE : TOGETHER, concurrency, once);
         yield { measure: name, ...one, ratio: null, settings };
       }
     }
@@ -146,11 +72,7 @@ const living: Bench = async function* (wanted) {
       yield { measure: 'spawn', ...one, ratio: null, settings: { ...settings, what: 'an actor, durable' } };
     }
   } finally {
-    await system.close();
-    await bus.close();
-    await store.close();
-    await stopBroker(config).catch(() => undefined); // it ends by itself when nobody is connected
-    rmSync(state, { recursive: true, force: true });
+    await world.close();
   }
 };
 

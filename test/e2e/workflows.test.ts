@@ -71,7 +71,10 @@ test('a workflow of one’s own outlives kills while it sleeps and while it wait
     outcome: 'healthy',
     output: { who: 'local', sent: { n: 3 }, places: ['a', 'b'] },
   });
-  const began = factsOf(s.state, run).filter(({ type }) => type === 'run.step-began');
+  const began = await eventually(
+    () => factsOf(s.state, run).filter(({ type }) => type === 'run.step-began'),
+    ({ length }) => length >= 7,
+  );
   expect(began.map(({ payload }) => payload.step)).toEqual([
     'look',
     'pause',

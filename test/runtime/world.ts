@@ -150,7 +150,7 @@ export class World {
       bus: this.bus,
       store: this.store(),
       clock: this.clock(),
-      log: this.#log,
+      log: () => this.#log,
       config: this.#config,
       bundle: '/nowhere',
       spawn: async () => undefined,

@@ -40,6 +40,10 @@ async function here({ config, json }: Globals): Promise<number> {
     throw error;
   });
   await client.close();
+  // Before anybody is told that it is up: what is told to end then ends well.
+  const told = new Promise<null>((resolve) =>
+    process.once('SIGINT', () => resolve(null)).once('SIGTERM', () => resolve(null)),
+  );
   print(
     json
       ? JSON.stringify({
@@ -52,9 +56,6 @@ async function here({ config, json }: Globals): Promise<number> {
       : `up: ${runtime.broker.how}\n    state ${config.state}; Ctrl-C ends it, what it holds stays up`,
   );
   tellParent({ type: 'up' });
-  const told = new Promise<null>((resolve) =>
-    process.once('SIGINT', () => resolve(null)).once('SIGTERM', () => resolve(null)),
-  );
   const fallen = await Promise.race([told, runtime.asked.then(() => null), runtime.fallen]);
   await runtime.close();
   if (fallen !== null) throw fallen;
