@@ -6,9 +6,11 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ask } from './ask.js';
 import { durable } from './durable.js';
+import { firstStep } from './first-step.js';
 import { memory } from './memory.js';
 import { overhead } from './overhead.js';
 import { plan } from './plan.js';
+import { recover } from './recover.js';
 import { startup } from './startup.js';
 import { walking } from './walk.js';
 
@@ -36,7 +38,7 @@ const row = (cells: string[]): string =>
 const figure = (value: number | undefined, digits = 1): string => (value === undefined ? '-' : value.toFixed(digits));
 const heads = ['measure', 'at once', 'per second', 'p50 ms', 'p99 ms', 'min ms', 'max ms', 'ratio', 'settings'];
 if (!values.json) console.log(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}\n${row(heads)}`);
-for (const bench of [startup, plan, walking, overhead, ask, durable, memory] as Bench[])
+for (const bench of [startup, plan, walking, overhead, ask, durable, firstStep, recover, memory] as Bench[])
   for await (const one of bench(wanted)) {
     if (values.json) console.log(JSON.stringify(one));
     else
