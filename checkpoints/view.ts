@@ -19,8 +19,8 @@ const GATHER_MS = 100;
 const AGAIN_MS = 1_000;
 /** How long it may hold the process at once. */
 const SLICE_MS = 4;
-/** With more actors than this in one gathering only the newest version of each is written. */
-const MANY = 50;
+/** With more versions than this in one gathering only the newest of each actor is written. */
+const MANY = 60;
 /** What is under way yields to the turns: when the process is busy, so long a pause for each slice… */
 const BUSY = 0.7;
 const PAUSE_MS = 40;
@@ -172,7 +172,7 @@ export function openView(
       ledger.close();
       ledger = openLedger(state);
     }
-    const many = all.length > MANY;
+    const many = all.reduce((sum, { versions }) => sum + versions.length, 0) > MANY;
     for (const [run, { entries }] of underway) {
       for (const [address, entry] of entries) {
         const place = placeOf(address);

@@ -104,6 +104,10 @@ export class Commands {
   accept(id: string): void {
     this.waiters?.get(id)?.answer({ accepted: true });
   }
+  /** Whoever asked has the answer for good, and asks no more: it is forgotten with the next turn. */
+  heard(id: string): void {
+    if (this.answers.delete(id)) this.asSaved = null;
+  }
   forgetOld(): void {
     if (this.clock.now() >= this.forgetAt) this.forget();
   }

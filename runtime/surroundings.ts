@@ -18,6 +18,8 @@ export interface Surroundings {
   bundle: string;
   spawn(spawn: Spawn, parent: string): Promise<void>;
   stop(address: string): Promise<void>;
+  /** The answer to a command of this actor's is part of its own durable state now. */
+  heard(from: string, command: string): void;
   /** Marks a message as being taken, so that one that ends the process is known at the next start. False: quarantined. */
   taking(address: string, id: string): boolean;
   taken(address: string, id: string): void;

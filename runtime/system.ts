@@ -143,6 +143,10 @@ export function openSystem(options: SystemOptions): System {
         bundle: bundleOf(place.run),
         spawn: start,
         stop,
+        heard(from, command) {
+          // What goes by the wire may come twice, and late. A run's own agents keep theirs, for a run that is restored.
+          if (!config.forceWire && from.startsWith('sys/')) kept.get(from)?.cell?.heard(command);
+        },
         taking: poison.taking,
         taken: poison.taken,
         deadLetter,

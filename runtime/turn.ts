@@ -31,6 +31,8 @@ export interface Cell {
   busySince(): number | null;
   /** Epoch ms since when it owes nothing, waits for nothing and was told nothing; null: it does not rest. */
   restingSince(): number | null;
+  /** Who asked a command has its answer for good; told only within a process, where nothing is on its way for long. */
+  heard(command: string): void;
   /** Hands it a private event of the runtime. */
   post(event: Message): void;
   /** Ends the loop; the checkpoint stays. */
@@ -38,6 +40,7 @@ export interface Cell {
 }
 
 const MOST_WAITING = 10_000;
+const FEW_WAITING = 100;
 const LAZY_SAVE_MS = 200;
 /** A decision with its effects checked and named. */
 interface Prepared {
@@ -173,6 +176,7 @@ export async function openCell(
     turn += 1;
     cause = { id: mark, type: event.type };
     snapshot = decision.snapshot;
+    const settled = settles === null ? undefined : owed.get(settles);
     if (settles) owed.delete(settles);
     const due = contextDue(snapshot);
     if (due !== before) dueCausation = due === null ? null : item.causation;
@@ -180,6 +184,7 @@ export async function openCell(
     const committing = commit(decision, item.causation, command);
     taken(); // waiting for the disk is no death
     await committing;
+    if (settled?.type === 'ask') around.heard((settled.params as Ask).to, settled.id);
     if (command && commands.isOpen(command.id)) commands.accept(command.id);
     if (isVerbose) around.log().debug({ turn, took: event.type, owed: owed.size }, 'turn');
   };
@@ -333,6 +338,10 @@ export async function openCell(
     def,
     state: () => ({ ...committed!, owed: [...owed.values()] }),
     busySince: () => busySince,
+    heard(id) {
+      // A repeat that waits here already would be taken as new.
+      if (queue.length < FEW_WAITING && !queue.some(({ command }) => command?.id === id)) commands.heard(id);
+    },
     restingSince: () =>
       dead || pumping || owed.size > 0 || commands.areOpen() || contextDue(snapshot) !== null || isUnsaved
         ? null

@@ -155,6 +155,7 @@ export class World {
       bundle: '/nowhere',
       spawn: async () => undefined,
       stop: async () => undefined,
+      heard: () => undefined,
       taking: () => true,
       taken: () => undefined,
       deadLetter: () => undefined,
