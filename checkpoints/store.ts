@@ -30,7 +30,7 @@ import {
   segmentsIn,
 } from './journal.js';
 import { checkpointFile, readCheckpoint } from './json.js';
-import { folderOf, inFile, isNewer, openView, type View } from './view.js';
+import { folderOf, inFile, isNewer, openView } from './view.js';
 
 const run = promisify(execFile);
 /** So much of the journal may wait to be synced, and so many files of earlier lives. */
@@ -65,7 +65,7 @@ export interface Tail {
   damage: Damage[];
 }
 /** Hands on what a journal holds that is not in the files yet. */
-export function readTail(dir: string, take: View['inherit']): Tail {
+export function readTail(dir: string, take: (parts: Parts) => void): Tail {
   const mark = readMark(dir);
   const from = mark.boot === bootId() ? mark.written : mark.synced;
   const tail: Tail = { dir, fence: Math.max(mark.written.fence, mark.synced.fence), records: 0, bytes: 0, damage: [] };
@@ -160,15 +160,15 @@ export function openStore(
     }
   };
 
-  const own = readTail(dir, view.inherit);
+  const own = readTail(dir, (parts) => view.inherit(parts, 0));
   const others = existsSync(join(state, 'hosts'))
-    ? readdirSync(join(state, 'hosts')).flatMap((id) => {
+    ? readdirSync(join(state, 'hosts')).flatMap((id, n) => {
         const theirs = journalFolder(state, id);
         if (id === host || segmentsIn(theirs).length === 0) return [];
         const lock = takeLock(join(state, 'hosts', id, 'lock'));
         if (!lock) return []; // alive
         locks.push(lock);
-        return [readTail(theirs, view.inherit)];
+        return [readTail(theirs, (parts) => view.inherit(parts, n + 1))];
       })
     : [];
   const tails = [own, ...others];

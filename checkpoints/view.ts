@@ -34,6 +34,8 @@ interface Entry {
   versions: Version[];
   /** Left by an earlier life: the file may be newer, since somebody restored it. */
   left: boolean;
+  /** The last version of each journal that one of an earlier life was read from. */
+  tips: Parts[];
 }
 interface Told {
   book: 'fact' | 'audit';
@@ -53,8 +55,8 @@ export interface View {
   take(address: string, checkpoint: Checkpoint, facts: readonly Line[], audit: readonly Line[]): void;
   /** A run is over that leaves no files: what is not written of it yet is forgotten, unless some of it is written. */
   leave(run: string): void;
-  /** Takes a record that an earlier life left. */
-  inherit(parts: Parts): void;
+  /** Takes a record that an earlier life left. @param journal which of them it was read from: 0, 1… */
+  inherit(parts: Parts, journal: number): void;
   /** The newest checkpoint that is not in its file yet, or was not at the start; null: the file is right. */
   newest(address: string): Checkpoint | null;
   /** Writes all there is. @throws what the disk says. */
@@ -122,7 +124,7 @@ export function openView(
   const entryOf = ({ entries }: News, address: string): Entry => {
     let entry = entries.get(address);
     if (!entry) {
-      entry = { versions: [], left: false };
+      entry = { versions: [], left: false, tips: [] };
       entries.set(address, entry);
       waiting += 1;
     }
@@ -228,10 +230,11 @@ export function openView(
         some.delete(run);
       }
     },
-    inherit(parts) {
+    inherit(parts, journal) {
       const news = newsOf(placeOf(parts.address).run);
       const entry = entryOf(news, parts.address);
       entry.left = true;
+      entry.tips[journal] = parts;
       push(entry, parts);
       const lines = linesOf(parts);
       if (lines) tell(news, lines.f, lines.a);
@@ -244,8 +247,9 @@ export function openView(
         .map((some) => some.get(run)?.entries.get(address))
         .find((one) => one !== undefined);
       if (!entry) return null;
-      if (!entry.left) return readVersion(entry.versions.at(-1)!, place.run);
-      const best = entry.versions.map((one) => readVersion(one, place.run)).reduce((a, b) => (isNewer(b, a) ? b : a));
+      const last = entry.versions.at(-1)!;
+      if (!entry.left || !isParts(last)) return readVersion(last, run);
+      const best = entry.tips.map((one) => readVersion(one, run)).reduce((a, b) => (isNewer(b, a) ? b : a));
       const there = inFile(state, place);
       return there && isNewer(there, best) ? null : best;
     },
