@@ -101,6 +101,8 @@ export async function startRuntime({ config, log, say, stays = false }: Options)
     });
     void mendBroker(nats, config, broker, (error) => log.error({ error }, 'broker'), fall);
     const unable = new Map<string, ErrorRecord>();
+    let isUp = false;
+    const abandon = (run: string): void => abandonRun(bundleOf(config.state, run));
     const customs = (): Record<string, Custom> =>
       (system.cell(main('admin'))?.state().state.context as { kinds?: Record<string, Custom> } | undefined)?.kinds ??
       {};
@@ -119,7 +121,12 @@ export async function startRuntime({ config, log, say, stays = false }: Options)
       hostDir,
       bundleOf: (run) => (run === 'sys' ? config.state : bundleOf(config.state, run)),
       fallen: fall,
-      unable: (address, error) => void unable.set(address, error),
+      unable(address, error) {
+        unable.set(address, error);
+        // A run that is given up while it is at work ends nothing itself any more.
+        const { run, kind } = placeOf(address);
+        if (isUp && kind === 'run') abandon(run);
+      },
     });
     undo.push(() => {
       store.hurry();
@@ -135,7 +142,6 @@ export async function startRuntime({ config, log, say, stays = false }: Options)
     };
     const endingRuns = (): string[] =>
       openRuns().filter((run) => system.cell(`${run}/run/run-1`)?.state().state.value === 'ending');
-    const abandon = (run: string): void => abandonRun(bundleOf(config.state, run));
     let leave = (): void => undefined;
     const asked = new Promise<void>((resolve) => {
       leave = resolve;
@@ -162,6 +168,7 @@ export async function startRuntime({ config, log, say, stays = false }: Options)
     for (const run of open) system.post(`${run}/run/run-1`, { type: 'resumed', at: Date.now() } as Message);
     if (open.length > 0) say(`resuming ${open.length} open ${open.length === 1 ? 'run' : 'runs'}: ${open.join(', ')}`);
     endBroken(unable, abandon, say);
+    isUp = true;
     return { broker, system, openRuns, endingRuns, asked, fallen, abandon, close };
   } catch (error) {
     await close();

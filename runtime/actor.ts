@@ -79,6 +79,8 @@ export interface Spawn {
 }
 export interface Stop {
   address: string;
+  /** Why; whoever asks it something hears that instead of nothing. */
+  cause?: ErrorRecord;
 }
 /** What the runtime reports bears the time, since a machine has no clock: `at` is epoch ms. */
 export type Answered = { type: 'answered'; tag: string; fact: Message | null; error: ErrorRecord | null; at: number };

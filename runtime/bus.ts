@@ -240,7 +240,7 @@ export function persist(
       absentSince = code === 'NO_ACTOR' ? (absentSince ?? clock.now()) : null;
       if (!('error' in answer)) return;
       const away = absentSince !== null && clock.now() - absentSince < ABSENT_MS;
-      if (!away && code !== 'BUSY') return finish(answer);
+      if (!away && code !== 'BUSY' && code !== 'ACTOR_DOWN') return finish(answer);
       callOff();
       callOff = clock.after(Math.min(AGAIN_MS, left), ask);
     });

@@ -187,6 +187,21 @@ export const errors = {
     fix: 'look for two actors that hand it to each other',
     retry: 'never',
   },
+  ACTOR_DOWN: {
+    message: '{address} was given up and waits for a decision: {reason}',
+    fix: 'rr decisions shows what is asked, rr decide answers it',
+    retry: 'later',
+  },
+  ACTOR_STOPPED: {
+    message: 'a person stopped {address} after it had been given up: {reason}',
+    fix: 'the reason is in the message; when it is mended, submit the job again',
+    retry: 'never',
+  },
+  DECISION_OVER: {
+    message: 'the decision {decision} is not open: {met}',
+    fix: 'rr decisions lists those that are',
+    retry: 'never',
+  },
   ACTOR_DIED: { message: '{address} died {met} times within {within}: {reason}', fix: '{fix}', retry: 'later' },
 
   DRAINING: {

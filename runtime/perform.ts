@@ -99,8 +99,8 @@ export function openPerformer(
     return { type: 'spawned', address: addressOf(order), tag: order.tag ?? null, error, at: clock.now() } as Message;
   };
   const stop = async (e: Effect): Promise<Message> => {
-    const { address: other } = e.params as Stop;
-    await around.stop(other);
+    const { address: other, cause } = e.params as Stop;
+    await around.stop(other, cause);
     return { type: 'stopped', address: other, at: clock.now() } as Message;
   };
   const own = async (e: Effect): Promise<Message> => (def.effects[e.type] as Perform<unknown>)(e.params, contextOf(e));

@@ -17,7 +17,7 @@ export interface Surroundings {
   /** Folder of the run. */
   bundle: string;
   spawn(spawn: Spawn, parent: string): Promise<void>;
-  stop(address: string): Promise<void>;
+  stop(address: string, cause?: ErrorRecord): Promise<void>;
   /** The answer to a command of this actor's is part of its own durable state now. */
   heard(from: string, command: string): void;
   /** Marks a message as being taken, so that one that ends the process is known at the next start. False: quarantined. */

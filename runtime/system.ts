@@ -22,7 +22,8 @@ import { type Cell, openCell } from './turn.js';
 export interface System {
   /** Starts or resumes an actor. A second start of a living one does nothing. */
   start(spawn: Spawn, parent: string | null): Promise<void>;
-  stop(address: string): Promise<void>;
+  /** @param cause what whoever asks it something hears from then on; without one nobody answers there. */
+  stop(address: string, cause?: ErrorRecord): Promise<void>;
   /** Ends an actor's loop and opens it again from its checkpoint. @throws NO_ACTOR, or why it does not open. */
   restart(address: string): Promise<void>;
   sleeps(address: string): boolean;
@@ -197,6 +198,12 @@ export function openSystem(options: SystemOptions): System {
     log.error({ error: death.toRecord() }, 'given up');
     const parent = entry.parent && kept.get(entry.parent);
     if (!parent) return fallen(death);
+    // Until somebody has decided, whoever asks it something waits.
+    const down = fail('ACTOR_DOWN', { address, reason: death.message }).toRecord();
+    away.set(
+      address,
+      bus.listen(address, (_, answer) => answer({ error: down })),
+    );
     const event = { type: 'childDied', address, error: death.toRecord(), at: clock.now() } as Message;
     if (parent.cell) parent.cell.post(event);
     else parent.mourned.push(event);
@@ -221,16 +228,18 @@ export function openSystem(options: SystemOptions): System {
     entry.opening.then(awake, awake);
     return entry.opening;
   }
-  async function stop(address: string): Promise<void> {
+  async function stop(address: string, cause?: ErrorRecord): Promise<void> {
     comeBack(address);
     await sleepers.waking(address);
     sleepers.delete(address);
     const entry = kept.get(address);
-    if (!entry) return;
-    kept.delete(address);
-    entry.callOff();
-    await entry.opening.catch(() => undefined); // told to whoever started it
-    await entry.cell?.stop();
+    if (entry) {
+      kept.delete(address);
+      entry.callOff();
+      await entry.opening.catch(() => undefined); // told to whoever started it
+      await entry.cell?.stop();
+    }
+    if (cause) keepAway(address, cause);
   }
 
   async function restartNow(address: string): Promise<void> {
@@ -305,7 +314,7 @@ export function openSystem(options: SystemOptions): System {
       callOffBeat();
       callOffRest();
       sleepers.close();
-      await Promise.all([...kept.keys()].map(stop));
+      await Promise.all([...kept.keys()].map((address) => stop(address)));
       poison.close();
     },
   };

@@ -27,6 +27,15 @@ export const Report = z.strictObject({
 /** A host gave an actor up. */
 export const Died = z.strictObject({ type: z.literal('admin.died'), address: z.string(), error: failure });
 
+/** A person's answer to an open decision. */
+export const Decide = z.strictObject({
+  type: z.literal('admin.decide'),
+  decision: z.string(),
+  option: z.string(),
+  by: z.string(),
+  reason: z.string().default(''),
+});
+
 export const Spawned = z.strictObject({
   type: z.literal('admin.spawned'),
   batch: z.string(),
@@ -54,11 +63,19 @@ export const Decision = z.strictObject({
   option: z.string(),
   reason: z.string(),
   confidence: z.number(),
-  by: z.enum(['rule', 'model']),
+  by: z.enum(['rule', 'model', 'person']),
+});
+/** What a person is asked: the same question as a decision's, with what may be answered. */
+export const Open = z.strictObject({
+  id: z.string(),
+  address: z.string(),
+  question: z.string(),
+  options: z.array(z.string()),
+  facts: z.record(z.string(), z.unknown()),
 });
 export const Decided = z.strictObject({ type: z.literal('admin.decided'), address: z.string(), decision: Decision });
 
-export const Command = z.discriminatedUnion('type', [Spawn, Dismiss, Remove, Enlist, Unlist, Report, Died]);
+export const Command = z.discriminatedUnion('type', [Spawn, Dismiss, Remove, Enlist, Unlist, Report, Died, Decide]);
 export const Fact = z.union([Spawned, Dismissed, Removed, Enlisted, Refused, Unlisted, Noted, Decided]);
 export const Ends = [
   'admin.spawned',
@@ -73,3 +90,4 @@ export const Ends = [
 export type Command = z.infer<typeof Command>;
 export type Fact = z.infer<typeof Fact>;
 export type Decision = z.infer<typeof Decision>;
+export type Open = z.infer<typeof Open>;

@@ -9,9 +9,9 @@ import { assign, setup } from 'xstate';
 import { tryOut } from '../../agents/custom/confine.js';
 import { type Kind, takeIn } from '../../agents/custom/manifest.js';
 import { type Answered, type Ask, defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
-import type { ErrorRecord } from '../../runtime/errors.js';
+import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { addressOf } from '../../runtime/subjects.js';
-import { Command, type Command as Commands, type Decision, Ends, Fact } from './contract.js';
+import { Command, type Command as Commands, type Decision, Ends, Fact, type Open } from './contract.js';
 
 /** The actors that every system has, in the order they start. */
 export const founders = [
@@ -28,16 +28,21 @@ interface Registered extends Actor {
   /** Times it was given up by its host. */
   deaths: number;
 }
-interface Context {
+export interface AdminContext {
   /** The host of this runtime; system actors and runs live there. */
   host: string | null;
   registry: Record<string, Registered>;
   /** Outcomes of runs, newest last. */
   outcomes: { run: string; outcome: string; error: { code: string; message: string; fix: string } | null }[];
   decisions: (Decision & { address: string })[];
+  /** What people are asked, by id. */
+  open: Record<string, Open>;
+  /** Decisions that people were asked for so far. */
+  asked: number;
   /** Kinds of agents made at run time. Only what is registered is ever started. */
   kinds: Record<string, Custom>;
 }
+type Context = AdminContext;
 export interface Custom extends Kind {
   state: 'registered' | 'quarantined';
   /** Why it is held back. */
@@ -60,9 +65,9 @@ const spawnOn = (host: string, batch: string, actors: Actor[], tag: string): Ask
   withinMs: 2 * 60_000, // as long as whoever ordered them waits: he asks again then
   tag,
 });
-const stopOn = (host: string, addresses: string[]): Ask => ({
+const stopOn = (host: string, addresses: string[], cause?: ErrorRecord): Ask => ({
   to: `sys/host/${host}`,
-  command: { type: 'host.stop', addresses } as never,
+  command: { type: 'host.stop', addresses, ...(cause ? { cause } : {}) } as never,
   withinMs: 60_000,
   tag: 'stop',
 });
@@ -83,9 +88,16 @@ export const decideOnDeath = (address: string, deaths: number, error: { code: st
   by: 'rule',
 });
 
+/** What a person may answer: nobody can do without an actor that every system has. */
+const optionsFor = (address: string): string[] =>
+  founders.some((founder) => addressOf(founder) === address) ? ['restart'] : ['restart', 'stop'];
+
 type Death = { address: string; error: { code: string; message: string; fix: string } };
 /** What the deaths of actors make of the registry, and what was decided on each. Pure. */
-function mourn({ registry, decisions }: Context, deaths: Death[]): Pick<Context, 'registry' | 'decisions'> {
+function mourn(
+  { registry, decisions, open, asked }: Context,
+  deaths: Death[],
+): Pick<Context, 'registry' | 'decisions' | 'open' | 'asked'> {
   const made = deaths.map(({ address, error }) => ({
     ...decideOnDeath(address, registry[address]?.deaths ?? 0, error),
     address,
@@ -94,10 +106,59 @@ function mourn({ registry, decisions }: Context, deaths: Death[]): Pick<Context,
     const known = registry[address];
     return known ? [[address, { ...known, deaths: known.deaths + 1 }] as const] : [];
   });
+  const questions = made
+    .filter(({ option, address }) => option === 'ask-person' && address in registry)
+    .map(({ address, question, facts }, n): Open => {
+      const id = `d${asked + n + 1}`;
+      return { id, address, question, options: optionsFor(address), facts };
+    });
+  const others = without(open, ({ address }) => questions.some((one) => one.address === address));
   return {
     registry: { ...registry, ...Object.fromEntries(counted) },
     decisions: [...decisions, ...made].slice(-KEPT),
+    open: { ...others, ...Object.fromEntries(questions.map((one) => [one.id, one])) },
+    asked: asked + questions.length,
   };
+}
+const without = (open: Record<string, Open>, is: (one: Open) => boolean): Record<string, Open> =>
+  Object.fromEntries(Object.entries(open).filter(([, one]) => !is(one)));
+
+type Answer = Extract<Commands, { type: 'admin.decide' }>;
+/** Why an answer cannot be taken; null: it can. */
+function wrong({ open }: Context, { decision, option }: Answer): ErrorRecord | null {
+  const asked = open[decision];
+  if (!asked) return fail('DECISION_OVER', { decision, met: 'nobody asks it now' }).toRecord();
+  if (asked.options.includes(option)) return null;
+  const fix = `choose one of ${asked.options.join(', ')}`;
+  return fail('USAGE', { met: `${option} is no option of ${decision}`, fix }).toRecord();
+}
+/** What becomes of the registry. */
+function settle({ registry, open, decisions }: Context, answer: Answer): Partial<Context> {
+  const { address } = open[answer.decision]!;
+  const known = registry[address];
+  const { [address]: _, ...others } = registry;
+  return {
+    registry: answer.option === 'stop' || !known ? others : { ...registry, [address]: { ...known, deaths: 0 } },
+    open: without(open, ({ id }) => id === answer.decision),
+    decisions: [...decisions, { ...answered(open[answer.decision]!, answer), address }].slice(-KEPT),
+  };
+}
+const answered = ({ question, facts }: Open, { option, by, reason }: Answer): Decision => ({
+  question,
+  facts: { ...facts, who: by },
+  option,
+  reason,
+  confidence: 1,
+  by: 'person',
+});
+/** What a host is asked to do about it. */
+function follow({ registry, open, host }: Context, { decision, option }: Answer): Ask[] {
+  const { address, facts } = open[decision]!;
+  const known = registry[address];
+  if (!known) return [];
+  if (option === 'restart') return [spawnOn(known.host, 'restart', [known], 'restart')];
+  const cause = fail('ACTOR_STOPPED', { address, reason: String(facts.error) }).toRecord();
+  return [stopOn(host!, [address], cause)];
 }
 const decided = (context: Context, count: number): Fact[] =>
   count === 0
@@ -129,7 +190,7 @@ const machine = setup({
   },
 }).createMachine({
   id: 'admin',
-  context: { host: null, registry: {}, outcomes: [], decisions: [], kinds: {} },
+  context: { host: null, registry: {}, outcomes: [], decisions: [], open: {}, asked: 0, kinds: {} },
   initial: 'up',
   states: {
     up: {
@@ -184,6 +245,7 @@ const machine = setup({
               registry: Object.fromEntries(
                 Object.entries(context.registry).filter(([address]) => !address.startsWith(`${event.run}/`)),
               ),
+              open: without(context.open, ({ address }) => address.startsWith(`${event.run}/`)),
             })),
           ],
         },
@@ -253,6 +315,25 @@ const machine = setup({
             { type: 'emit', params: ({ event }) => ({ type: 'admin.noted', run: event.run }) as Fact },
           ],
         },
+        'admin.decide': [
+          {
+            guard: ({ context, event }) => wrong(context, event) !== null,
+            actions: { type: 'emit', params: ({ context, event }) => refused(wrong(context, event)!) },
+          },
+          {
+            actions: [
+              {
+                type: 'emit',
+                params: ({ context, event }): Fact => {
+                  const asked = context.open[event.decision]!;
+                  return { type: 'admin.decided', address: asked.address, decision: answered(asked, event) };
+                },
+              },
+              { type: 'ask', params: ({ context, event }) => follow(context, event) },
+              assign(({ context, event }) => settle(context, event)),
+            ],
+          },
+        ],
         'admin.died': {
           actions: [
             assign(({ context, event }) => mourn(context, [event])),
@@ -280,8 +361,11 @@ const tryOutChecks: Perform<Kind> = async (kind, { signal }): Promise<TriedOut> 
 export const admin = defineActor({
   kind: 'admin',
   awake: true,
-  version: 2,
-  migrate: ({ value, context }) => ({ value, context: { ...(context as Context), kinds: {} } }),
+  version: 3,
+  migrate: ({ value, context }) => ({
+    value,
+    context: { kinds: {}, open: {}, asked: 0, ...(context as Partial<Context>) },
+  }),
   accepts: Command,
   emits: Fact,
   ends: Ends,

@@ -9,7 +9,7 @@ import { revive } from '../../runtime/bus.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { addressOf, main, placeOf } from '../../runtime/subjects.js';
 import type { Fact as AdminFact } from '../admin/contract.js';
-import { type Custom, founders } from '../admin/index.js';
+import { type AdminContext, type Custom, founders } from '../admin/index.js';
 import type { Around, Handlers } from './around.js';
 import type { adminVerbs } from './contract-admin.js';
 
@@ -38,6 +38,16 @@ export function adminHandlers({
   };
   return {
     'admin.tree': async () => ({ host: config.host, actors: system.living() }),
+    async 'admin.decisions'() {
+      const context = system.cell(main('admin'))?.state().state.context as AdminContext | undefined;
+      return { open: Object.values(context?.open ?? {}), made: context?.decisions ?? [] };
+    },
+    async 'admin.decide'(answer, user) {
+      const fact = (await ask(main('admin'), { type: 'admin.decide', ...answer, by: user } as Message)) as AdminFact;
+      if (fact.type === 'admin.refused') throw revive(fact.error);
+      const { address, decision } = fact as Extract<AdminFact, { type: 'admin.decided' }>;
+      return { address, decision };
+    },
     'admin.kinds': async () => ({ kinds: [...own, ...Object.values(customs()).map(custom)] }),
     async 'admin.actor'({ address }) {
       const alive = system.cell(address);

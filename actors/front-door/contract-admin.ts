@@ -1,5 +1,6 @@
 /** What clients may ask about actors. */
 import { z } from 'zod';
+import { Decision, Open } from '../admin/contract.js';
 
 const Address = z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+\/[a-z0-9-]+$/);
 const Token = z.string().regex(/^[a-z0-9-]+$/);
@@ -25,6 +26,21 @@ export const adminVerbs = {
         }),
       ),
     }),
+  },
+  'admin.decisions': {
+    about: 'What the admin asks people, and what was decided, oldest first.',
+    repeatable: true,
+    request: z.strictObject({}),
+    response: z.strictObject({
+      open: z.array(Open),
+      made: z.array(Decision.extend({ address: z.string() })),
+    }),
+  },
+  'admin.decide': {
+    about: 'Answers what the admin asks: `restart` starts the actor again, `stop` does without it.',
+    repeatable: false,
+    request: z.strictObject({ decision: z.string(), option: z.string(), reason: z.string().max(2_000).default('') }),
+    response: z.strictObject({ address: z.string(), decision: Decision }),
   },
   'admin.kinds': {
     about: 'Every kind of actor, with the JSON Schema of the commands it hears.',

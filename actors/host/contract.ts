@@ -13,8 +13,13 @@ export const Start = z.strictObject({
   batch: z.string(),
   actors: z.array(Spawn),
 });
-export const Stop = z.strictObject({ type: z.literal('host.stop'), addresses: z.array(z.string()) });
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
+/** `cause`: what whoever asks them something hears. */
+export const Stop = z.strictObject({
+  type: z.literal('host.stop'),
+  addresses: z.array(z.string()),
+  cause: failure.optional(),
+});
 export const Spawned = z.strictObject({
   type: z.literal('host.spawned'),
   batch: z.string(),

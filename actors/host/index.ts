@@ -12,6 +12,7 @@ import {
   type Stop,
   type Stopped,
 } from '../../runtime/actor.js';
+import type { ErrorRecord } from '../../runtime/errors.js';
 import { addressOf, main } from '../../runtime/subjects.js';
 import { Command, type Command as Commands, Ends, Fact, type Spawn } from './contract.js';
 
@@ -91,7 +92,11 @@ const machine = setup({
         },
         'host.stop': {
           actions: [
-            { type: 'stop', params: ({ event }) => event.addresses.map((address) => ({ address })) },
+            {
+              type: 'stop',
+              params: ({ event: { addresses, cause } }) =>
+                addresses.map((address): Stop => (cause ? { address, cause: cause as ErrorRecord } : { address })),
+            },
             { type: 'emit', params: ({ event }) => ({ type: 'host.stopping', addresses: event.addresses }) as Fact },
           ],
         },

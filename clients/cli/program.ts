@@ -148,6 +148,19 @@ export async function runCli(argv: string[]): Promise<void> {
         (await import('./commands/runs.js')).approve(globals, run, step, options),
       ),
     );
+  common(rr.command('decisions'))
+    .description('what the admin asks people about actors that died too often, and what was decided')
+    .action(act<[]>(async (globals) => (await import('./commands/decisions.js')).decisions(globals)));
+  common(rr.command('decide'))
+    .description('answer what the admin asks')
+    .argument('<decision>', 'its id')
+    .argument('<option>', 'restart or stop')
+    .option('--reason <text>', 'why', '')
+    .action(
+      act<[string, string, { reason: string }]>(async (globals, decision, option, { reason }) =>
+        (await import('./commands/decisions.js')).decide(globals, decision, option, reason),
+      ),
+    );
   common(rr.command('signal'))
     .description('send a run a signal')
     .argument('<run>')

@@ -90,6 +90,61 @@ test('one that dies six times in a minute is given up: the admin hears, decides,
   expect(h.fallen).toEqual([]);
 }, 30_000);
 
+/** An actor that was given up for good, and whoever asks it something meanwhile. */
+async function givenUp() {
+  let isBroken = true;
+  const h = await house({ ...definitions, clerk: clerk() }, { store: failing(() => isBroken) });
+  await h.system.start({ run: 'sys', kind: 'host', id: 'test-host' }, null);
+  await h.system.start({ run: 'sys', kind: 'admin', id: 'main' }, null);
+  const say = (command: object) =>
+    h.bus
+      .ask(main('admin'), command as Message, { deadlineAt: Date.now() + 10_000 })
+      .then((fact) => fact as unknown as Record<string, unknown>);
+  h.system.post(main('admin'), { type: 'booted', host: 'test-host', at: Date.now() } as Message);
+  await say({ type: 'admin.spawn', batch: 'r1', actors: [place] });
+  // Whoever tells it something kills it, again and again.
+  const prods = setInterval(() => h.bus.tell(address, { type: 'note.add', n: 0 } as Message), 50);
+  const asked = h.bus
+    .ask(address, { type: 'note.add', n: 2 } as Message, { deadlineAt: Date.now() + 60_000 })
+    .catch((error: unknown) => error);
+  const open = () =>
+    Object.values(
+      (h.system.cell(main('admin'))!.state().state.context as { open: Record<string, { id: string }> }).open,
+    );
+  await expect
+    .poll(() => open().length, { timeout: 60_000, interval: 100 })
+    .toBe(1)
+    .finally(() => clearInterval(prods));
+  const decide = (option: string, decision = open()[0]!.id) =>
+    say({ type: 'admin.decide', decision, option, by: 'ann', reason: 'seen' });
+  const mend = (): void => {
+    isBroken = false;
+  };
+  return { ...h, asked, open, decide, mend };
+}
+test('a person who is asked has it started again: who waited for the actor is answered, and the decision is kept', async () => {
+  const { asked, open, decide, mend, system } = await givenUp();
+  expect(open()).toMatchObject([{ id: 'd1', address, options: ['restart', 'stop'], facts: { deaths: 2 } }]);
+  const late = Symbol('it waits');
+  expect(await Promise.race([asked, new Promise((done) => setTimeout(done, 1_000, late))])).toBe(late);
+  expect(await decide('perhaps')).toMatchObject({ type: 'admin.refused', error: { code: 'USAGE' } });
+  mend();
+  expect(await decide('restart')).toMatchObject({
+    type: 'admin.decided',
+    decision: { option: 'restart', by: 'person', reason: 'seen', facts: { who: 'ann', address } },
+  });
+  expect(await asked).toEqual({ type: 'note.added', n: 2 });
+  expect(open()).toEqual([]);
+  expect(await decide('restart', 'd1')).toMatchObject({ error: { code: 'DECISION_OVER' } });
+  expect(system.living().some((one) => one.address === address)).toBe(true);
+}, 90_000);
+test('a person who has it stopped: who waited hears why, and it is forgotten', async () => {
+  const { asked, open, decide, system } = await givenUp();
+  expect(await decide('stop')).toMatchObject({ decision: { option: 'stop' } });
+  expect(await asked).toMatchObject({ code: 'ACTOR_STOPPED', message: expect.stringContaining('ENOSPC') });
+  expect([open(), system.living().some((one) => one.address === address)]).toEqual([[], false]);
+}, 90_000);
+
 test('an actor that cannot be brought back at boot is decided on too, not forgotten', async () => {
   const h = await house({ ...definitions, clerk: restless });
   await h.system.start({ run: 'sys', kind: 'host', id: 'test-host' }, null);

@@ -1,0 +1,43 @@
+/** `rr decisions` and `rr decide`: what the admin leaves to a person. */
+import { reachOrFail } from '../connect.js';
+import { codes } from '../exit.js';
+import type { Globals } from '../globals.js';
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const shown = (facts: Record<string, unknown>): string => String(facts.error ?? JSON.stringify(facts));
+
+export async function decisions({ config, json }: Globals): Promise<number> {
+  const client = await reachOrFail(config);
+  try {
+    const { open, made } = await client.call('admin.decisions', {});
+    if (json) {
+      for (const one of open) print(JSON.stringify({ type: 'open', ...one }));
+      for (const one of made) print(JSON.stringify({ type: 'made', ...one }));
+      return codes.ok;
+    }
+    for (const { address, option, reason, by } of made)
+      print(`${address}: ${option} (${by}: ${reason || 'no reason given'})`);
+    for (const { id, question, options, facts } of open)
+      print(`${id}  ${question}\n    ${shown(facts)}\n    rr decide ${id} ${options.join('|')}`);
+    if (open.length === 0) print('nothing is asked');
+    return codes.ok;
+  } finally {
+    await client.close();
+  }
+}
+
+export async function decide(
+  { config, json }: Globals,
+  decision: string,
+  option: string,
+  reason: string,
+): Promise<number> {
+  const client = await reachOrFail(config);
+  try {
+    const made = await client.call('admin.decide', { decision, option, reason });
+    print(json ? JSON.stringify({ type: 'decided', ...made }) : `${made.address}: ${made.decision.option}`);
+    return codes.ok;
+  } finally {
+    await client.close();
+  }
+}
