@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findKeeper, type Keeper, type Kept, openKeeper } from '../../providers/process/client.js';
-import { closeRun, commandOf, evidenceOf, failureOf } from '../../providers/process/execute.js';
+import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '../../providers/process/execute.js';
 import { type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
@@ -78,7 +78,7 @@ export const start: Perform<Begin> = async (
     log: `${service}.log`.replaceAll('/', '-'),
   };
   const under = commandOf(context, order);
-  const { keeper } = await openKeeper({ bundle: context.bundle, run: context.run });
+  const keeper = await keeperFor(context);
   try {
     const kept = await keeper.start(under);
     const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
@@ -184,7 +184,8 @@ export const watch: Perform<Watching> = async ({ app, since }, context): Promise
     if ((error as { code?: string }).code !== 'KEEPER_LOST') throw error;
     return told({ type: 'runner.exited', app, exitCode: null, signal: null, lost: true, lines: [] });
   } finally {
-    keeper.close();
+    // It may have been made for this alone, after the run was ended.
+    await letGo(keeper, context.bundle).catch(() => keeper.close());
   }
 };
 

@@ -83,6 +83,25 @@ export function closeRun(bundle: string): void {
   writeFileSync(closedMark(bundle), '');
 }
 
+const isClosed = (bundle: string): boolean => existsSync(closedMark(bundle));
+/**
+ * The keeper of a run for something new. @throws INTERRUPTED when the run is being ended: also when that began while the
+ * keeper was made, which then ends again at once instead of when it has been idle.
+ */
+export async function keeperFor({ bundle, run }: Pick<Context, 'bundle' | 'run'>): Promise<Keeper> {
+  if (isClosed(bundle)) throw fail('INTERRUPTED');
+  const { keeper } = await openKeeper({ bundle, run });
+  if (!isClosed(bundle)) return keeper;
+  await keeper.end();
+  throw fail('INTERRUPTED');
+}
+/** Lets go of a run's keeper; ends it where nothing is started any more and nothing lives. */
+export async function letGo(keeper: Keeper, bundle: string): Promise<void> {
+  const isOver = isClosed(bundle) && (await keeper.list()).every(({ alive }) => !alive);
+  if (isOver) await keeper.end();
+  else keeper.close();
+}
+
 /** Has a run's keeper end all it holds, without waiting for it; nothing is started in the run any more. */
 export function abandonRun(bundle: string): void {
   if (!existsSync(bundle)) return;
@@ -97,7 +116,7 @@ export function abandonRun(bundle: string): void {
 
 /** The command as the keeper takes it. @throws INTERRUPTED when the run is being ended. */
 export function commandOf({ id, run, bundle }: Context, order: Order): Command {
-  if (existsSync(closedMark(bundle))) throw fail('INTERRUPTED');
+  if (isClosed(bundle)) throw fail('INTERRUPTED');
   const own = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
   mkdirSync(join(bundle, 'logs'), { recursive: true });
   const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), own, order.env) as Record<
@@ -120,7 +139,7 @@ export function commandOf({ id, run, bundle }: Context, order: Order): Command {
 /** Runs a command to its end. @throws INTERRUPTED, KEEPER_LOST, KEEPER_UNREACHABLE. */
 export async function execute(context: Context, order: Order): Promise<Executed> {
   const command = commandOf(context, order);
-  const { keeper } = await openKeeper({ bundle: context.bundle, run: context.run });
+  const keeper = await keeperFor(context);
   const done = new AbortController();
   try {
     const kept = await keeper.start(command);
