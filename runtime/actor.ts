@@ -11,6 +11,7 @@ import type { Clock } from './clock.js';
 import type { Config } from './config.js';
 import { type ErrorRecord, fail } from './errors.js';
 import type { Log } from './log.js';
+import type { Restart, Supervision } from './supervise.js';
 
 export type Message = { type: string };
 
@@ -74,8 +75,15 @@ export interface Spawn {
   kind: string;
   id: string;
   input?: unknown;
+  /** What becomes of it when it dies; default permanent. */
+  restart?: Restart;
+  /** Who is restarted with it: the actors of its run in the group of that name. Default: it stands alone. */
+  group?: Group;
   /** Comes back with `spawned`. */
   tag?: string;
+}
+export interface Group extends Supervision {
+  name: string;
 }
 export interface Stop {
   address: string;

@@ -2,12 +2,12 @@
  * The actors of one host: started, watched, restarted, stopped.
  *
  * An actor that dies (its checkpoint cannot be saved, a turn hangs) is started again from its checkpoint after a
- * jittered back-off, at most 5 times in 60 s; then its death is told to its parent, for whom it is a message like any
- * other. The admin is the root: its death ends the host, and so does a state folder that stays unwritable.
+ * jittered back-off, alone at most 5 times in 60 s, or with its group as that says (supervise.ts); then its death is told
+ * to its parent, for whom it is a message like any other. The admin is the root: its death ends the host, and so does a state folder that stays unwritable.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ActorDefinition, Message, Spawn } from './actor.js';
+import type { ActorDefinition, Group, Message, Spawn } from './actor.js';
 import type { Bus } from './bus.js';
 import type { Chance, Clock } from './clock.js';
 import type { Config } from './config.js';
@@ -17,6 +17,7 @@ import { openSleepers } from './passive.js';
 import { openPoison } from './poison.js';
 import type { Store } from './store.js';
 import { addressOf, placeOf } from './subjects.js';
+import { ALONE, type Member, onEnd, type Supervision } from './supervise.js';
 import { type Cell, openCell } from './turn.js';
 
 export interface System {
@@ -44,9 +45,7 @@ export interface System {
   close(): Promise<void>;
 }
 
-const RESTARTS = 5;
-const WITHIN_MS = 60_000;
-const FIRST_PAUSE_MS = 100;
+const MOST_DEATHS = 100;
 /** A state folder that cannot be written for so long ends the host: nobody could promise anything any more. */
 const UNWRITABLE_MS = 8_000;
 const CALM_MS = 15_000;
@@ -92,6 +91,8 @@ export function openSystem(options: SystemOptions): System {
   const poison = openPoison(hostDir, clock);
   const deadLetter = openDeadLetters(hostDir);
   let closed = false;
+  /** When groups were restarted of late. */
+  const counts = new Map<string, number[]>();
   const unwritable = { since: 0, last: Number.NEGATIVE_INFINITY };
 
   const sleepers = openSleepers(bus, (address, parent) => start(placeOf(address), parent));
@@ -177,33 +178,77 @@ export function openSystem(options: SystemOptions): System {
           code === 'STATE_UNWRITABLE' ? error : fail('STATE_UNWRITABLE', { path: config.state, reason: code }, error),
         );
     }
-    entry.deaths = [...entry.deaths.filter((at) => at > now - WITHIN_MS), now];
-    if (entry.deaths.length > RESTARTS) return escalate(address, entry, error);
-    const pauseMs = FIRST_PAUSE_MS * 2 ** (entry.deaths.length - 1) * (0.5 + chance());
-    log.warn({ address, pauseMs, error: toRecord(error) }, 'restarting');
-    entry.callOff = clock.after(pauseMs, () => {
-      entry.opening = open(address, entry).catch((again: unknown) => restart(address, entry, again));
+    const { group } = entry.spawn;
+    const mates = group ? matesOf(address, entry) : [address];
+    const members = mates.map(
+      (one): Member => ({ address: one, restart: kept.get(one)!.spawn.restart ?? 'permanent' }),
+    );
+    const count = group ? (counts.get(groupOf(address, group)) ?? []) : entry.deaths;
+    const { verdict, restarts } = onEnd(group ?? ALONE, members, count, { address, end: 'died' }, now, chance());
+    if (group) counts.set(groupOf(address, group), restarts);
+    entry.deaths = group ? [...entry.deaths, now].slice(-MOST_DEATHS) : restarts;
+    log.warn({ address, verdict, error: toRecord(error) }, 'died');
+    if (verdict.do === 'leave') return void kept.delete(address);
+    const stopping = Promise.all(verdict.stop.map(halt));
+    if (verdict.do === 'escalate') {
+      for (const one of verdict.stop) kept.delete(one);
+      if (group) counts.delete(groupOf(address, group));
+      return escalate(address, entry, error, { met: restarts.length, others: verdict.stop, ...(group ?? ALONE) });
+    }
+    for (const one of verdict.stop) if (!verdict.start.includes(one)) kept.delete(one);
+    const again = verdict.start.map((one) => [one, kept.get(one)!] as const);
+    const callOff = clock.after(verdict.pauseMs, () => {
+      void stopping.then(async () => {
+        for (const [one, mate] of again) {
+          if (closed || kept.get(one) !== mate || mate.cell) continue;
+          mate.opening = open(one, mate).catch((failure: unknown) => restart(one, mate, failure));
+          await mate.opening;
+        }
+      });
     });
+    for (const [, mate] of again) mate.callOff = callOff;
   };
-  const escalate = (address: string, entry: Kept, error: unknown): void => {
+  /** The actors of one group of a run, in the order they were started. */
+  const matesOf = (address: string, { spawn }: Kept): string[] =>
+    [...kept].flatMap(([one, mate]) =>
+      mate.spawn.run === spawn.run && mate.spawn.group?.name === spawn.group?.name && (one === address || mate.cell)
+        ? [one]
+        : [],
+    );
+  const groupOf = (address: string, { name }: Group): string => `${placeOf(address).run} ${name}`;
+  /** Ends the loop of one that is to be started again. */
+  const halt = async (address: string): Promise<void> => {
+    const { cell } = kept.get(address)!;
+    kept.get(address)!.cell = null;
+    await cell?.stop();
+  };
+  /** Until somebody has decided, whoever asks it something waits. */
+  const goDown = (address: string, reason: string): void => {
+    const down = fail('ACTOR_DOWN', { address, reason }).toRecord();
+    away.set(
+      address,
+      bus.listen(address, (_, answer) => answer({ error: down })),
+    );
+  };
+  const escalate = (
+    address: string,
+    entry: Kept,
+    error: unknown,
+    { met, others, periodMs }: Supervision & { met: number; others: string[] },
+  ): void => {
     kept.delete(address);
     const record = toRecord(error);
     const death = fail('ACTOR_DIED', {
       address,
-      met: entry.deaths.length,
-      within: `${WITHIN_MS / 1000} s`,
+      met,
+      within: `${periodMs / 1000} s`,
       reason: record.message,
       fix: record.fix,
     });
     log.error({ error: death.toRecord() }, 'given up');
     const parent = entry.parent && kept.get(entry.parent);
     if (!parent) return fallen(death);
-    // Until somebody has decided, whoever asks it something waits.
-    const down = fail('ACTOR_DOWN', { address, reason: death.message }).toRecord();
-    away.set(
-      address,
-      bus.listen(address, (_, answer) => answer({ error: down })),
-    );
+    for (const one of [address, ...others]) goDown(one, death.message);
     const event = { type: 'childDied', address, error: death.toRecord(), at: clock.now() } as Message;
     if (parent.cell) parent.cell.post(event);
     else parent.mourned.push(event);

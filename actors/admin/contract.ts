@@ -1,7 +1,7 @@
 /** What the admin hears and says. The admin decides who is alive. */
 import { z } from 'zod';
+import { Spawn as Actor } from '../host/contract.js';
 
-const Actor = z.strictObject({ run: z.string(), kind: z.string(), id: z.string(), input: z.unknown().optional() });
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 /** Orders actors; `batch` names the order, e.g. the run. */
 export const Spawn = z.strictObject({ type: z.literal('admin.spawn'), batch: z.string(), actors: z.array(Actor) });

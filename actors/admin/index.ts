@@ -22,7 +22,7 @@ export const founders = [
 ];
 
 type Booted = { type: 'booted'; host: string; at: number };
-type Actor = { run: string; kind: string; id: string; input?: unknown };
+type Actor = Extract<Commands, { type: 'admin.spawn' }>['actors'][number];
 interface Registered extends Actor {
   host: string;
   /** Times it was given up by its host. */
@@ -60,7 +60,14 @@ const spawnOn = (host: string, batch: string, actors: Actor[], tag: string): Ask
   command: {
     type: 'host.spawn',
     batch,
-    actors: actors.map(({ run, kind, id, input }) => ({ run, kind, id, ...(input === undefined ? {} : { input }) })),
+    actors: actors.map(({ run, kind, id, input, restart, group }) => ({
+      run,
+      kind,
+      id,
+      ...(input === undefined ? {} : { input }),
+      ...(restart ? { restart } : {}),
+      ...(group ? { group } : {}),
+    })),
   } as never,
   withinMs: 2 * 60_000, // as long as whoever ordered them waits: he asks again then
   tag,
@@ -75,6 +82,11 @@ const register = (registry: Record<string, Registered>, host: string, actors: Ac
   ...registry,
   ...Object.fromEntries(actors.map((a) => [addressOf(a), { ...a, host, deaths: registry[addressOf(a)]?.deaths ?? 0 }])),
 });
+/** It, and those that were given up with it. */
+const groupOf = (registry: Record<string, Registered>, known: Registered): Registered[] =>
+  known.group
+    ? Object.values(registry).filter(({ run, group }) => run === known.run && group?.name === known.group!.name)
+    : [known];
 const ofRun = (registry: Record<string, Registered>, run: string): string[] =>
   Object.keys(registry).filter((address) => address.startsWith(`${run}/`));
 
@@ -156,7 +168,7 @@ function follow({ registry, open, host }: Context, { decision, option }: Answer)
   const { address, facts } = open[decision]!;
   const known = registry[address];
   if (!known) return [];
-  if (option === 'restart') return [spawnOn(known.host, 'restart', [known], 'restart')];
+  if (option === 'restart') return [spawnOn(known.host, 'restart', groupOf(registry, known), 'restart')];
   const cause = fail('ACTOR_STOPPED', { address, reason: String(facts.error) }).toRecord();
   return [stopOn(host!, [address], cause)];
 }
@@ -167,7 +179,9 @@ const decided = (context: Context, count: number): Fact[] =>
 const restarts = (context: Context, count: number): Ask[] =>
   (count === 0 ? [] : context.decisions.slice(-count)).flatMap(({ address, option }) => {
     const known = context.registry[address];
-    return known && option === 'restart' ? [spawnOn(known.host, 'restart', [known], 'restart')] : [];
+    return known && option === 'restart'
+      ? [spawnOn(known.host, 'restart', groupOf(context.registry, known), 'restart')]
+      : [];
   });
 /** Those that a boot or a restart could not bring to life: they died once more. */
 const stillborn = (context: Context, { tag, fact }: Answered): Death[] =>

@@ -74,10 +74,17 @@ export function adminHandlers({
       const fact = await bus.ask(address, command, about);
       return { fact: { ...fact } };
     },
-    async 'admin.spawn'({ kind, id = `${kind}-${randomBytes(3).toString('hex')}`, run, input }) {
+    async 'admin.spawn'({ kind, id = `${kind}-${randomBytes(3).toString('hex')}`, run, input, restart, group }) {
       if (!(kind in definitions) && !(kind in customs()))
         throw fail('USAGE', { met: `no kind of actor is called ${kind}`, fix: 'admin.kinds lists them' });
-      const actor = { run, kind, id, ...(input === undefined ? {} : { input }) };
+      const actor = {
+        run,
+        kind,
+        id,
+        ...(input === undefined ? {} : { input }),
+        ...(restart ? { restart } : {}),
+        ...(group ? { group } : {}),
+      };
       const address = addressOf(actor);
       const { failed } = (await ask(main('admin'), {
         type: 'admin.spawn',

@@ -1,6 +1,7 @@
 /** What clients may ask about actors. */
 import { z } from 'zod';
 import { Decision, Open } from '../admin/contract.js';
+import { Group, Restart } from '../host/contract.js';
 
 const Address = z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+\/[a-z0-9-]+$/);
 const Token = z.string().regex(/^[a-z0-9-]+$/);
@@ -106,6 +107,8 @@ export const adminVerbs = {
       id: Token.optional(),
       run: Token.default('sys').describe('the run it belongs to; sys: none'),
       input: z.unknown().optional(),
+      restart: Restart.optional().describe('what becomes of it when it dies; default permanent'),
+      group: Group.optional().describe('the actors of the run in the group of that name are restarted as it says'),
     }),
     response: z.strictObject({ address: Address }),
   },

@@ -1,11 +1,21 @@
 /** What a host hears and says. A host keeps actors alive in one process. */
 import { z } from 'zod';
 
+/** What becomes of actors that die together; see runtime/supervise.ts. */
+export const Group = z.strictObject({
+  name: z.string().regex(/^[a-z0-9-]+$/),
+  strategy: z.enum(['one_for_one', 'one_for_all', 'rest_for_one']),
+  intensity: z.int().min(0).default(5).describe('more restarts than this within the period, and it is given up'),
+  periodMs: z.int().positive().default(60_000),
+});
+export const Restart = z.enum(['permanent', 'transient', 'temporary']);
 export const Spawn = z.strictObject({
   run: z.string(),
   kind: z.string(),
   id: z.string(),
   input: z.unknown().optional(),
+  restart: Restart.optional(),
+  group: Group.optional(),
 });
 export const Start = z.strictObject({
   type: z.literal('host.spawn'),

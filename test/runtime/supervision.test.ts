@@ -90,6 +90,77 @@ test('one that dies six times in a minute is given up: the admin hears, decides,
   expect(h.fallen).toEqual([]);
 }, 30_000);
 
+/** Three clerks in one group, of whom the second dies of whatever it is told while `broken`. */
+async function group(strategy: 'one_for_one' | 'one_for_all' | 'rest_for_one', intensity = 5) {
+  let isBroken = true;
+  const one = (n: number) => `r1/clerk/clerk-${n}`;
+  const h = await house(
+    { ...definitions, clerk: clerk() },
+    {
+      store: (real) => ({
+        ...real,
+        commit: (turn) =>
+          isBroken && turn.checkpoint.id === 'clerk-2' && turn.checkpoint.turn > 0
+            ? Promise.reject(new Error('it broke'))
+            : real.commit(turn),
+      }),
+    },
+  );
+  await h.system.start({ run: 'sys', kind: 'host', id: 'test-host' }, null);
+  await h.system.start({ run: 'sys', kind: 'admin', id: 'main' }, null);
+  h.system.post(main('admin'), { type: 'booted', host: 'test-host', at: Date.now() } as Message);
+  const actors = [1, 2, 3].map((n) => ({
+    ...place,
+    id: `clerk-${n}`,
+    group: { name: 'office', strategy, intensity },
+    ...(n === 3 ? { restart: 'temporary' } : {}),
+  }));
+  const about = { deadlineAt: Date.now() + 10_000 };
+  await h.bus.ask(main('admin'), { type: 'admin.spawn', batch: 'r1', actors } as Message, about);
+  const cells = () => [1, 2, 3].map((n) => h.system.cell(one(n)));
+  const tell = (): void => h.bus.tell(one(2), { type: 'note.add', n: 0 } as Message);
+  const mend = (): void => {
+    isBroken = false;
+  };
+  return { ...h, one, cells, tell, mend };
+}
+test.each([
+  ['one_for_one', 'it alone', [true, false, true]],
+  ['rest_for_one', 'it and those after it', [true, false, null]],
+  ['one_for_all', 'all', [false, false, null]],
+] as const)(
+  'in a group that is %s the death of one restarts %s; a temporary one stays ended',
+  async (strategy, _, same) => {
+    const { cells, tell, mend } = await group(strategy);
+    const before = cells();
+    expect(before.every((cell) => cell !== null)).toBe(true);
+    tell();
+    await expect.poll(() => cells()[1]).not.toBe(before[1]);
+    mend();
+    // true: untouched; false: started again; null: ended and left so.
+    const now = () => cells().map((cell, n) => (cell === null ? null : cell === before[n]));
+    await expect.poll(now, { timeout: 5_000 }).toEqual(same);
+  },
+);
+test('a group whose members die too often is given up whole, and comes back whole when that is decided', async () => {
+  const { cells, tell, mend, system, bus } = await group('one_for_all', 1);
+  const prods = setInterval(tell, 50);
+  // Once more by the admin, twice; then a person is asked.
+  const open = () =>
+    Object.values(
+      (system.cell(main('admin'))!.state().state.context as { open: Record<string, { address: string }> }).open,
+    );
+  await expect
+    .poll(() => open().length, { timeout: 30_000 })
+    .toBe(1)
+    .finally(() => clearInterval(prods));
+  expect([open()[0]!.address, cells()]).toEqual(['r1/clerk/clerk-2', [null, null, null]]);
+  mend();
+  const answer = { type: 'admin.decide', decision: 'd1', option: 'restart', by: 'ann' } as Message;
+  await bus.ask(main('admin'), answer, { deadlineAt: Date.now() + 5_000 });
+  await expect.poll(() => cells().every((cell) => cell !== null)).toBe(true);
+}, 40_000);
+
 /** An actor that was given up for good, and whoever asks it something meanwhile. */
 async function givenUp() {
   let isBroken = true;
