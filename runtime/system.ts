@@ -13,6 +13,7 @@ import type { Chance, Clock } from './clock.js';
 import type { Config } from './config.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import type { Log } from './log.js';
+import { openQuarantine, type Quarantine } from './quarantine.js';
 import type { Store } from './store.js';
 import { addressOf, placeOf } from './subjects.js';
 import { type Cell, openCell } from './turn.js';
@@ -37,6 +38,10 @@ export interface System {
     restarts: number;
   }[];
   cell(address: string): Cell | null;
+  /** Messages that could not be taken. */
+  quarantine: Quarantine;
+  /** The deaths on a message are forgotten. */
+  pardon(address: string, id: string): void;
   close(): Promise<void>;
 }
 
@@ -87,6 +92,7 @@ export function openSystem(options: SystemOptions): System {
   const { definitions, bus, store, clock, chance, log, config, hostDir, bundleOf, fallen } = options;
   const kept = new Map<string, Kept>();
   const poison = openPoison(hostDir);
+  const quarantine = openQuarantine(join(hostDir, 'quarantine'), clock, log);
   let closed = false;
   const unwritable = { since: 0, last: Number.NEGATIVE_INFINITY };
 
@@ -125,7 +131,7 @@ export function openSystem(options: SystemOptions): System {
         stop,
         taking: (at, id) => poison.taking(at, id),
         taken: (at, id) => poison.taken(at, id),
-        deadLetter: (at, message, error) => poison.deadLetter(at, message, error),
+        deadLetter: quarantine.keep,
         died(error) {
           dead = true;
           restart(address, entry, error);
@@ -248,6 +254,8 @@ export function openSystem(options: SystemOptions): System {
     restart: restartNow,
     post: (address, event) => kept.get(address)?.cell?.post(event),
     cell: (address) => kept.get(address)?.cell ?? null,
+    quarantine,
+    pardon: (address, id) => poison.pardon(address, id),
     living: () =>
       [...kept].map(([address, { cell, parent, deaths }]) => {
         const state = cell?.state();
@@ -273,15 +281,14 @@ export function openSystem(options: SystemOptions): System {
 
 /**
  * Which message was being taken when the process died. Appended before the turn, without fsync: it has to outlive the
- * process, not the machine. After three deaths on one message it is refused and kept in dead-letters.ndjson.
+ * process, not the machine. After three deaths on one message it is refused.
  */
 function openPoison(dir: string): {
   taking(address: string, id: string): boolean;
   taken(address: string, id: string): void;
-  deadLetter(address: string, message: unknown, error: ErrorRecord): void;
+  pardon(address: string, id: string): void;
 } {
   const file = join(dir, 'taking.log');
-  const deadLetters = join(dir, 'dead-letters.ndjson');
   mkdirSync(dirname(file), { recursive: true });
   const deaths = new Map<string, number>();
   const dangling = new Set<string>();
@@ -313,19 +320,17 @@ function openPoison(dir: string): {
       // A full disk: a mark that is missing only lets a message be tried once more.
     }
   };
-  const deadLetter = (address: string, message: unknown, error: ErrorRecord): void =>
-    appendFileSync(deadLetters, `${JSON.stringify({ at: new Date().toISOString(), address, message, error })}\n`);
   return {
-    deadLetter,
     taking(address, id) {
       const key = keyOf(address, id);
       const died = deaths.get(key) ?? 0;
-      if (died >= DEATHS) {
-        deadLetter(address, { id }, fail('QUARANTINED', { id, times: died }).toRecord());
-        return false;
-      }
+      if (died >= DEATHS) return false;
       append(`+${key}`);
       return true;
+    },
+    pardon(address, id) {
+      const key = keyOf(address, id);
+      if (deaths.delete(key)) append(`-${key}`);
     },
     taken(address, id) {
       const key = keyOf(address, id);

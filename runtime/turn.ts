@@ -17,6 +17,7 @@ import { type ErrorRecord, fail, toRecord } from './errors.js';
 import { isAudited, isoOf, lineOf } from './line.js';
 import { type Envelope, parse } from './message.js';
 import { openPerformer } from './perform.js';
+import type { Reported } from './quarantine.js';
 import type { Checkpoint, Effect, Line } from './store.js';
 import { addressOf, type Place, placeOf } from './subjects.js';
 import type { Surroundings } from './surroundings.js';
@@ -30,6 +31,11 @@ export interface Cell {
   busySince(): number | null;
   /** Hands it a private event of the runtime. */
   post(event: Message): void;
+  /**
+   * Hands it once more what an effect once reported, as a message called `id`.
+   * @param told hears null when it was taken, else why not.
+   */
+  retake(report: Reported, id: string, told: (error: ErrorRecord | null) => void): void;
   /** Ends the loop; the checkpoint stays. */
   stop(): Promise<void>;
 }
@@ -47,6 +53,8 @@ interface Item {
   /** The effect this reports on. */
   settles: string | null;
   command: Envelope | null;
+  /** Hears what became of it. */
+  told?: (error: ErrorRecord | null) => void;
 }
 
 /** Starts an actor, or resumes it where its checkpoint stands. @throws CHECKPOINT_BROKEN, CHECKPOINT_VERSION, STATE_UNWRITABLE. */
@@ -134,6 +142,8 @@ export async function openCell(
     const taken = (): void => void (mark !== null && around.taken(address, mark));
     if (mark !== null && !around.taking(address, mark)) {
       const record = fail('QUARANTINED', { id: mark, times: 3 }).toRecord();
+      around.deadLetter(address, command ?? item, record);
+      item.told?.(record);
       return command ? commands.refuse(command.id, record) : end(item, record);
     }
 
@@ -142,9 +152,11 @@ export async function openCell(
     try {
       if (!takes(snapshot, event)) {
         taken();
-        if (!command) return settleOnly(item);
+        if (!command && !item.told) return settleOnly(item);
         const state = JSON.stringify(snapshot.value);
-        return commands.refuse(command.id, fail('NOT_NOW', { address, type: command.type, state }).toRecord());
+        const record = fail('NOT_NOW', { address, type: event.type, state }).toRecord();
+        item.told?.(record);
+        return command ? commands.refuse(command.id, record) : settleOnly(item);
       }
       decision = prepare(decide(def, snapshot, event), turn + 1, item.causation);
     } catch (error) {
@@ -156,6 +168,7 @@ export async function openCell(
       log.error({ error: record, stack: (error as Error)?.stack }, 'decide threw');
       around.deadLetter(address, command ?? item, record);
       taken();
+      item.told?.(record);
       return command ? commands.refuse(command.id, record) : end(item, record);
     }
     turn += 1;
@@ -171,6 +184,7 @@ export async function openCell(
       taken(); // a store that fails is no death of the process
     }
     if (command && commands.isOpen(command.id)) commands.accept(command.id);
+    item.told?.(null);
     log.debug({ turn, took: event.type, owed: owed.size }, 'turn');
   };
 
@@ -320,6 +334,7 @@ export async function openCell(
     state: () => ({ ...committed!, owed: [...owed.values()] }),
     busySince: () => busySince,
     post: (event) => post({ event, causation: null, settles: null, command: null }),
+    retake: ({ event, causation }, id, told) => post({ event, causation, settles: id, command: null, told }),
     async stop() {
       halt();
       await pumping;
