@@ -273,8 +273,9 @@ const places: [folder: string, names: RegExp][] = [
   ['checkpoints', /^(history|admin_audit\.log|\w+_state[\w.-]*\.json)$/],
   [
     'hosts/*',
-    /^(host\.log[\w.-]*|host_state\.json|history|journal|taking\.log|dead-letters[\w.-]*|lock\.\d+|[\w-]+\.(log|json|pid))$/,
+    /^(host\.log[\w.-]*|host_state\.json|history|journal|quarantine|taking\.log|dead-letters[\w.-]*|lock\.\d+|[\w-]+\.(log|json|pid))$/,
   ],
+  ['hosts/*/quarantine', /^([a-z0-9]+-[0-9a-f]+|dropped)\.json$/],
   [
     'runs/*',
     /^((run|plan|fixes|keeper|recipe|triage|review|approval)\.json|recipe\.sh|[\w-]+\.(md|diff|ndjson|log)|closed|keeper\.(lock\.\d+|log[\w.-]*)|inputs|steps|logs|work|checkpoints|blobs|personas|work\.[0-9a-f]+\.partial)$/,

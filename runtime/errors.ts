@@ -173,12 +173,22 @@ export const errors = {
   EFFECT_FAILED: { message: 'the effect {effect} of {address} failed: {reason}', fix: '{fix}', retry: 'later' },
   DECIDE_THREW: {
     message: '{address} could not decide on {type}: {reason}',
-    fix: 'report it with the dead letter of that actor',
+    fix: 'see the message, mend it and send it again: rr quarantine list',
     retry: 'never',
   },
   QUARANTINED: {
     message: 'the message {id} ended its process {times} times and is kept aside',
-    fix: 'look at dead-letters.ndjson in the host folder',
+    fix: 'see it, mend it and send it again: rr quarantine list',
+    retry: 'never',
+  },
+  QUARANTINE_UNKNOWN: {
+    message: 'nothing called {id} is in quarantine',
+    fix: 'rr quarantine list shows what is',
+    retry: 'never',
+  },
+  QUARANTINE_BROKEN: {
+    message: 'the message kept in {path} does not parse: {reason}',
+    fix: 'put the file right by hand, or drop it: rr quarantine drop {id}',
     retry: 'never',
   },
   MACHINE_REFUSED: { message: 'the machine {kind} uses {met}', fix: '{fix}', retry: 'never' },

@@ -4,6 +4,8 @@ import type { Clock } from './clock.js';
 import type { Config } from './config.js';
 import type { ErrorRecord } from './errors.js';
 import type { Log } from './log.js';
+import type { Envelope } from './message.js';
+import type { Reported } from './quarantine.js';
 import type { Store } from './store.js';
 
 /** What the runtime gives a cell. */
@@ -23,7 +25,8 @@ export interface Surroundings {
   /** Marks a message as being taken, so that one that ends the process is known at the next start. False: quarantined. */
   taking(address: string, id: string): boolean;
   taken(address: string, id: string): void;
-  deadLetter(address: string, message: unknown, error: ErrorRecord): void;
+  /** Keeps a message that could not be taken. */
+  deadLetter(address: string, message: Envelope | Reported, error: ErrorRecord): void;
   /** The cell cannot go on: whoever started it decides. */
   died(error: unknown): void;
 }

@@ -3,9 +3,9 @@
  *
  * An actor that dies (its checkpoint cannot be saved, a turn hangs) is started again from its checkpoint after a
  * jittered back-off, alone at most 5 times in 60 s, or with its group as that says (supervise.ts); then its death is told
- * to its parent, for whom it is a message like any other. The admin is the root: its death ends the host, and so does a state folder that stays unwritable.
+ * to its parent, for whom it is a message like any other. The admin is the root: its death ends the host, and so does a
+ * state folder that stays unwritable.
  */
-import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ActorDefinition, Group, Message, Spawn } from './actor.js';
 import type { Bus } from './bus.js';
@@ -15,6 +15,7 @@ import { type ErrorRecord, fail, toRecord } from './errors.js';
 import type { Log } from './log.js';
 import { openSleepers } from './passive.js';
 import { openPoison } from './poison.js';
+import { openQuarantine, type Quarantine } from './quarantine.js';
 import type { Store } from './store.js';
 import { addressOf, placeOf } from './subjects.js';
 import { ALONE, type Member, onEnd, type Supervision } from './supervise.js';
@@ -42,6 +43,10 @@ export interface System {
     restarts: number;
   }[];
   cell(address: string): Cell | null;
+  /** Messages that could not be taken. */
+  quarantine: Quarantine;
+  /** The deaths on a message are forgotten. */
+  pardon(address: string, id: string): void;
   close(): Promise<void>;
 }
 
@@ -89,7 +94,7 @@ export function openSystem(options: SystemOptions): System {
   const { definitions, bus, store, clock, chance, log, config, hostDir, bundleOf, fallen } = options;
   const kept = new Map<string, Kept>();
   const poison = openPoison(hostDir, clock);
-  const deadLetter = openDeadLetters(hostDir);
+  const quarantine = openQuarantine(join(hostDir, 'quarantine'), clock, log);
   let closed = false;
   /** When groups were restarted of late. */
   const counts = new Map<string, number[]>();
@@ -151,7 +156,7 @@ export function openSystem(options: SystemOptions): System {
         },
         taking: poison.taking,
         taken: poison.taken,
-        deadLetter,
+        deadLetter: quarantine.keep,
         died(error) {
           dead = true;
           restart(address, entry, error);
@@ -333,6 +338,8 @@ export function openSystem(options: SystemOptions): System {
     sleeps: sleepers.has,
     post: (address, event) => kept.get(address)?.cell?.post(event),
     cell: (address) => kept.get(address)?.cell ?? null,
+    quarantine,
+    pardon: poison.pardon,
     living: () => [
       ...[...kept].map(([address, { cell, parent, deaths }]) => {
         const state = cell?.state();
@@ -363,11 +370,4 @@ export function openSystem(options: SystemOptions): System {
       poison.close();
     },
   };
-}
-
-/** Messages that nobody can take, kept for people to look at. */
-function openDeadLetters(dir: string): (address: string, message: unknown, error: ErrorRecord) => void {
-  const file = join(dir, 'dead-letters.ndjson');
-  return (address, message, error) =>
-    appendFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), address, message, error })}\n`);
 }

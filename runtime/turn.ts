@@ -18,6 +18,7 @@ import { isAudited, isoOf, lineOf } from './line.js';
 import { type Envelope, parse } from './message.js';
 import { openPerformer } from './perform.js';
 import { DEATHS } from './poison.js';
+import type { Reported } from './quarantine.js';
 import type { Checkpoint, Effect, Line } from './store.js';
 import { addressOf, type Place, placeOf } from './subjects.js';
 import type { Surroundings } from './surroundings.js';
@@ -35,6 +36,11 @@ export interface Cell {
   heard(command: string): void;
   /** Hands it a private event of the runtime. */
   post(event: Message): void;
+  /**
+   * Hands it once more what an effect once reported, as a message called `id`.
+   * @param told hears null when it was taken, else why not.
+   */
+  retake(report: Reported, id: string, told: (error: ErrorRecord | null) => void): void;
   /** Ends the loop; the checkpoint stays. */
   stop(): Promise<void>;
 }
@@ -53,6 +59,8 @@ interface Item {
   /** The effect this reports on. */
   settles: string | null;
   command: Envelope | null;
+  /** Hears what became of it. */
+  told?: (error: ErrorRecord | null) => void;
 }
 
 /** Starts an actor, or resumes it where its checkpoint stands. @throws CHECKPOINT_BROKEN, CHECKPOINT_VERSION, STATE_UNWRITABLE. */
@@ -148,6 +156,7 @@ export async function openCell(
     if (mark !== null && !around.taking(address, mark)) {
       const record = fail('QUARANTINED', { id: mark, times: DEATHS }).toRecord();
       around.deadLetter(address, command ?? item, record);
+      item.told?.(record);
       return command ? commands.refuse(command.id, record) : end(item, record);
     }
 
@@ -157,9 +166,11 @@ export async function openCell(
       const decided = decide(def, snapshot, event);
       if (!decided) {
         taken();
-        if (!command) return settleOnly(item);
+        if (!command && !item.told) return settleOnly(item);
         const state = JSON.stringify(snapshot.value);
-        return commands.refuse(command.id, fail('NOT_NOW', { address, type: command.type, state }).toRecord());
+        const record = fail('NOT_NOW', { address, type: event.type, state }).toRecord();
+        item.told?.(record);
+        return command ? commands.refuse(command.id, record) : settleOnly(item);
       }
       decision = prepare(decided, turn + 1, item.causation);
     } catch (error) {
@@ -171,6 +182,7 @@ export async function openCell(
       around.log().error({ error: record, stack: (error as Error)?.stack }, 'decide threw');
       around.deadLetter(address, command ?? item, record);
       taken();
+      item.told?.(record);
       return command ? commands.refuse(command.id, record) : end(item, record);
     }
     turn += 1;
@@ -186,6 +198,7 @@ export async function openCell(
     await committing;
     if (settled?.type === 'ask') around.heard((settled.params as Ask).to, settled.id);
     if (command && commands.isOpen(command.id)) commands.accept(command.id);
+    item.told?.(null);
     if (isVerbose) around.log().debug({ turn, took: event.type, owed: owed.size }, 'turn');
   };
 
@@ -347,6 +360,7 @@ export async function openCell(
         ? null
         : lastAt,
     post: (event) => post({ event, causation: null, settles: null, command: null }),
+    retake: ({ event, causation }, id, told) => post({ event, causation, settles: id, command: null, told }),
     async stop() {
       halt();
       await pumping;

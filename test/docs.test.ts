@@ -114,7 +114,7 @@ const optionsOf = (printed: string): string[] =>
     .map((match) => match[1]!)
     .filter((one) => !one.includes('--help'));
 const commandsIn = (printed: string): string[] =>
-  [...printed.slice(printed.indexOf('\nCommands:')).matchAll(/^ {2}([a-z]+) .*? {2,}/gm)]
+  [...printed.slice(printed.indexOf('\nCommands:')).matchAll(/^ {2}([a-z-]+) .*? {2,}/gm)]
     .map((match) => match[1]!)
     .filter((name) => name !== 'help');
 const commands = commandsIn(help());

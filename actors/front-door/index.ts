@@ -20,6 +20,7 @@ import { checkpointHandlers } from './checkpoints.js';
 import { type Verb, verbs } from './contract.js';
 import { openMicro } from './micro.js';
 import { opsHandlers } from './ops.js';
+import { quarantineHandlers } from './quarantine.js';
 import { openQueue } from './queue.js';
 import { runHandlers } from './runs.js';
 import { workflowHandlers } from './workflows.js';
@@ -62,6 +63,7 @@ export function openFrontDoor({
     ...workflowHandlers(around),
     ...checkpointHandlers(around),
     ...adminHandlers(around),
+    ...quarantineHandlers(around),
     ...opsHandlers(around, version),
   };
 

@@ -274,6 +274,39 @@ export async function runCli(argv: string[]): Promise<void> {
   about('import', 'take in what was exported')
     .argument('<file>')
     .action(act<[string]>(async (globals, file) => (await room()).importFrom(globals, file)));
+  const quarantine = rr.command('quarantine').description('messages that could not be taken: see, mend, send again');
+  const aside = (command: string, description: string): Command =>
+    common(quarantine.command(command)).description(description);
+  const ward = () => import('./commands/quarantine.js');
+  aside('list', 'every message that is kept aside, oldest first').action(
+    act(async (globals) => (await ward()).list(globals)),
+  );
+  aside('show', 'one of them, whole, but for what is secret')
+    .argument('<id>')
+    .option('--only-payload', 'only what it carries, as JSON, to be edited', false)
+    .action(
+      act<[string, { onlyPayload: boolean }]>(async (globals, id, options) =>
+        (await ward()).show(globals, id, options),
+      ),
+    );
+  aside('edit', 'give it another payload; the original is kept')
+    .argument('<id>')
+    .argument('[file]', 'with the payload as JSON; - or none: standard input')
+    .option('--payload <json>', 'the payload itself', payload)
+    .action(
+      act<[string, string | undefined, { payload?: unknown }]>(async (globals, id, file, options) =>
+        (await ward()).edit(globals, id, file, options),
+      ),
+    );
+  aside('put-back', 'send it to its actor again')
+    .argument('<id>')
+    .option('--timeout <s>', 'its new deadline, from now (default: 600)', seconds)
+    .action(
+      act<[string, { timeout?: number }]>(async (globals, id, options) => (await ward()).putBack(globals, id, options)),
+    );
+  aside('drop', 'throw it away')
+    .argument('<id>')
+    .action(act<[string]>(async (globals, id) => (await ward()).drop(globals, id)));
   const runs = rr.command('runs').description('the runs of this state folder, ended ones too');
   common(runs.command('list'))
     .description('newest first, as rr ps --all')

@@ -1,7 +1,7 @@
 /** A host that is killed: real processes, a real broker, real files. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -23,12 +23,17 @@ async function client(id: string, command: object) {
   };
 }
 
+const asCommand = { command: { id: 'poison', type: 'mortal.die', from: 'client', payload: {} }, report: null };
+const asReport = {
+  command: null,
+  report: { event: { type: 'brewed' }, causation: 'poison', settles: `${address}/0.1.0` },
+};
 test.each([
-  ['a command', 'mortal.die'],
-  ['what an effect reported', 'mortal.poison'],
+  ['a command', 'mortal.die', asCommand],
+  ['what an effect reported', 'mortal.poison', asReport],
 ])(
-  '%s that ends its process is refused after three deaths, kept aside, and the actor lives on',
-  async (_, type) => {
+  '%s that ends its process is refused after three deaths, kept aside whole, and the actor lives on',
+  async (_, type, whole) => {
     const state = scratch();
     const { bus, ask } = await client('poison', { type });
     for (let deaths = 0; deaths < 3; deaths += 1) {
@@ -39,7 +44,15 @@ test.each([
     }
     const host = await mortal(state);
     expect(await ask()).toMatchObject({ code: 'QUARANTINED' });
-    expect(readFileSync(join(state, 'hosts/mortal-host/dead-letters.ndjson'), 'utf8')).toContain('QUARANTINED');
+    const folder = join(state, 'hosts/mortal-host/quarantine');
+    const [name, ...others] = readdirSync(folder);
+    expect(others).toEqual([]);
+    expect(statSync(join(folder, name!)).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(join(folder, name!), 'utf8'))).toMatchObject({
+      ...whole,
+      address,
+      error: { code: 'QUARANTINED' },
+    });
     const add = { type: 'mortal.add', n: 2 } as Message;
     expect(await bus.ask(address, add, { deadlineAt: Date.now() + 5_000 })).toMatchObject({ total: 2 });
     expect(host.exitCode).toBe(null);

@@ -26,8 +26,6 @@ const facts = async ({ state, caughtUp }: House): Promise<Line[]> => {
   await caughtUp();
   return readLines<Line>(join(state, 'runs/r1/facts.ndjson'));
 };
-const deadLetters = ({ state }: House): { message: unknown; error: { code: string } }[] =>
-  readLines(join(state, 'hosts/test-host/dead-letters.ndjson'));
 
 test('a repeated command gets the first answer and no second turn, also over the wire and after a restart', async () => {
   const first = await office();
@@ -41,13 +39,15 @@ test('a repeated command gets the first answer and no second turn, also over the
 });
 
 test.each(['throw', 'guard', 'misword', 'misask'])(
-  'a %s while it decides is a dead letter: the state stays, the sender is told, the actor lives',
+  'a %s while it decides is kept aside: the state stays, the sender is told, the actor lives',
   async (what) => {
     const h = await office();
     await h.ask('add', 1);
     expect(await h.ask(what, 10)).toMatchObject({ code: 'DECIDE_THREW' });
     expect([h.total(), h.system.living()[0]!.restarts]).toEqual([1, 0]);
-    expect(deadLetters(h)).toMatchObject([{ message: { type: `note.${what}` }, error: { code: 'DECIDE_THREW' } }]);
+    expect(h.system.quarantine.list().whole).toMatchObject([
+      { held: { address, command: { type: `note.${what}`, payload: { n: 10 } }, error: { code: 'DECIDE_THREW' } } },
+    ]);
     expect(await h.ask('add', 1)).toEqual({ type: 'note.added', n: 1 });
   },
 );
@@ -168,7 +168,7 @@ test('what does not parse is refused with the reason, counted, and never harms t
   nats.publish(`${h.bus.wire.inbox}.2`, '7');
   expect(await say(JSON.stringify(good))).toMatchObject({ fact: { type: 'note.added' } });
   await nats.close();
-  expect(existsSync(join(h.state, 'hosts/test-host/dead-letters.ndjson'))).toBe(false);
+  expect(existsSync(join(h.state, 'hosts/test-host/quarantine'))).toBe(false);
 });
 
 test('facts owed while the broker is away are told when it is back, once each', async () => {
