@@ -51,12 +51,12 @@ export function quarantineHandlers({
         resolve({ fact: 'fact' in answer ? answer.fact : null, error: 'error' in answer ? answer.error : null });
       });
     });
-  const retake = ({ address, report }: Held, id: string): Promise<Outcome> =>
-    new Promise((resolve) => {
-      const cell = system.cell(address);
-      if (!cell) return resolve({ fact: null, error: fail('NO_ACTOR', { address }).toRecord() });
-      cell.retake(report!, id, (error) => resolve({ fact: null, error }));
-    });
+  const retake = async ({ address, report }: Held, id: string): Promise<Outcome> => {
+    if (system.sleeps(address)) await system.restart(address);
+    const cell = system.cell(address);
+    if (!cell) return { fact: null, error: fail('NO_ACTOR', { address }).toRecord() };
+    return new Promise((resolve) => cell.retake(report!, id, (error) => resolve({ fact: null, error })));
+  };
   const inTime = (outcome: Promise<Outcome>, { address, command, report }: Held): Promise<Outcome> =>
     new Promise((resolve, reject) => {
       const type = command?.type ?? report!.event.type;
