@@ -1,17 +1,34 @@
 /** What a person holds in the REPL: actors and runs as objects whose methods ask the front door. */
 import { inspect } from 'node:util';
-import type { Response, Verb } from '../../actors/front-door/contract.js';
+import { type Response, type Verb, verbs } from '../../actors/front-door/contract.js';
 import { fail } from '../../runtime/errors.js';
 import type { Client, Told } from '../cli/connect.js';
+import { diffLines } from '../cli/diff-words.js';
+import { columns, cut, paints } from '../cli/paint.js';
+import { waterfall } from '../cli/waterfall.js';
 
 type Actor = Response<'admin.tree'>['actors'][number];
+/** A run by its id, or as the object that `run` gives. */
+type RunLike = string | { id: string };
+/** Columns of what is drawn; a terminal may be wider. */
+const DRAWN = 120;
+const SHORT = 60;
 /** A value that prints as a text, and is still itself for scripts. */
 const shown = <T extends object>(value: T, text: (colours: boolean) => string): T =>
   Object.defineProperty(value, inspect.custom, {
     value: (_: number, { colors }: { colors?: boolean }) => text(colors === true),
     enumerable: false,
   });
-const dim = (text: string, colours: boolean): string => (colours ? `\x1b[2m${text}\x1b[0m` : text);
+/** The same for what has methods: prints as what it is and which they are. */
+const live = <T extends object>(what: string, value: T): T => {
+  const methods = Object.entries(value).filter(([, one]) => typeof one === 'function');
+  return shown(value, () => `${what}  (${methods.map(([name]) => `.${name}()`).join(' ')})`);
+};
+const dim = (text: string, colours: boolean): string => paints(colours).dim(text);
+const said = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const clock = (at: string | null): string => (at === null ? '-' : at.slice(11, 19));
+const isAddress = (text: unknown): text is string =>
+  typeof text === 'string' && /^[a-z0-9-]+\/[a-z0-9-]+\/[a-z0-9-]+$/.test(text);
 const table = (rows: string[][]): string => {
   const widths = rows[0]!.map((_, n) => Math.max(...rows.map((row) => row[n]!.length)));
   return rows
@@ -45,6 +62,15 @@ export function openWatcher(): Watcher {
   };
 }
 
+/** Which step is meant, where more than one asks, and why. */
+interface About {
+  step?: string | null;
+  reason?: string;
+}
+/** Beyond the patience that a command is given: until the answer that it is over. */
+const ANSWER_MS = 5_000;
+const idOf = (of: RunLike): string => (typeof of === 'string' ? of : of.id);
+
 /**
  * The names a session begins with. Each asks when it is called, and throws the answer's error.
  * @param watcher decides which facts are shown.
@@ -52,59 +78,143 @@ export function openWatcher(): Watcher {
 export function liveNames(client: Client, watcher: Watcher) {
   const ask = <V extends Verb>(verb: V, request: Parameters<typeof client.call<V>>[1]) => client.call(verb, request);
 
-  const actor = (address: string) => {
-    if (typeof address !== 'string' || !/^[a-z0-9-]+\/[a-z0-9-]+\/[a-z0-9-]+$/.test(address))
-      throw fail('USAGE', { met: `${String(address)} is no address`, fix: "write actor('<run>/<kind>/<id>')" });
-    return shown(
-      {
-        address,
-        /** Its last committed state: value, context, status. */
-        state: async () => (await ask('admin.actor', { address })).state,
-        /** All that is known of it: version, turn, what it owes, open commands. */
-        whole: () => ask('admin.actor', { address }),
-        /** Sends a command and gives the fact that ends it. */
-        send: async (command: { type: string }, { withinMs = 30_000 } = {}) =>
-          (await ask('admin.send', { address, command, withinMs })).fact,
-        restart: () => ask('admin.restart', { address }),
-        stop: () => ask('admin.stop', { address }),
-      },
-      () => `actor ${address}  (.state() .whole() .send({type, …}) .restart() .stop())`,
+  const history = async (address: string) => {
+    const { versions } = await ask('checkpoints.history', { address });
+    return shown(versions, (colours) =>
+      versions.length === 0
+        ? 'no version is kept'
+        : table(
+            versions.map(({ version, at, state, took, changed, error }) => [
+              version,
+              clock(at),
+              cut(said(state), SHORT),
+              took ?? '-',
+              dim(error ? error.message : cut(changed.join(', '), SHORT), colours),
+            ]),
+          ),
     );
   };
-  const run = (id: string) =>
-    shown(
-      {
-        id,
-        get: () => ask('runs.get', { run: id }),
-        steps: async () => {
-          const { steps } = await ask('runs.get', { run: id });
-          return shown(steps, (colours) =>
-            steps.length === 0
-              ? 'no steps yet'
-              : table(
-                  steps.map(({ step, state, attempt, ms, error }) => [
-                    step,
-                    state,
-                    `try ${attempt}`,
-                    `${(ms / 1000).toFixed(1)} s`,
-                    dim(error ? String(error.message) : '', colours),
-                  ]),
-                ),
-          );
-        },
-        logs: async (lines = 50) => {
-          const { logs } = await ask('runs.logs', { run: id, lines });
-          return shown(logs, () => logs.map(({ name, lines: some }) => `— ${name}\n${some.join('\n')}`).join('\n'));
-        },
-        stop: () => ask('runs.stop', { run: id }),
-        cancel: () => ask('runs.cancel', { run: id }),
-        actors: async () => {
-          const { actors } = await ask('admin.tree', {});
-          return actors.filter(({ address }) => address.startsWith(`${id}/`)).map(({ address }) => actor(address));
-        },
+  const restore = (address: string, version: string, { dropOwed = false } = {}) =>
+    ask('checkpoints.restore', { address, version, dropOwed });
+
+  const actor = (address: string) => {
+    if (!isAddress(address))
+      throw fail('USAGE', { met: `${String(address)} is no address`, fix: "write actor('<run>/<kind>/<id>')" });
+    return live(`actor ${address}`, {
+      address,
+      /** Its last committed state: value, context, status. */
+      state: async () => (await ask('admin.actor', { address })).state,
+      /** All that is known of it: version, turn, what it owes, open commands. */
+      whole: () => ask('admin.actor', { address }),
+      /** The versions that are kept, oldest first: what led to each, and what it changed. */
+      history: () => history(address),
+      /** Puts an older version back as its newest. */
+      restore: (version: string, options?: { dropOwed?: boolean }) => restore(address, version, options),
+      /** Sends a command and gives the fact that ends it. */
+      send: async (command: { type: string }, { withinMs = 30_000 } = {}) =>
+        (await client.call('admin.send', { address, command, withinMs }, withinMs + ANSWER_MS)).fact,
+      restart: () => ask('admin.restart', { address }),
+      stop: () => ask('admin.stop', { address }),
+    });
+  };
+
+  /** @param option of those the run waits for. @param about the step, where more than one asks, and why. */
+  const decide = (of: RunLike, option: string, { step = null, reason = '' }: About = {}) =>
+    ask('runs.approve', { run: idOf(of), option, step, reason });
+  const run = (id: string) => {
+    if (typeof id !== 'string' || id === '')
+      throw fail('USAGE', { met: `${String(id)} is no run`, fix: "write run('<id>'); runs() lists them" });
+    return live(`run ${id}`, {
+      id,
+      get: () => ask('runs.get', { run: id }),
+      steps: async () => {
+        const { steps } = await ask('runs.get', { run: id });
+        return shown(steps, (colours) =>
+          steps.length === 0
+            ? 'no steps yet'
+            : table(
+                steps.map(({ step, state, attempt, ms, error }) => [
+                  step,
+                  state,
+                  `try ${attempt}`,
+                  `${(ms / 1000).toFixed(1)} s`,
+                  dim(error ? String(error.message) : '', colours),
+                ]),
+              ),
+        );
       },
-      () => `run ${id}  (.get() .steps() .logs() .stop() .cancel() .actors())`,
+      /** What it did and when, drawn on one scale of time. */
+      show: async () => {
+        const timeline = await ask('runs.timeline', { run: id });
+        return shown(timeline, (colours) =>
+          waterfall(timeline, Math.min(columns(), DRAWN), paints(colours)).join('\n'),
+        );
+      },
+      logs: async (lines = 50) => {
+        const { logs } = await ask('runs.logs', { run: id, lines });
+        return shown(logs, () => logs.map(({ name, lines: some }) => `— ${name}\n${some.join('\n')}`).join('\n'));
+      },
+      /** Says yes where it asks for approval. */
+      approve: (about?: About) => decide(id, 'approve', about),
+      /** Chooses among what it asks. */
+      decide: (option: string, about?: About) => decide(id, option, about),
+      signal: (name: string, payload?: unknown) => ask('runs.signal', { run: id, name, payload: payload ?? null }),
+      /** Starts its application anew. */
+      restart: () => ask('runs.restart', { run: id }),
+      stop: () => ask('runs.stop', { run: id }),
+      cancel: () => ask('runs.cancel', { run: id }),
+      actors: async () => {
+        const { actors } = await ask('admin.tree', {});
+        return actors.filter(({ address }) => address.startsWith(`${id}/`)).map(({ address }) => actor(address));
+      },
+    });
+  };
+
+  /** Gives a job: a folder or URL, or the whole request. */
+  const submit = async (job: string | Record<string, unknown>) => {
+    const request = typeof job === 'string' ? { source: job } : job;
+    return run((await ask('jobs.submit', request)).run);
+  };
+  const workflow = (name: string) =>
+    live(`workflow ${name}`, {
+      name,
+      definition: async () => (await ask('workflows.show', { name })).definition,
+      /** A drawing of it, in Mermaid. */
+      draw: async () => {
+        const { mermaid } = await ask('workflows.show', { name });
+        return shown({ mermaid }, () => mermaid.trimEnd());
+      },
+      /** Gives it a job: fields of `jobs.submit`. */
+      submit: (job: Record<string, unknown> = {}) => submit({ ...job, workflow: name }),
+    });
+
+  /** What actors remember: all, those of a run; the versions of one; one version; what changed between two. */
+  const checkpoints = async (what?: string | { id: string } | { address: string }, from?: string, to?: string) => {
+    const named = what !== undefined && typeof what === 'object' && 'address' in what ? what.address : what;
+    if (isAddress(named)) {
+      const address = named;
+      if (from === undefined) return history(address);
+      if (to === undefined) return ask('checkpoints.show', { address, version: from });
+      const { changes } = await ask('checkpoints.diff', { address, from, to });
+      return shown(changes, (colours) =>
+        changes.length === 0 ? 'nothing changed' : diffLines(changes, columns(), paints(colours)).join('\n'),
+      );
+    }
+    const { actors } = await ask('checkpoints.list', named === undefined ? {} : { run: idOf(named) });
+    return shown(actors, (colours) =>
+      actors.length === 0
+        ? 'no actor has lived here'
+        : table(
+            actors.map(({ address, version, state, owed, at, error }) => [
+              address,
+              version ?? '-',
+              error ? 'broken' : cut(said(state), SHORT),
+              owed > 0 ? `owes ${owed}` : '',
+              dim(error ? error.message : (at ?? '-').slice(0, 19).replace('T', ' '), colours),
+            ]),
+          ),
     );
+  };
 
   return {
     actor,
@@ -146,11 +256,23 @@ export function liveNames(client: Client, watcher: Watcher) {
       const wanted = { kind, run: of, ...(id === undefined ? {} : { id }), ...(input === undefined ? {} : { input }) };
       return actor((await ask('admin.spawn', wanted)).address);
     },
-    /** Gives a job: a folder or URL, or the whole request. */
-    submit: async (job: string | { source: string }) => {
-      const request = typeof job === 'string' ? { source: job } : job;
-      return run((await ask('jobs.submit', request)).run);
+    submit,
+    decide,
+    workflows: async () => {
+      const { workflows } = await ask('workflows.list', {});
+      return shown(workflows, (colours) =>
+        table(
+          workflows.map(({ name, about, file, faults }) => [
+            name,
+            faults.length === 0 ? (about ?? file ?? '') : paints(colours).red(faults.join('; ')),
+          ]),
+        ),
+      );
     },
+    workflow,
+    checkpoints,
+    // Only where the front door has it.
+    ...('admin.decisions' in verbs ? { decisions: () => client.call('admin.decisions' as Verb, {}) } : {}),
     /** Shows facts above the prompt: an address, a run, a type, each with `*`. Without one: those of every run. */
     watch: (pattern = '*/run/*') => watcher.watch(pattern),
     unwatch: (pattern?: string) => watcher.unwatch(pattern),

@@ -1,6 +1,6 @@
 /** `rr repl` as people and scripts use it: one expression, a script on stdin, a real terminal. */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
@@ -89,6 +89,71 @@ test('actors are started, asked, started anew and ended; what is refused says it
   const nobody = await finish(s.rr('repl', '--eval', "actor('sys/port-manager/spare').send({ type: 'port.lease' })"));
   expect(nobody.err).toContain('NO_ACTOR');
   await down();
+}, 60_000);
+
+/** Asks, waits for a signal, and ends. */
+const release = {
+  name: 'release',
+  version: 1,
+  steps: [
+    { id: 'ok', approval: { question: 'release it?', options: ['ship', 'hold'] } },
+    { id: 'sure', approval: { question: 'sure?' }, needs: ['ok'] },
+    { id: 'sent', signal: 'sent', needs: ['sure'] },
+  ],
+  output: { chosen: '$ok.option', sent: '$sent.payload' },
+};
+function define(s: Scratch, workflow: { name: string }): void {
+  mkdirSync(join(s.state, 'workflows'), { recursive: true });
+  writeFileSync(join(s.state, 'workflows', `${workflow.name}.json`), JSON.stringify(workflow));
+}
+/** Waits in a script until a run waits for something. */
+const until = (what: string): string =>
+  `while ((await job.get()).waitsFor[0]?.for !== '${what}') await new Promise((go) => setTimeout(go, 50))`;
+
+test('a run is decided, signalled and drawn, and its actors’ versions are told and put back, all by its objects', async () => {
+  const s = scratch(quick);
+  define(s, release);
+  const { code, out, err } = await script(
+    s,
+    `workflows()
+     workflow('release').draw()
+     const job = await workflow('release').submit()
+     ${until('approval')}
+     decide(job, 'ship', { reason: 'tested' })
+     while ((await job.get()).waitsFor[0]?.step !== 'sure') await new Promise((go) => setTimeout(go, 50))
+     job.approve({ step: 'sure' })
+     ${until('signal')}
+     job.signal('sent', { n: 3 })
+     while (!(await job.get()).ended) await new Promise((go) => setTimeout(go, 50))
+     ;(await job.get()).result.output
+     job.show()
+     const walker = actor(job.id + '/run/run-1')
+     walker.history()
+     checkpoints(walker, '0.1', '0.2')
+     ;(await checkpoints(walker, '0.1')).lead.type
+     checkpoints(job)
+     const admin = actor('sys/admin/main')
+     const newest = (await admin.history()).at(-1).version
+     ;(await admin.restore(newest)).to === newest
+     decide('20200101t000000-aaaaaa', 'ship')
+`,
+  );
+  expect(out).toMatch(/^release +\S*workflows\/release\.json$/m);
+  expect(out).toContain('flowchart TD');
+  expect(out).toMatch(/step: 'ok',\n +decision: {[^]*?option: 'ship'/);
+  expect(out).toMatch(/step: 'sure',\n +decision: {[^]*?option: 'approve'/);
+  expect(out).toMatch(/step: 'sent' }/);
+  expect(out).toContain("{ chosen: 'ship', sent: { n: 3 } }");
+  expect(out).toMatch(/✓ sent +█/);
+  expect(out).toMatch(/◆ .*: ship/);
+  expect(out).toMatch(/^0\.1 +\d\d:\d\d:\d\d {2}\S+ +run\.start +.*job/m);
+  expect(out).toMatch(/^0\.\d +\d\d:\d\d:\d\d {2}\S+ +run\.decide +.*steps\.ok/m);
+  expect(out).toContain("'run.start'");
+  expect(out).toMatch(/^\d{8}t\d{6}-\w{6}\/run\/run-1 +0\.\d+ +ended/m);
+  expect(out).toMatch(/^true$/m);
+  expect(err).toContain('[RUN_UNKNOWN]');
+  expect(code).toBe(2);
+  await expectNothingLeft(s);
 }, 60_000);
 
 const hasScript = existsSync('/usr/bin/script');
