@@ -92,7 +92,9 @@ export async function startRuntime({ config, log, say, stays = false }: Options)
       say(`the journal ${path} ends at byte ${offset}: ${reason}, ${bytes} bytes were cut off`);
     const broker = await openBroker(config, say);
     const nats = await connectTo(broker, config, log);
-    const wire = natsWire(nats, `_INBOX.${randomBytes(9).toString('hex')}`);
+    const wire = natsWire(nats, `_INBOX.${randomBytes(9).toString('hex')}`, (error) =>
+      log.warn({ error: error.toRecord() }, 'message refused'),
+    );
     const bus = openBus(wire, systemClock, { forceWire: config.forceWire });
     undo.push(() => bus.close());
     let fall: (error: unknown) => void = () => undefined;

@@ -38,7 +38,7 @@ export interface Bus {
   ask(to: string, command: Message, about: { deadlineAt: number; from?: string; id?: string }): Promise<Message>;
   /** Publishes a fact; resolves when the stream has it. */
   emit(fact: Line, address: string): Promise<void>;
-  /** Messages that did not parse, since the start. */
+  /** Messages that were refused unread, since the start. */
   refused(): number;
   /** Ends it; whoever still asks or emits hears nothing more. */
   close(): Promise<void>;
@@ -92,7 +92,7 @@ export function openBus(wire: Wire, fine: Clock, { forceWire = false, user = USE
         }
         let envelope: Envelope;
         try {
-          envelope = readEnvelope(data);
+          envelope = readEnvelope(data, clock.now());
         } catch (error) {
           refused += 1;
           return answer({ error: toRecord(error) });
@@ -150,7 +150,7 @@ export function openBus(wire: Wire, fine: Clock, { forceWire = false, user = USE
       else answer({ error: fail('NO_ACTOR', { address: to }).toRecord() });
     },
     tell(to, command, { from = 'client' } = {}) {
-      send(to, envelop(command, { run: placeOf(to).run, from }), () => undefined)();
+      send(to, envelop(command, { run: placeOf(to).run, from, at: clock.now() }), () => undefined)();
     },
     ask(to, command, { deadlineAt, from = 'client', id }) {
       let callOff = (): void => undefined;
@@ -158,6 +158,7 @@ export function openBus(wire: Wire, fine: Clock, { forceWire = false, user = USE
         const envelope = envelop(command, {
           run: placeOf(to).run,
           from,
+          at: clock.now(),
           deadline: deadlineAt,
           ...(id === undefined ? {} : { id }),
         });

@@ -154,6 +154,32 @@ export const errors = {
     fix: 'compare it with the schema in docs/bus.md',
     retry: 'never',
   },
+  MESSAGE_NOT_JSON: {
+    message: 'the message is no JSON: {reason}',
+    fix: 'send one JSON object in UTF-8, as docs/bus.md says',
+    retry: 'never',
+  },
+  MESSAGE_VERSION: {
+    message: 'the message has version {met}, this program knows {wanted}',
+    fix: 'send version {wanted}, or use the rr that speaks the other one',
+    retry: 'never',
+  },
+  MESSAGE_LARGE: {
+    message: 'the message has {met} bytes, wanted at most {wanted}',
+    fix: 'put what is large into a file, and name the file',
+    retry: 'never',
+  },
+  MESSAGE_AHEAD: {
+    message:
+      'the message {id} was sent {met} s from now, by the clock of its sender; at most {wanted} s are borne with',
+    fix: 'set the clocks of both machines by one source (NTP), then send it again',
+    retry: 'later',
+  },
+  REPLY_FORGED: {
+    message: 'a message on {subject} wants its answer on {met}, which is no inbox',
+    fix: 'ask with a reply subject below _INBOX., as every NATS client does by itself',
+    retry: 'never',
+  },
   NOT_NOW: {
     message: '{address} does not take {type} in state {state}',
     fix: 'wait for its next fact, or look at it: rr checkpoints show {address}',

@@ -82,7 +82,8 @@ export function openPerformer(
 
   const ask = (e: Effect): void => {
     const { to, command, deadlineAt, tag } = e.params as Ask;
-    const about = { run: placeOf(to).run, from: address, id: e.id, causation: e.causation };
+    const hop = (e.hop ?? 0) + 1;
+    const about = { run: placeOf(to).run, from: address, id: e.id, causation: e.causation, hop, at: clock.now() };
     const envelope = envelop(command, { ...about, deadline: deadlineAt ?? null });
     const callOff = persist({ send, clock }, to, envelope, (answer) => {
       waitedFor(e.id);

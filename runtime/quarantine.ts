@@ -87,7 +87,7 @@ export function openQuarantine(folder: string, clock: Clock, log: Log): Quaranti
   /** Entry by actor and message. */
   const entries = new Map<string, string>();
   let total = 0;
-  let count = 0;
+  let lastTime = 0;
   const fileOf = (id: string): string => join(folder, `${id}.json`);
   const now = (): string => new Date(clock.now()).toISOString();
   const known = (id: string): void => {
@@ -159,6 +159,7 @@ export function openQuarantine(folder: string, clock: Clock, log: Log): Quaranti
     const id = /^([a-z0-9]+-[0-9a-f]+)\.json$/.exec(name)?.[1];
     if (id === undefined) continue;
     sized(id, statSync(fileOf(id)).size);
+    lastTime = Number.parseInt(id, 36);
     try {
       note(read(id));
     } catch (error) {
@@ -179,10 +180,8 @@ export function openQuarantine(folder: string, clock: Clock, log: Log): Quaranti
           put({ ...held, times: held.times + 1, lastAt: now(), error, putBack });
           return;
         }
-        // Those of one millisecond keep their order too.
-        count = (count + 1) % 0x10000;
-        const order = count.toString(16).padStart(4, '0');
-        const id = `${Math.floor(clock.now()).toString(36).padStart(9, '0')}-${order}${randomBytes(2).toString('hex')}`;
+        lastTime = Math.max(lastTime + 1, Math.floor(clock.now())); // two of one millisecond stay in their order
+        const id = `${lastTime.toString(36).padStart(9, '0')}-${randomBytes(4).toString('hex')}`;
         const [command, report] = 'event' in message ? [null, reportOf(message)] : [message, null];
         const at = now();
         const first = { at, lastAt: at, times: 1, edited: null, putBack: null };

@@ -12,6 +12,8 @@ export interface Effect {
   type: string;
   params: unknown;
   causation: string | null;
+  /** How often the command that led here was handed on; absent: none did. */
+  hop?: number;
 }
 
 export interface Checkpoint {
@@ -56,7 +58,13 @@ export const CheckpointFrame = z.looseObject({
     status: z.string(),
   }),
   owed: z.array(
-    z.strictObject({ id: z.string(), type: z.string(), params: z.unknown(), causation: z.string().nullable() }),
+    z.strictObject({
+      id: z.string(),
+      type: z.string(),
+      params: z.unknown(),
+      causation: z.string().nullable(),
+      hop: z.int().optional(),
+    }),
   ),
   answers: z.record(z.string(), z.strictObject({ fact: z.looseObject({ type: z.string() }), until: z.number() })),
   open: z.record(z.string(), z.strictObject({ type: z.string(), until: z.number() })),

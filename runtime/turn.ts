@@ -15,7 +15,7 @@ import { Commands, errorOf, FAILED } from './commands.js';
 import { begin, type Decision, decide } from './decide.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import { isAudited, isoOf, lineOf } from './line.js';
-import { type Envelope, parse } from './message.js';
+import { checkHops, type Envelope, parse } from './message.js';
 import { openPerformer } from './perform.js';
 import { DEATHS } from './poison.js';
 import type { Reported } from './quarantine.js';
@@ -59,6 +59,8 @@ interface Item {
   /** The effect this reports on. */
   settles: string | null;
   command: Envelope | null;
+  /** How often the command that led here was handed on; 0: none did. */
+  hop: number;
   /** Hears what became of it. */
   told?: (error: ErrorRecord | null) => void;
 }
@@ -172,7 +174,7 @@ export async function openCell(
         item.told?.(record);
         return command ? commands.refuse(command.id, record) : settleOnly(item);
       }
-      decision = prepare(decided, turn + 1, item.causation);
+      decision = prepare(decided, turn + 1, item);
     } catch (error) {
       const record = fail(
         'DECIDE_THREW',
@@ -203,14 +205,19 @@ export async function openCell(
   };
 
   /** The effects of a decision as they will be owed. @throws what is wrong with a fact or an ask, before anything is changed. */
-  const prepare = ({ snapshot: next, asked }: Decision, at: number, causation: string | null): Prepared => ({
+  const prepare = (
+    { snapshot: next, asked }: Decision,
+    at: number,
+    { causation, hop }: Pick<Item, 'causation' | 'hop'>,
+  ): Prepared => ({
     snapshot: next,
     effects: asked.map(({ type, params }, n): Effect => {
       const id = `${address}/${epoch}.${at}.${n}`;
       if (type === 'emit') return { id, type, params: parse(def.emits, params), causation };
-      if (type !== 'ask') return { id, type, params: params ?? null, causation };
+      const cause = { causation, ...(hop > 0 ? { hop } : {}) };
+      if (type !== 'ask') return { id, type, params: params ?? null, ...cause };
       placeOf((params as Ask).to);
-      return { id, type, params: dated(params as Ask, clock.now()), causation };
+      return { id, type, params: dated(params as Ask, clock.now()), ...cause };
     }),
   });
   /** Saves the state with the effects it asks for, then starts them. */
@@ -229,7 +236,7 @@ export async function openCell(
     commands.forgetOld();
     callOffSave();
     isUnsaved = false;
-    const heard = command && line(command.id, { type: command.type, ...command.payload }, command.causation);
+    const heard = command && line(command.id, { ...command.payload, type: command.type }, command.causation);
     const audited = facts.filter(isAudited);
     const next = checkpoint();
     const saved = store.commit({
@@ -264,12 +271,15 @@ export async function openCell(
   /** What an effect reported changes nothing in the machine. */
   const settleOnly = async ({ settles, event, causation }: Item): Promise<void> => {
     if (!settles) return;
-    if (event.type.endsWith('Failed')) return end({ event, causation, settles, command: null }, errorOf(event));
+    if (event.type.endsWith('Failed')) return end({ causation, settles }, errorOf(event));
     owed.delete(settles);
     saveSoon();
   };
   /** The runtime ends a command in place of a machine that cannot. */
-  const end = async ({ causation, settles }: Item, error: ErrorRecord): Promise<void> => {
+  const end = async (
+    { causation, settles }: Pick<Item, 'causation' | 'settles'>,
+    error: ErrorRecord,
+  ): Promise<void> => {
     if (settles) owed.delete(settles);
     if (causation !== null && commands.isOpen(causation)) {
       const fact = { type: FAILED, error };
@@ -305,6 +315,7 @@ export async function openCell(
         causation: dueCausation,
         settles: null,
         command: null,
+        hop: 0,
       });
     });
   };
@@ -313,7 +324,7 @@ export async function openCell(
     report(e, event) {
       if (dead) return;
       if (isVerbose) around.log().debug({ effect: e.id, type: e.type }, 'effect ended');
-      post({ event, causation: e.causation, settles: e.id, command: null });
+      post({ event, causation: e.causation, settles: e.id, command: null, hop: e.hop ?? 0 });
     },
     settle(e) {
       if (dead) return;
@@ -328,17 +339,18 @@ export async function openCell(
         return answer({ error: fail('BUSY', { address, met: queue.length }).toRecord() });
       let event: Message;
       try {
-        event = parse(def.accepts, { type: envelope.type, ...envelope.payload });
+        checkHops(envelope);
+        event = parse(def.accepts, { ...envelope.payload, type: envelope.type });
       } catch (error) {
         around.log().warn({ from: envelope.from, error: toRecord(error) }, 'message refused');
         return answer({ error: toRecord(error) });
       }
       commands.wait(envelope.id, answer, near);
-      post({ event, causation: envelope.id, settles: null, command: envelope });
+      post({ event, causation: envelope.id, settles: null, command: envelope, hop: envelope.hop });
     });
 
   // Nothing is heard before turn 0 is on disk.
-  if (first) await commit(prepare(first, turn, null), null, null);
+  if (first) await commit(prepare(first, turn, { causation: null, hop: 0 }), null, null);
   else {
     // Effects cut short by the end of the last process are owed still.
     for (const e of [...owed.values()]) performer.perform(e);
@@ -359,8 +371,8 @@ export async function openCell(
       dead || pumping || owed.size > 0 || commands.areOpen() || contextDue(snapshot) !== null || isUnsaved
         ? null
         : lastAt,
-    post: (event) => post({ event, causation: null, settles: null, command: null }),
-    retake: ({ event, causation }, id, told) => post({ event, causation, settles: id, command: null, told }),
+    post: (event) => post({ event, causation: null, settles: null, command: null, hop: 0 }),
+    retake: ({ event, causation }, id, told) => post({ event, causation, settles: id, command: null, hop: 0, told }),
     async stop() {
       halt();
       await pumping;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { headers, type Msg, type NatsConnection } from '@nats-io/nats-core';
-import { fail } from './errors.js';
+import { fail, type RunnerError } from './errors.js';
 import { allFacts } from './subjects.js';
 
 export interface WireMessage {
@@ -29,7 +29,18 @@ export interface Wire {
 const encoder = new TextEncoder();
 const DRAIN_MS = 3_000;
 
-export function natsWire(nats: NatsConnection, inbox: string): Wire {
+/**
+ * Where an answer may go: a client's inbox, or the one a server makes for a client of another account. Anywhere else it
+ * would speak with our name: a command to an actor, a request to the stream.
+ */
+const isInbox = (reply: string): boolean => /^(_INBOX|_R_)\./.test(reply);
+
+/** @param forged hears of a message that wants its answer elsewhere; it is taken by nobody, and answered nowhere. */
+export function natsWire(
+  nats: NatsConnection,
+  inbox: string,
+  forged: (error: RunnerError) => void = () => undefined,
+): Wire {
   return {
     inbox,
     publish: (subject, data, reply) => nats.publish(subject, data, reply === undefined ? undefined : { reply }),
@@ -48,6 +59,8 @@ export function natsWire(nats: NatsConnection, inbox: string): Wire {
       const subscription = nats.subscribe(subject, {
         callback: (error, message: Msg) => {
           if (error) return; // a closed or denied subscription: the connection's own status tells it
+          if (message.reply && !isInbox(message.reply))
+            return forged(fail('REPLY_FORGED', { subject: message.subject, met: JSON.stringify(message.reply) }));
           take({
             subject: message.subject,
             data: message.data,

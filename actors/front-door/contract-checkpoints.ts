@@ -83,7 +83,13 @@ export const checkpointVerbs = {
       status: z.string(),
       context: z.unknown(),
       owed: z.array(
-        z.strictObject({ id: z.string(), type: z.string(), params: z.unknown(), causation: z.string().nullable() }),
+        z.strictObject({
+          id: z.string(),
+          type: z.string(),
+          params: z.unknown(),
+          causation: z.string().nullable(),
+          hop: z.int().optional(),
+        }),
       ),
       open: z.record(z.string(), z.strictObject({ type: z.string(), until: z.number() })),
       answers: z.int(),

@@ -9,7 +9,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Config } from '../../runtime/config.js';
 import { fail, toRecord } from '../../runtime/errors.js';
 import type { Log } from '../../runtime/log.js';
-import { parse } from '../../runtime/message.js';
+import { parse, readJson } from '../../runtime/message.js';
 import type { Store } from '../../runtime/store.js';
 import { apiOf, callOf, USER } from '../../runtime/subjects.js';
 import type { System } from '../../runtime/system.js';
@@ -84,8 +84,7 @@ export function openFrontDoor({
     try {
       if (!call || !(verb in handlers))
         throw fail('USAGE', { met: `nobody serves ${subject}`, fix: `ask one of ${Object.keys(verbs).join(', ')}` });
-      const text = new TextDecoder().decode(data);
-      const request = parse(verbs[verb].request as never, text === '' ? {} : readRequest(text));
+      const request = parse(verbs[verb].request as never, data.byteLength === 0 ? {} : readJson(data));
       (handlers[verb] as (request: never, user: string) => Promise<object>)(request as never, call.user).then(
         (answer) => respond(answer, null),
         refuse,
@@ -108,11 +107,3 @@ export function openFrontDoor({
     },
   };
 }
-
-const readRequest = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw fail('MESSAGE_INVALID', { reason: (error as Error).message }, error);
-  }
-};

@@ -44,7 +44,15 @@ export function quarantineHandlers({
       // Of a run's actors the run's own host says so; a name of the system that nobody bears would be waited for.
       if (isAway(address)) return resolve({ fact: null, error: fail('NO_ACTOR', { address }).toRecord() });
       const { type, run, payload, traceparent, id: old } = command!;
-      const about = { run, from: 'quarantine', id, causation: old, deadline: clock.now() + withinMs, traceparent };
+      const about = {
+        run,
+        from: 'quarantine',
+        id,
+        causation: old,
+        deadline: clock.now() + withinMs,
+        traceparent,
+        at: clock.now(),
+      };
       const envelope = envelop({ ...(edited?.payload ?? payload), type } as Message, about);
       const forget = bus.send(address, envelope, (answer: Answer) => {
         forget();

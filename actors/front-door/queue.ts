@@ -20,6 +20,7 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type ErrorRecord, fail, toRecord } from '../../runtime/errors.js';
+import { readJson } from '../../runtime/message.js';
 import { deadJobs, queuedJobs } from '../../runtime/subjects.js';
 import type { Life } from './around.js';
 
@@ -99,7 +100,7 @@ export function openQueue(
   const handle = async (message: JsMsg): Promise<void> => {
     const tries = message.info.deliveryCount;
     try {
-      await take(jobIn(message.string()));
+      await take(jobIn(message.data));
       message.ack();
     } catch (thrown) {
       const error = toRecord(thrown);
@@ -137,14 +138,9 @@ export function openQueue(
   };
 }
 
-/** @throws MESSAGE_INVALID; USAGE for a job without an id. */
-function jobIn(text: string): unknown {
-  let job: unknown;
-  try {
-    job = JSON.parse(text);
-  } catch (error) {
-    throw fail('MESSAGE_INVALID', { reason: (error as Error).message }, error);
-  }
+/** @throws MESSAGE_NOT_JSON, MESSAGE_LARGE; USAGE for a job without an id. */
+function jobIn(data: Uint8Array): unknown {
+  const job = readJson(data);
   if (typeof (job as { run?: unknown } | null)?.run !== 'string')
     throw fail('USAGE', { met: 'a queued job has no run', fix: 'give it an id of your own making, run' });
   return job;

@@ -77,7 +77,7 @@ test('a writer killed at any instant leaves a whole checkpoint, none older than 
     await store.close();
     turn = left.turn + 1;
   }
-}, 30_000);
+}, 90_000);
 
 test('the newest of an actor is loaded, also before it is in its file and by the next life', async () => {
   const state = scratch();

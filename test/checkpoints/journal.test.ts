@@ -108,7 +108,7 @@ test('a journal cut at any byte of its tail gives all records before the cut, an
   await next.close();
   expect(facts(state)).toEqual([1, 2, 3, 4]);
   expect((await readCheckpoint(join(state, checkpointFile(place))))!.turn).toBe(4);
-});
+}, 90_000);
 
 test('whatever bit of whatever byte is flipped, what stands before it is read, what follows is not guessed at', async () => {
   const { segment, ends } = await killed(4);
@@ -125,7 +125,7 @@ test('whatever bit of whatever byte is flipped, what stands before it is read, w
     }),
     { numRuns: 400 },
   );
-});
+}, 90_000);
 
 test('records are on disk in the order of the calls, whatever their sizes, over many files', async () => {
   await fc.assert(

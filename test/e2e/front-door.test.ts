@@ -127,7 +127,14 @@ test('a run cancelled while it installs ends within seconds, with nothing left a
 }, 60_000);
 
 test.each([
-  ['nonsense', 'rr.api.local.jobs.submit', 'no json', 'MESSAGE_INVALID'],
+  ['nonsense', 'rr.api.local.jobs.submit', 'no json', 'MESSAGE_NOT_JSON'],
+  ['a megabyte', 'rr.api.local.jobs.submit', JSON.stringify('x'.repeat(1_000_000)), 'MESSAGE_LARGE'],
+  [
+    'a very deep list',
+    'rr.api.local.admin.spawn',
+    `{"kind":"health","id":"deep","input":${'['.repeat(9_000)}${']'.repeat(9_000)}}`,
+    'MESSAGE_INVALID',
+  ],
   ['a field nobody knows', 'rr.api.local.jobs.submit', '{"source":"/","surprise":1}', 'MESSAGE_INVALID'],
   ['a relative path', 'rr.api.local.jobs.submit', '{"source":"here"}', 'USAGE'],
   ['a path that is not there', 'rr.api.local.jobs.submit', '{"source":"/no/such/folder"}', 'PATH_MISSING'],
@@ -152,7 +159,7 @@ test('malformed commands to an actor are refused and harm nobody', async () => {
     '[]',
     '{"v":1}',
     '{"v":1,"id":"x","type":"port.lease","run":"sys","from":"t","causation":null,"hop":1,"deadline":null,"traceparent":null,"payload":{"wanted":"?"}}',
-    '{"v":1,"id":"y","type":"port.lease","run":"sys","from":"t","causation":null,"hop":9,"deadline":null,"traceparent":null,"payload":{}}',
+    '{"v":1,"id":"y","type":"port.lease","run":"sys","from":"t","causation":null,"hop":33,"deadline":null,"traceparent":null,"payload":{}}',
   ])
     answers.push(
       (await nats.request('rr.sys.port-manager.main.in', data, { timeout: 5_000 })).json() as {
@@ -160,13 +167,24 @@ test('malformed commands to an actor are refused and harm nobody', async () => {
       },
     );
   expect(answers.map(({ error }) => error.code)).toEqual([
-    'MESSAGE_INVALID',
+    'MESSAGE_NOT_JSON',
     'MESSAGE_INVALID',
     'MESSAGE_INVALID',
     'MESSAGE_INVALID',
     'HOP_LIMIT',
   ]);
-  const tree = await ask('rr.api.local.admin.tree');
+  // An answer is given to inboxes alone: it would be a command with our name, or an order to the broker.
+  const heard: string[] = [];
+  for (const forged of ['rr.sys.orchestrator.main.in', 'rr.api.local.ops.shutdown', '$JS.API.STREAM.DELETE.RR_FACTS'])
+    nats.subscribe(forged, { callback: (_, { data }) => void heard.push(`${forged}: ${data.length} bytes`) });
+  for (const forged of ['rr.sys.orchestrator.main.in', 'rr.api.local.ops.shutdown', '$JS.API.STREAM.DELETE.RR_FACTS'])
+    for (const subject of ['rr.sys.port-manager.main.in', 'rr.api.local.runs.list', '$SRV.PING', '$SRV.INFO'])
+      nats.publish(subject, '{}', { reply: forged });
+  await nats.flush();
+  const tree = await ask('rr.api.local.admin.tree'); // answered after all of them
+  expect(heard).toEqual([]);
+  const log = readFileSync(join(s.state, 'hosts', readdirSync(join(s.state, 'hosts'))[0]!, 'host.log'), 'utf8');
+  expect(log.match(/"code":"REPLY_FORGED"/g)).toHaveLength(12);
   expect(tree.actors.find(({ kind }: { kind: string }) => kind === 'port-manager')).toMatchObject({
     restarts: 0,
     turn: 0,

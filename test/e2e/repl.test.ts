@@ -140,8 +140,8 @@ test('a run is decided, signalled and drawn, and its actors’ versions are told
   );
   expect(out).toMatch(/^release +\S*workflows\/release\.json$/m);
   expect(out).toContain('flowchart TD');
-  expect(out).toMatch(/step: 'ok',\n +decision: {[^]*?option: 'ship'/);
-  expect(out).toMatch(/step: 'sure',\n +decision: {[^]*?option: 'approve'/);
+  expect(out).toMatch(/step: 'ok',\n +decision: {[\s\S]*?option: 'ship'/);
+  expect(out).toMatch(/step: 'sure',\n +decision: {[\s\S]*?option: 'approve'/);
   expect(out).toMatch(/step: 'sent' }/);
   expect(out).toContain("{ chosen: 'ship', sent: { n: 3 } }");
   expect(out).toMatch(/✓ sent +█/);

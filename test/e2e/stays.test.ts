@@ -481,7 +481,7 @@ test('a queued job that cannot be taken is put aside after five tries, with the 
     job: { run: 'nowhere', source: '/no/such/folder' },
   });
   expect(dead).toContainEqual(
-    expect.objectContaining({ tries: 5, error: expect.objectContaining({ code: 'MESSAGE_INVALID' }), job: 'no json' }),
+    expect.objectContaining({ tries: 5, error: expect.objectContaining({ code: 'MESSAGE_NOT_JSON' }), job: 'no json' }),
   );
   const { state } = (await nats.request('$JS.API.STREAM.INFO.RR_DEAD', '')).json() as { state: { messages: number } };
   expect(state.messages).toBe(2);
