@@ -101,7 +101,9 @@ export function openCommands(
       }
       if (isFull()) forgetOld();
       if (!isFull()) return 'take';
-      give(id, { error: fail('BUSY', { address, met: MOST }).toRecord() });
+      give(id, {
+        error: fail('BUSY', { address, met: `it remembers ${MOST} commands, the most it keeps` }).toRecord(),
+      });
       return 'answered';
     },
     end(fits, fact) {

@@ -32,6 +32,8 @@ export const Config = z
     portTo: z.coerce.number().int().min(1024).max(65535),
     /** How many runs go on at once on a host. */
     slots: z.coerce.number().int().positive(),
+    /** How many messages may wait for one actor. */
+    mailbox: z.coerce.number().int().positive(),
     installWallMs: ms,
     buildWallMs: ms,
     /** A step's command that prints nothing for this long is stopped. */
@@ -56,6 +58,7 @@ const names: Record<keyof Config, string> = {
   portFrom: 'RR_PORT_FROM',
   portTo: 'RR_PORT_TO',
   slots: 'RR_SLOTS',
+  mailbox: 'RR_MAILBOX',
   installWallMs: 'RR_INSTALL_WALL_MS',
   buildWallMs: 'RR_BUILD_WALL_MS',
   idleMs: 'RR_IDLE_MS',
@@ -99,6 +102,7 @@ export function readConfig(
     portFrom: 20_000,
     portTo: 29_999,
     slots: 4,
+    mailbox: 10_000,
     installWallMs: 15 * 60_000,
     buildWallMs: 15 * 60_000,
     idleMs: 5 * 60_000,

@@ -64,9 +64,14 @@ export interface House {
 /** Actors of the given definitions on a state folder, over a real broker. */
 export async function house(
   definitions: Record<string, ActorDefinition>,
-  { state = scratch(), store, bus }: { state?: string; store?: (real: Store) => Store; bus?: Bus } = {},
+  {
+    state = scratch(),
+    store,
+    bus,
+    settings = {},
+  }: { state?: string; store?: (real: Store) => Store; bus?: Bus; settings?: Partial<Config> } = {},
 ): Promise<House> {
-  const { config } = readConfig({ state, host: 'test-host' }, {});
+  const { config } = readConfig({ ...settings, state, host: 'test-host' }, {});
   const used = bus ?? (await realBus());
   const real = openStore(state, 'test-host', { flush: 'fsync', log: openLog('silent', 2) });
   const wrapped = store ? store(real) : real;
