@@ -64,7 +64,8 @@ export class Commands {
     }
     if (this.isFull()) this.forget();
     if (!this.isFull()) return 'take';
-    this.give(id, { error: fail('BUSY', { address, met: MOST }).toRecord() });
+    const met = `it remembers ${MOST} commands, the most it keeps`;
+    this.give(id, { error: fail('BUSY', { address, met }).toRecord() });
     return 'answered';
   }
   took({ id, type, deadline }: Envelope): void {

@@ -34,6 +34,8 @@ export const Config = z
     passivateMs: ms,
     /** How many runs go on at once on a host. */
     slots: z.coerce.number().int().positive(),
+    /** How many messages may wait for one actor. */
+    mailbox: z.coerce.number().int().positive(),
     installWallMs: ms,
     buildWallMs: ms,
     /** A step's command that prints nothing for this long is stopped. */
@@ -59,6 +61,7 @@ const names: Record<keyof Config, string> = {
   portTo: 'RR_PORT_TO',
   passivateMs: 'RR_PASSIVATE_MS',
   slots: 'RR_SLOTS',
+  mailbox: 'RR_MAILBOX',
   installWallMs: 'RR_INSTALL_WALL_MS',
   buildWallMs: 'RR_BUILD_WALL_MS',
   idleMs: 'RR_IDLE_MS',
@@ -103,6 +106,7 @@ export function readConfig(
     portTo: 29_999,
     passivateMs: 60_000,
     slots: 4,
+    mailbox: 10_000,
     installWallMs: 15 * 60_000,
     buildWallMs: 15 * 60_000,
     idleMs: 5 * 60_000,

@@ -186,7 +186,7 @@ export const errors = {
     retry: 'later',
   },
   BUSY: {
-    message: '{address} remembers {met} open commands, the most it keeps',
+    message: '{address} takes nothing more at present: {met}',
     fix: 'send again later',
     retry: 'later',
   },

@@ -15,6 +15,7 @@ import { Commands, errorOf, FAILED } from './commands.js';
 import { begin, type Decision, decide } from './decide.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import { isAudited, isoOf, lineOf } from './line.js';
+import { openMailbox } from './mailbox.js';
 import { checkHops, type Envelope, parse } from './message.js';
 import { openPerformer } from './perform.js';
 import { DEATHS } from './poison.js';
@@ -45,7 +46,6 @@ export interface Cell {
   stop(): Promise<void>;
 }
 
-const MOST_WAITING = 10_000;
 const FEW_WAITING = 100;
 const LAZY_SAVE_MS = 200;
 /** A decision with its effects checked and named. */
@@ -61,6 +61,8 @@ interface Item {
   command: Envelope | null;
   /** How often the command that led here was handed on; 0: none did. */
   hop: number;
+  /** What it weighs in the mailbox; absent: nothing. */
+  bytes?: number;
   /** Hears what became of it. */
   told?: (error: ErrorRecord | null) => void;
 }
@@ -89,6 +91,7 @@ export async function openCell(
   let cause = restored?.cause ?? null;
 
   const queue: Item[] = [];
+  const mailbox = openMailbox(around.config.mailbox);
   let pumping: Promise<void> | null = null;
   let busySince: number | null = null;
   let lastAt = clock.now();
@@ -128,7 +131,9 @@ export async function openCell(
     while (queue.length > 0 && !dead) {
       busySince = clock.now();
       try {
-        await take(queue.shift()!);
+        const item = queue.shift()!;
+        if (item.bytes) mailbox.took(item.bytes);
+        await take(item);
       } catch (error) {
         if (!dead) die(error);
       }
@@ -335,18 +340,19 @@ export async function openCell(
   const listen = (): (() => void) =>
     bus.listen(address, (envelope, answer, near) => {
       if (dead) return answer({ error: fail('NO_ACTOR', { address }).toRecord() });
-      if (queue.length >= MOST_WAITING)
-        return answer({ error: fail('BUSY', { address, met: queue.length }).toRecord() });
+      const bytes = mailbox.weigh(envelope, queue.length);
+      if (bytes === null) return answer({ error: fail('BUSY', { address, met: mailbox.why() }).toRecord() });
       let event: Message;
       try {
         checkHops(envelope);
         event = parse(def.accepts, { ...envelope.payload, type: envelope.type });
       } catch (error) {
+        mailbox.took(bytes);
         around.log().warn({ from: envelope.from, error: toRecord(error) }, 'message refused');
         return answer({ error: toRecord(error) });
       }
       commands.wait(envelope.id, answer, near);
-      post({ event, causation: envelope.id, settles: null, command: envelope, hop: envelope.hop });
+      post({ event, causation: envelope.id, settles: null, command: envelope, hop: envelope.hop, bytes });
     });
 
   // Nothing is heard before turn 0 is on disk.
