@@ -1,49 +1,215 @@
-/** Completion from what is there: addresses and runs within quotes, the commands an actor hears, verbs; else node's own. */
+/**
+ * Completion from what is there: addresses, runs, kinds, workflows and what a run asks come from the front door; the
+ * commands an actor hears and their fields from its schema; what a variable has from the variable. Completing runs no
+ * code that was typed and no getter, and asks only verbs that change nothing.
+ */
 import type { CompleterResult } from 'node:readline';
-import { verbs } from '../../actors/front-door/contract.js';
+import type { Context } from 'node:vm';
+import { z } from 'zod';
+import { type Request, type Response, type Verb, verbs } from '../../actors/front-door/contract.js';
 import type { Client } from '../cli/connect.js';
+import { allowedAt, type Schema } from './fields.js';
+import { type Open, openAt } from './open-at.js';
+import { dataOf, namesOf, peek } from './peek.js';
 
 type Complete = (line: string, done: (error: Error | null, result?: CompleterResult) => void) => void;
 
-/** What stands open at the end of a line: which call, and the text begun within its quotes. */
-export const openAt = (line: string): { call: string; begun: string; address: string | null } | null => {
-  const match =
-    /(?:^|[^\w.])(?:(actor|run|spawn|ask|watch)\(\s*|actor\((['"])([^'"]+)\2\)\.(send)\(\{\s*type:\s*)(['"])([^'"]*)$/.exec(
-      line,
-    );
-  if (!match) return null;
-  return { call: match[1] ?? match[4]!, begun: match[6]!, address: match[3] ?? null };
-};
+/** What may be looked at while a line is typed. */
+export interface Around {
+  client: Pick<Client, 'call'>;
+  /** The variables of the session. */
+  context: Context;
+  /** What makes the objects, by name: `actor`, `run`, `workflow`. Making one asks nothing. */
+  makers: Record<'actor' | 'run' | 'workflow', (name: string) => object>;
+  /** Lines of the statement before this one. */
+  before(): string;
+  /** Words of the CLI: its commands. */
+  commands: string[];
+}
+/** A runtime that does not answer by then has nothing to offer: a key was pressed, and somebody waits. */
+const PATIENCE_MS = 1_500;
 
 export const completer =
-  (client: Pick<Client, 'call'>, fallback: Complete): Complete =>
+  ({ before, ...around }: Around, names: Complete): Complete =>
   (line, done) => {
-    const open = openAt(line);
-    if (!open) return fallback(line, done);
-    candidates(client, open).then(
-      (all) => done(null, [all.filter((one) => one.startsWith(open.begun)), open.begun]),
-      () => done(null, [[], open.begun]), // nobody there to ask: nothing to offer
+    const command = before() === '' ? /^\s*\.(\S+)\s+(?:\S+\s+)*(\S*)$/.exec(line) : null;
+    if (command) {
+      const [, name, begun] = command as unknown as [string, string, string];
+      return offer(wordsAfter(around, name), begun, done);
+    }
+    if (before() === '' && /^\s*\.\w*$/.test(line)) return names(line, done);
+    const open = openAt(before() + line);
+    if (!open) return done(null, [[], '']);
+    const { quote, begun, call } = open;
+    // Node's own looks for files and modules there, and runs nothing.
+    if (quote !== null && call && ['require', 'import'].includes(call.callee)) return names(line, done);
+    const dot = begun.lastIndexOf('.');
+    if (quote === null && dot >= 0) {
+      const word = begun.slice(dot + 1);
+      const value = objectOf(around, begun.slice(0, dot).replace(/\?$/, '').trim());
+      return done(null, [value === undefined ? [] : namesOf(value, word), word]);
+    }
+    const plain = (): void => (quote === null && begun !== '' ? names(begun, done) : done(null, [[], begun]));
+    candidates(around, open).then(
+      (all) => {
+        const fit = all.filter((one) => one.startsWith(begun));
+        return fit.length > 0 ? done(null, [fit, begun]) : plain();
+      },
+      plain, // nobody there to ask: nothing to offer
     );
   };
+const offer = (words: Promise<string[]>, begun: string, done: Parameters<Complete>[1]): void =>
+  void words.then(
+    (all) => done(null, [all.filter((one) => one.startsWith(begun)), begun]),
+    () => done(null, [[], begun]),
+  );
 
-async function candidates(
-  client: Pick<Client, 'call'>,
-  { call, address }: { call: string; address: string | null },
-): Promise<string[]> {
-  switch (call) {
-    case 'ask':
-      return Object.keys(verbs);
-    case 'run':
-      return (await client.call('runs.list', { all: true })).runs.map(({ run }) => run);
-    case 'actor':
-    case 'watch':
-      return (await client.call('admin.tree', {})).actors.map((one) => one.address);
-    case 'spawn':
-      return (await client.call('admin.kinds', {})).kinds.map(({ kind }) => kind);
-    default: {
-      const kind = address?.split('/')[1];
-      const { kinds } = await client.call('admin.kinds', {});
-      return kinds.find((one) => one.kind === kind)?.hears ?? [];
+type Looking = Omit<Around, 'before'>;
+
+const ask = <V extends Verb>({ client }: Looking, verb: V, request: Partial<Request<V>>): Promise<Response<V>> =>
+  client.call(verb, request, PATIENCE_MS);
+const runIds = async (around: Looking, fits: (run: Response<'runs.list'>['runs'][number]) => boolean = () => true) =>
+  (await ask(around, 'runs.list', { all: true })).runs.filter(fits).map(({ run }) => run);
+const addresses = async (around: Looking) => (await ask(around, 'admin.tree', {})).actors.map((one) => one.address);
+const kinds = async (around: Looking) => (await ask(around, 'admin.kinds', {})).kinds;
+const waits = async (around: Looking, run: string) => (await ask(around, 'runs.get', { run })).waitsFor;
+const versions = async (around: Looking, address: string) =>
+  (await ask(around, 'checkpoints.history', { address })).versions.map(({ version }) => version).reverse();
+const requestOf = (verb: string): Schema | null =>
+  verb in verbs ? (z.toJSONSchema(verbs[verb as Verb].request, { io: 'input' }) as Schema) : null;
+
+/** Commands of the CLI take runs, addresses, kinds and paths; those of them that are known. */
+async function wordsAfter(around: Looking, name: string): Promise<string[]> {
+  switch (name) {
+    case 'rr':
+      return around.commands;
+    case 'admin':
+      return [...(await addresses(around)), ...(await kinds(around)).map(({ kind }) => kind)];
+    case 'checkpoints':
+      return [...(await addresses(around)), ...(await runIds(around))];
+    default:
+      return around.commands.includes(name) ? runIds(around) : [];
+  }
+}
+
+/** A text as it stands in the source, or null. */
+const textOf = (source: string): string | null => /^(['"`])([^'"`\\$]*)\1$/.exec(source)?.[2] ?? null;
+/** What an expression gives, where that is known without running it. */
+function objectOf(around: Looking, source: string): unknown {
+  const made = /^(actor|run|workflow)\(\s*(.+?)\s*\)$/.exec(source);
+  if (!made) return peek(around.context, source);
+  const name = textOf(made[2]!) ?? peek(around.context, made[2]!);
+  try {
+    return typeof name === 'string' ? around.makers[made[1] as keyof Around['makers']](name) : undefined;
+  } catch {
+    return undefined; // no address: nothing has one by that name
+  }
+}
+/** A text, or what it is of the object that stands there: a run's `id`, an actor's `address`. */
+function named(around: Looking, source: string | undefined, field: 'id' | 'address'): string | null {
+  if (source === undefined) return null;
+  const text = textOf(source);
+  if (text !== null) return text;
+  const value = objectOf(around, source);
+  const name = typeof value === 'string' ? value : dataOf(value, field);
+  return typeof name === 'string' ? name : null;
+}
+
+const spawnOptions: Schema = { properties: { run: {}, id: {}, input: {} } };
+const aboutDecision: Schema = { properties: { step: {}, reason: {} } };
+
+/** What fits where the text ends, as it is written there: within quotes bare, elsewhere in quotes. */
+async function candidates(around: Looking, open: Open): Promise<string[]> {
+  const { call, levels, quote } = open;
+  if (!call) return [];
+  const written = (text: string): string => (quote === null ? `'${text}'` : text);
+  if (levels.length > 0) {
+    const schema = await schemaFor(around, call);
+    if (!schema) return [];
+    const allowed = allowedAt(schema, levels);
+    if ('fields' in allowed) {
+      const key = (name: string): string => (/^[\w$]+$/.test(name) ? name : `'${name}'`);
+      return allowed.fields.map((name) => (quote === null ? `${key(name)}: ` : name));
     }
+    return allowed.values.flatMap((value) => {
+      if (typeof value === 'string') return [written(value)];
+      return quote === null ? [JSON.stringify(value)] : [];
+    });
+  }
+  return (await texts(around, call)).map(written);
+}
+
+/** Of the literal that is being typed as an argument. */
+async function schemaFor(around: Looking, { callee, before }: NonNullable<Open['call']>): Promise<Schema | null> {
+  const [, on, method] = /^(?:(.+?)\??\.)?([\w$]+)$/s.exec(callee) ?? [];
+  const at = `${on === undefined ? '' : '.'}${method}/${before.length}`;
+  switch (at) {
+    case '.send/0': {
+      const kind = named(around, on, 'address')?.split('/')[1];
+      return ((await kinds(around)).find((one) => one.kind === kind)?.schema as Schema | undefined) ?? null;
+    }
+    case '.send/1':
+      return { properties: { withinMs: {} } };
+    case '.restore/1':
+      return { properties: { dropOwed: { type: 'boolean' } } };
+    case 'ask/1':
+      return requestOf(textOf(before[0]!) ?? '');
+    case 'submit/0':
+    case '.submit/0':
+      return requestOf('jobs.submit');
+    case 'spawn/1':
+      return spawnOptions;
+    case 'decide/2':
+    case '.decide/1':
+    case '.approve/0':
+      return aboutDecision;
+    default:
+      return null;
+  }
+}
+
+/** The texts that an argument may be. */
+async function texts(around: Looking, { callee, before }: NonNullable<Open['call']>): Promise<string[]> {
+  const [, on, method] = /^(?:(.+?)\??\.)?([\w$]+)$/s.exec(callee) ?? [];
+  const choices = async (run: string | null): Promise<string[]> =>
+    run === null ? [] : (await waits(around, run)).flatMap(({ options }) => options ?? []);
+  switch (`${on === undefined ? '' : '.'}${method}/${before.length}`) {
+    case 'ask/0':
+      return Object.keys(verbs);
+    case 'run/0':
+      return runIds(around);
+    case 'actor/0':
+    case 'watch/0':
+      return addresses(around);
+    case 'spawn/0':
+      return (await kinds(around)).map(({ kind }) => kind);
+    case 'unlist/0':
+      return (await kinds(around)).filter(({ custom }) => custom !== null).map(({ kind }) => kind);
+    case 'workflow/0':
+      return (await ask(around, 'workflows.list', {})).workflows.map(({ name }) => name);
+    case 'decide/0':
+      return runIds(around, ({ state }) => state === 'waiting');
+    case 'decide/1':
+      return choices(named(around, before[0], 'id'));
+    case '.decide/0':
+      return choices(named(around, on, 'id'));
+    case '.signal/0': {
+      const run = named(around, on, 'id');
+      const signals = run === null ? [] : await waits(around, run);
+      return signals.flatMap((one) => (one.for === 'signal' && one.what !== undefined ? [one.what] : []));
+    }
+    case 'checkpoints/0':
+      return (await ask(around, 'checkpoints.list', {})).actors.map(({ address }) => address);
+    case 'checkpoints/1':
+    case 'checkpoints/2': {
+      const address = named(around, before[0], 'address');
+      return address === null ? [] : versions(around, address);
+    }
+    case '.restore/0': {
+      const address = named(around, on, 'address');
+      return address === null ? [] : versions(around, address);
+    }
+    default:
+      return [];
   }
 }

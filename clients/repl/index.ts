@@ -116,11 +116,20 @@ async function interactive(session: Session): Promise<Ended> {
   const server = start({ prompt: 'rr> ', preview: false, breakEvalOnSigint: true });
   Object.assign(server.context, names);
   const evaluate = evaluator(server, (error) => above(server, recordOf(error).message));
+  let begun = '';
+  const clear = server.clearBufferedCommand;
+  server.clearBufferedCommand = () => {
+    begun = '';
+    clear.call(server);
+  };
   const evaluated: REPLServer['eval'] = (code, _context, _file, done) => {
     evaluate(code).then(
       (value) => done(null, value),
       (error: unknown) => {
-        if (error instanceof Recoverable) return done(error, undefined);
+        if (error instanceof Recoverable) {
+          begun = code;
+          return done(error, undefined);
+        }
         const { message, fix, code: name } = recordOf(error);
         process.stdout.write(fix === '' ? `${message}\n` : `${message}\n    fix: ${fix}  [${name}]\n`);
         done(null, undefined);
@@ -128,7 +137,14 @@ async function interactive(session: Session): Promise<Ended> {
     );
   };
   Object.assign(server, { eval: evaluated });
-  (server as { completer: unknown }).completer = completer(client, server.completer as never);
+  const around = {
+    client,
+    context: server.context,
+    makers: names,
+    before: () => begun,
+    commands: Object.keys(commands),
+  };
+  (server as { completer: unknown }).completer = completer(around, server.completer as never);
   mkdirSync(cache, { recursive: true });
   server.setupHistory(join(cache, 'repl_history'), () => undefined); // without a history it works as well
   for (const [name, { about, run }] of Object.entries(commands))
