@@ -8,41 +8,39 @@ export const MAILBOX_BYTES = 64 * 1024 * 1024;
 /** As few as this are not weighed: that takes as long as reading them, and hardly ever do more wait. */
 const FEW = 16;
 
-export interface Mailbox {
+/** One an actor: a class, since there may be very many. */
+export class Mailbox {
+  private held = 0;
+  private reason = '';
+
+  /** @param most how many may wait. */
+  constructor(private readonly most: number) {}
+
   /**
    * What a command weighs, in bytes; it waits from now on, until `took` is told of it.
    * @param waiting how many wait already.
    * @returns null when there is no room, and `why` says it.
    */
-  weigh(envelope: object, waiting: number): number | null;
-  took(bytes: number): void;
-  why(): string;
-}
-
-/** @param most how many may wait. */
-export function openMailbox(most: number): Mailbox {
-  let held = 0;
-  let reason = '';
-  return {
-    weigh(envelope, waiting) {
-      if (waiting >= most) {
-        reason = `${waiting} messages wait for it, the most its mailbox takes`;
-        return null;
-      }
-      if (waiting < FEW) return 0;
-      const bytes = sizeOf(envelope);
-      if (held + bytes > MAILBOX_BYTES) {
-        reason = `${waiting} messages of ${held} bytes wait for it, and its mailbox takes ${MAILBOX_BYTES} bytes`;
-        return null;
-      }
-      held += bytes;
-      return bytes;
-    },
-    took(bytes) {
-      held -= bytes;
-    },
-    why: () => reason,
-  };
+  weigh(envelope: object, waiting: number): number | null {
+    if (waiting >= this.most) {
+      this.reason = `${waiting} messages wait for it, the most its mailbox takes`;
+      return null;
+    }
+    if (waiting < FEW) return 0;
+    const bytes = sizeOf(envelope);
+    if (this.held + bytes > MAILBOX_BYTES) {
+      this.reason = `${waiting} messages of ${this.held} bytes wait for it, and its mailbox takes ${MAILBOX_BYTES} bytes`;
+      return null;
+    }
+    this.held += bytes;
+    return bytes;
+  }
+  took(bytes: number): void {
+    this.held -= bytes;
+  }
+  why(): string {
+    return this.reason;
+  }
 }
 
 const WORD = 8;

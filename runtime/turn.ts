@@ -15,7 +15,7 @@ import { Commands, errorOf, FAILED } from './commands.js';
 import { begin, type Decision, decide } from './decide.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
 import { isAudited, isoOf, lineOf } from './line.js';
-import { openMailbox } from './mailbox.js';
+import { Mailbox } from './mailbox.js';
 import { checkHops, type Envelope, parse } from './message.js';
 import { openPerformer } from './perform.js';
 import { DEATHS } from './poison.js';
@@ -91,7 +91,7 @@ export async function openCell(
   let cause = restored?.cause ?? null;
 
   const queue: Item[] = [];
-  const mailbox = openMailbox(around.config.mailbox);
+  const mailbox = new Mailbox(around.config.mailbox);
   let pumping: Promise<void> | null = null;
   let busySince: number | null = null;
   let lastAt = clock.now();
