@@ -15,6 +15,13 @@ export interface Supervision {
   /** More restarts than this within `periodMs`, and it is given up. */
   intensity: number;
   periodMs: number;
+  /** How long it waits before it starts anybody again; default `BACKOFF`. */
+  backoff?: Backoff | undefined;
+}
+/** The first pause; each further one within the period is twice the last, up to the longest. All are spread by chance. */
+export interface Backoff {
+  firstMs: number;
+  mostMs: number;
 }
 export interface Member {
   address: string;
@@ -29,7 +36,7 @@ export type Verdict =
   | { do: 'escalate'; stop: string[] };
 
 export const ALONE: Supervision = { strategy: 'one_for_one', intensity: 5, periodMs: 60_000 };
-const FIRST_PAUSE_MS = 100;
+export const BACKOFF: Backoff = { firstMs: 100, mostMs: 10_000 };
 
 /**
  * @param members all of the group that are to be alive, in the order they were started.
@@ -38,7 +45,7 @@ const FIRST_PAUSE_MS = 100;
  * @returns what to do, and the restarts to remember.
  */
 export function onEnd(
-  { strategy, intensity, periodMs }: Supervision,
+  { strategy, intensity, periodMs, backoff: { firstMs, mostMs } = BACKOFF }: Supervision,
   members: readonly Member[],
   restarts: readonly number[],
   { address, end }: { address: string; end: End },
@@ -59,7 +66,7 @@ export function onEnd(
   // A temporary one is stopped with the others, and stays so.
   const back = touched.filter((one) => one.restart !== 'temporary');
   const start = members.filter((one) => one.address === address || back.includes(one));
-  const pauseMs = FIRST_PAUSE_MS * 2 ** (counted.length - 1) * (0.5 + chance);
+  const pauseMs = Math.min(mostMs, firstMs * 2 ** (counted.length - 1)) * (0.5 + chance);
   return {
     verdict: { do: 'restart', stop: addresses(touched).reverse(), start: addresses(start), pauseMs },
     restarts: counted,

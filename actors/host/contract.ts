@@ -7,6 +7,10 @@ export const Group = z.strictObject({
   strategy: z.enum(['one_for_one', 'one_for_all', 'rest_for_one']),
   intensity: z.int().min(0).default(5).describe('more restarts than this within the period, and it is given up'),
   periodMs: z.int().positive().default(60_000),
+  backoff: z
+    .strictObject({ firstMs: z.int().positive(), mostMs: z.int().positive() })
+    .optional()
+    .describe('pauses before a restart: the first, and the longest; each is twice the last; default 100 ms and 10 s'),
 });
 export const Restart = z.enum(['permanent', 'transient', 'temporary']);
 export const Spawn = z.strictObject({

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  type Backoff,
   type End,
   type Member,
   onEnd,
@@ -109,12 +110,18 @@ test('whoever dies, whenever: the same live, the same are given up, in order', (
   );
 });
 
-test('pauses grow with every restart of late and are spread by chance', () => {
+test('pauses grow with every restart of late up to the longest, and are spread by chance', () => {
   const members: Member[] = [{ address: 'r/k/1', restart: 'permanent' }];
-  const pause = (restarts: number[], chance: number) => {
-    const spec: Supervision = { strategy: 'one_for_one', intensity: 10, periodMs: 60_000 };
+  const pause = (restarts: number[], chance: number, backoff?: Backoff) => {
+    const spec: Supervision = { strategy: 'one_for_one', intensity: 1_000, periodMs: 60_000, backoff };
     const { verdict } = onEnd(spec, members, restarts, { address: 'r/k/1', end: 'died' }, 1_000, chance);
     return verdict.do === 'restart' ? verdict.pauseMs : null;
   };
   expect([pause([], 0), pause([], 0.99), pause([900], 0), pause([800, 900], 0)]).toEqual([50, 149, 100, 200]);
+  const many = Array(900).fill(900);
+  expect([pause(many, 0), pause(many, 0.5), pause([900], 0.5, { firstMs: 30, mostMs: 1_000 })]).toEqual([
+    5_000, 10_000, 60,
+  ]);
+  const backoff = { firstMs: 40, mostMs: 70 };
+  expect([pause([], 0.5, backoff), pause([900], 0.5, backoff), pause(many, 0.5, backoff)]).toEqual([40, 70, 70]);
 });
