@@ -148,9 +148,13 @@ function wrong({ open }: Context, { decision, option }: Answer): ErrorRecord | n
 function settle({ registry, open, decisions }: Context, answer: Answer): Partial<Context> {
   const { address } = open[answer.decision]!;
   const known = registry[address];
-  const { [address]: _, ...others } = registry;
+  const given = known ? groupOf(registry, known).map(addressOf) : [];
   return {
-    registry: answer.option === 'stop' || !known ? others : { ...registry, [address]: { ...known, deaths: 0 } },
+    registry: Object.fromEntries(
+      Object.entries(registry).flatMap(([one, its]) =>
+        !given.includes(one) ? [[one, its]] : answer.option === 'stop' ? [] : [[one, { ...its, deaths: 0 }]],
+      ),
+    ),
     open: without(open, ({ id }) => id === answer.decision),
     decisions: [...decisions, { ...answered(open[answer.decision]!, answer), address }].slice(-KEPT),
   };
@@ -170,7 +174,7 @@ function follow({ registry, open, host }: Context, { decision, option }: Answer)
   if (!known) return [];
   if (option === 'restart') return [spawnOn(known.host, 'restart', groupOf(registry, known), 'restart')];
   const cause = fail('ACTOR_STOPPED', { address, reason: String(facts.error) }).toRecord();
-  return [stopOn(host!, [address], cause)];
+  return [stopOn(host!, groupOf(registry, known).map(addressOf), cause)];
 }
 const decided = (context: Context, count: number): Fact[] =>
   count === 0

@@ -270,3 +270,23 @@ test('two orders for the same actor are both answered, each by its own name', as
   const answers = await Promise.all(['one', 'two', 'one'].map(order));
   expect(answers.map((fact) => (fact as unknown as { batch: string }).batch)).toEqual(['one', 'two', 'one']);
 });
+
+test('a person who has one of a group stopped has all of it stopped: nobody of it is waited for any more', async () => {
+  const { one, cells, tell, system, bus } = await group('one_for_all', 1);
+  const prods = setInterval(tell, 50);
+  const admin = () =>
+    system.cell(main('admin'))!.state().state.context as { open: object; registry: Record<string, unknown> };
+  await expect
+    .poll(() => Object.keys(admin().open), { timeout: 30_000 })
+    .toEqual(['d1'])
+    .finally(() => clearInterval(prods));
+  const answer = { type: 'admin.decide', decision: 'd1', option: 'stop', by: 'ann' } as Message;
+  await bus.ask(main('admin'), answer, { deadlineAt: Date.now() + 5_000 });
+  const heard = (n: number) =>
+    bus
+      .ask(one(n), { type: 'note.add', n: 1 } as Message, { deadlineAt: Date.now() + 3_000 })
+      .catch(({ code }) => code);
+  expect(await Promise.all([1, 2, 3].map(heard))).toEqual(['ACTOR_STOPPED', 'ACTOR_STOPPED', 'ACTOR_STOPPED']);
+  expect(cells()).toEqual([null, null, null]);
+  expect(Object.keys(admin().registry).filter((address) => address.startsWith('r1/'))).toEqual([]);
+}, 40_000);
