@@ -125,9 +125,9 @@ export async function startRuntime({ config, log, say, stays = false }: Options)
       fallen: fall,
       unable(address, error) {
         unable.set(address, error);
-        // A run that is given up while it is at work ends nothing itself any more.
+        // A run that is given up while it is at work ends nothing itself any more, nor does one without its runner.
         const { run, kind } = placeOf(address);
-        if (isUp && kind === 'run') abandon(run);
+        if (isUp && (kind === 'run' || kind === 'runner')) abandon(run);
       },
     });
     undo.push(() => {
