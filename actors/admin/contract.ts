@@ -25,7 +25,13 @@ export const Report = z.strictObject({
   error: failure.nullable(),
 });
 /** A host gave an actor up. */
-export const Died = z.strictObject({ type: z.literal('admin.died'), address: z.string(), error: failure });
+export const Died = z.strictObject({
+  type: z.literal('admin.died'),
+  address: z.string(),
+  error: failure,
+  /** Epoch ms; absent: from a host of an earlier program. */
+  at: z.number().optional(),
+});
 
 /** A person's answer to an open decision. */
 export const Decide = z.strictObject({
@@ -72,6 +78,7 @@ export const Open = z.strictObject({
   question: z.string(),
   options: z.array(z.string()),
   facts: z.record(z.string(), z.unknown()),
+  at: z.number().optional().describe('epoch ms since when it is asked; absent: asked by an earlier program'),
 });
 export const Decided = z.strictObject({ type: z.literal('admin.decided'), address: z.string(), decision: Decision });
 

@@ -104,7 +104,7 @@ export const decideOnDeath = (address: string, deaths: number, error: { code: st
 const optionsFor = (address: string): string[] =>
   founders.some((founder) => addressOf(founder) === address) ? ['restart'] : ['restart', 'stop'];
 
-type Death = { address: string; error: { code: string; message: string; fix: string } };
+type Death = { address: string; error: { code: string; message: string; fix: string }; at?: number | undefined };
 /** What the deaths of actors make of the registry, and what was decided on each. Pure. */
 function mourn(
   { registry, decisions, open, asked }: Context,
@@ -122,7 +122,8 @@ function mourn(
     .filter(({ option, address }) => option === 'ask-person' && address in registry)
     .map(({ address, question, facts }, n): Open => {
       const id = `d${asked + n + 1}`;
-      return { id, address, question, options: optionsFor(address), facts };
+      const at = deaths.find((death) => death.address === address)?.at;
+      return { id, address, question, options: optionsFor(address), facts, ...(at === undefined ? {} : { at }) };
     });
   const others = without(open, ({ address }) => questions.some((one) => one.address === address));
   return {
@@ -188,10 +189,12 @@ const restarts = (context: Context, count: number): Ask[] =>
       : [];
   });
 /** Those that a boot or a restart could not bring to life: they died once more. */
-const stillborn = (context: Context, { tag, fact }: Answered): Death[] =>
+const stillborn = (context: Context, { tag, fact, at }: Answered): Death[] =>
   tag.startsWith('spawn ')
     ? [] // a run's first actors: whoever ordered them is told
-    : ((fact as { failed?: Death[] } | null)?.failed ?? []).filter(({ address }) => address in context.registry);
+    : ((fact as { failed?: Death[] } | null)?.failed ?? []).flatMap(({ address, error }) =>
+        address in context.registry ? [{ address, error, at }] : [],
+      );
 
 const refused = (error: ErrorRecord): Fact => ({ type: 'admin.refused', error });
 

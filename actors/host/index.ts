@@ -103,9 +103,9 @@ const machine = setup({
         childDied: {
           actions: {
             type: 'ask',
-            params: ({ event: { address, error } }) => ({
+            params: ({ event: { address, error, at } }) => ({
               to: main('admin'),
-              command: { type: 'admin.died', address, error } as never,
+              command: { type: 'admin.died', address, error, at } as never,
               withinMs: 60_000,
               tag: address,
             }),

@@ -29,6 +29,7 @@ async function givenUp(s: Scratch, repo: string, program: RegExp, kind: string, 
   );
   writeFileSync(join(s.state, 'runs', run, 'blobs'), 'in the way');
   const address = `${run}/${kind}/${kind}-1`;
+  const before = Date.now();
   const [asked] = await eventually(
     async () => {
       void api('admin.send', { address, command, withinMs: 15_000 }).catch(() => undefined);
@@ -37,7 +38,9 @@ async function givenUp(s: Scratch, repo: string, program: RegExp, kind: string, 
     },
     (open) => open.length > 0,
   );
-  expect(asked).toMatchObject({ address, options: ['restart', 'stop'], facts: { deaths: 2 } });
+  expect(asked).toMatchObject({ address, options: ['restart', 'stop'], facts: { deaths: 2 }, at: expect.any(Number) });
+  expect(asked.at).toBeGreaterThan(before);
+  expect(asked.at).toBeLessThanOrEqual(Date.now());
   expect(started(s, program)).not.toEqual([]);
   const close = async (): Promise<void> => {
     await client.nats.close();
