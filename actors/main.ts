@@ -19,7 +19,7 @@ import { openBus, revive } from '../runtime/bus.js';
 import { systemClock } from '../runtime/clock.js';
 import type { Config } from '../runtime/config.js';
 import { type ErrorRecord, fail, toRecord } from '../runtime/errors.js';
-import { lockHolder, takeLock } from '../runtime/lock.js';
+import { type Lock, lockHolder, takeLock } from '../runtime/lock.js';
 import type { Log } from '../runtime/log.js';
 import { packageRoot } from '../runtime/program.js';
 import { main, placeOf } from '../runtime/subjects.js';
@@ -88,8 +88,11 @@ export async function startRuntime({ config, log, say, stays = false }: Options)
         ),
     });
     undo.push(() => store.close());
-    for (const { path, offset, bytes, reason } of store.recovered.damage)
-      say(`the journal ${path} ends at byte ${offset}: ${reason}, ${bytes} bytes were cut off`);
+    for (const damage of store.recovered.damage) {
+      const { code, message, fix } = fail('JOURNAL_DAMAGED', { ...damage });
+      log.warn({ error: { code, message, fix } }, 'journal');
+      say(`${message}\n    fix: ${fix}  [${code}]`);
+    }
     const broker = await openBroker(config, say);
     const nats = await connectTo(broker, config, log);
     const wire = natsWire(nats, `_INBOX.${randomBytes(9).toString('hex')}`, (error) =>
@@ -244,10 +247,16 @@ function ignoreInGit(state: string): void {
   if (!existsSync(file)) writeFileSync(file, '*\n');
 }
 
-/** @throws HOST_TAKEN naming the process that has it. */
+/** @throws HOST_TAKEN naming the process that has it; STATE_UNWRITABLE. */
 function lockHost(config: Config, hostDir: string): () => void {
   const path = join(hostDir, 'lock');
-  const lock = takeLock(path);
+  let lock: Lock | null;
+  try {
+    lock = takeLock(path);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    throw fail('STATE_UNWRITABLE', { path: hostDir, reason }, error);
+  }
   if (lock) return () => lock.release();
   const holder = lockHolder(path);
   throw fail('HOST_TAKEN', {

@@ -70,7 +70,7 @@ const blobsOf = (path: string): string => {
   return basename(folder) === 'checkpoints' ? blobFolder(dirname(folder)) : blobFolder(join(folder, '..', '..'));
 };
 
-/** @returns null when there is no such file. @throws CHECKPOINT_BROKEN, whose fix is the command that puts the newest good version back. */
+/** @returns null when there is no such file. @throws CHECKPOINT_FORMAT, or CHECKPOINT_BROKEN, whose fix is the command that puts the newest good version back. */
 export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
   const broken = async (reason: string, cause?: unknown): Promise<never> => {
     throw fail('CHECKPOINT_BROKEN', { path, reason, fix: await mendOf(path) }, cause);
@@ -82,12 +82,16 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     return broken((error as Error).message, error);
   }
+  if (text.trim() === '') return broken('it is empty');
   let raw: unknown;
   try {
     raw = parseCheckpoint(text, blobsOf(path));
   } catch (error) {
     return broken((error as Error).message, error);
   }
+  const met = (raw as { format?: unknown } | null)?.format;
+  if (typeof met === 'number' && met !== 1)
+    throw fail('CHECKPOINT_FORMAT', { path, met, wanted: 1, fix: await mendOf(path) });
   const parsed = CheckpointFrame.safeParse(raw);
   return parsed.success
     ? (parsed.data as unknown as Checkpoint)
@@ -96,7 +100,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint | null> {
 
 const shell = (word: string): string => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 /** What a person does about a broken checkpoint. */
-async function mendOf(path: string): Promise<string> {
+export async function mendOf(path: string): Promise<string> {
   const history = historyFolder(path);
   const place = placeOfFile(path);
   if (!place) return `remove ${path}`; // a version, or a stranger's file

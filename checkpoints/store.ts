@@ -12,7 +12,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import type { RunnerError } from '../runtime/errors.js';
+import { fail, type RunnerError } from '../runtime/errors.js';
 import { bootId } from '../runtime/identity.js';
 import { type Lock, takeLock } from '../runtime/lock.js';
 import type { Log } from '../runtime/log.js';
@@ -29,7 +29,7 @@ import {
   readSegment,
   segmentsIn,
 } from './journal.js';
-import { checkpointFile, readCheckpoint } from './json.js';
+import { checkpointFile, mendOf, readCheckpoint } from './json.js';
 import { folderOf, inFile, isNewer, openView } from './view.js';
 
 const run = promisify(execFile);
@@ -229,10 +229,13 @@ export function openStore(
       damage: tails.flatMap(({ damage }) => damage),
     },
     async load(place) {
-      const newest: Checkpoint | null = view.newest(addressOf(place));
-      if (newest) return newest;
+      const wanted = addressOf(place);
       const path = join(state, checkpointFile(place));
-      return existsSync(path) ? await readCheckpoint(path) : null;
+      const saved: Checkpoint | null = view.newest(wanted) ?? (existsSync(path) ? await readCheckpoint(path) : null);
+      const met = saved && `${saved.run}/${saved.kind}/${saved.id}`;
+      if (met !== null && met !== wanted)
+        throw fail('CHECKPOINT_FOREIGN', { path, met, wanted, fix: await mendOf(path) });
+      return saved;
     },
     commit: (turn) => new Promise((resolve, reject) => put(turn, (error) => (error ? reject(error) : resolve()))),
     keep: (turn) => put(turn, (error) => error && log.warn({ error: String(error) }, 'not kept')),

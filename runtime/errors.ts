@@ -272,6 +272,26 @@ export const errors = {
     fix: 'use the version of rr that wrote it, or remove the run',
     retry: 'never',
   },
+  CHECKPOINT_FORMAT: {
+    message: '{path} has the format {met}, this program knows {wanted}',
+    fix: 'use the version of rr that wrote it, or put an older version back: {fix}',
+    retry: 'never',
+  },
+  CHECKPOINT_FOREIGN: {
+    message: 'the checkpoint {path} is of {met}, wanted one of {wanted}',
+    fix: 'put that file back to where it belongs, then: {fix}',
+    retry: 'never',
+  },
+  CHECKPOINT_ILLEGAL: {
+    message: 'from its checkpoint {address} cannot go on: {reason}',
+    fix: 'choose a version with rr checkpoints history {address}, then rr checkpoints restore {address} VERSION',
+    retry: 'never',
+  },
+  JOURNAL_DAMAGED: {
+    message: 'the journal {path} ends at byte {offset}: {reason}, {bytes} bytes were cut off',
+    fix: 'after a loss of power this is what was under way; else look at the disk, and at rr checkpoints verify',
+    retry: 'never',
+  },
   EXPORT_REFUSED: { message: 'the export {file} is not taken: {reason}', fix: '{fix}', retry: 'never' },
   ANSWER_LARGE: {
     message: 'the answer has {met} bytes, a message takes {wanted}',

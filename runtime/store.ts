@@ -50,8 +50,8 @@ export const CheckpointFrame = z.looseObject({
   id: z.string(),
   run: z.string(),
   version: z.int(),
-  epoch: z.int(),
-  turn: z.int(),
+  epoch: z.int().min(0),
+  turn: z.int().min(0),
   state: z.looseObject({
     value: z.union([z.string(), z.record(z.string(), z.unknown())]),
     context: z.unknown(),
@@ -97,7 +97,7 @@ export interface Turn {
  * has seen what an earlier one did may go on before it is durable, if only what it does itself is committed here too.
  * `commit` resolves when the turn survives what the setting `durability` says; `keep` promises no time. `load` gives the
  * newest durable checkpoint, or null.
- * @throws CHECKPOINT_BROKEN from load, STATE_UNWRITABLE from commit.
+ * @throws CHECKPOINT_BROKEN, CHECKPOINT_FORMAT, CHECKPOINT_FOREIGN from load, STATE_UNWRITABLE from commit.
  */
 export interface Store {
   load(place: Place): Promise<Checkpoint | null>;

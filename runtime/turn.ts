@@ -14,6 +14,7 @@ import type { ActorDefinition, Ask, Message } from './actor.js';
 import { Commands, errorOf, FAILED } from './commands.js';
 import { begin, type Decision, decide } from './decide.js';
 import { type ErrorRecord, fail, toRecord } from './errors.js';
+import { legalState } from './legal.js';
 import { isAudited, isoOf, lineOf } from './line.js';
 import { Mailbox } from './mailbox.js';
 import { checkHops, type Envelope, parse } from './message.js';
@@ -67,7 +68,7 @@ interface Item {
   told?: (error: ErrorRecord | null) => void;
 }
 
-/** Starts an actor, or resumes it where its checkpoint stands. @throws CHECKPOINT_BROKEN, CHECKPOINT_VERSION, STATE_UNWRITABLE. */
+/** Starts an actor, or resumes it where its checkpoint stands. @throws CHECKPOINT_BROKEN, CHECKPOINT_VERSION, CHECKPOINT_ILLEGAL, STATE_UNWRITABLE. */
 export async function openCell(
   def: ActorDefinition,
   place: Place,
@@ -80,9 +81,7 @@ export async function openCell(
   const saved = await store.load(place);
   const restored = saved && migrate(def, saved, address);
   const first = restored ? null : begin(def, input);
-  let snapshot: AnyMachineSnapshot = first
-    ? first.snapshot
-    : (def.machine.resolveState(restored!.state as never) as AnyMachineSnapshot);
+  let snapshot: AnyMachineSnapshot = first ? first.snapshot : legalState(def, restored!);
   let turn = restored?.turn ?? 0;
   const epoch = restored?.epoch ?? 0;
   const owed = new Map<string, Effect>((restored?.owed ?? []).map((e) => [e.id, e]));

@@ -120,8 +120,9 @@ test('a fact that found no room is no half line, is not taken for told, and is t
 test.each([
   ['half a file', '{"format": 1, "kind'],
   ['another shape', '{"format": 1, "kind": "health"}'],
-  ['another format', JSON.stringify({ ...at(1), format: 2 })],
+  ['a turn before the first', JSON.stringify({ ...at(1), turn: -1 })],
   ['an empty file', ''],
+  ['blanks', ' \n'],
 ])('%s is a broken checkpoint that names its history, and is never overwritten by a guess', async (_, text) => {
   const state = scratch();
   mkdirSync(dirname(file(state)), { recursive: true });

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { asNobody, expectNothingLeft, processesOf, treeOf } from './left.js';
@@ -133,7 +143,24 @@ test('a broken checkpoint is named with the folder of its older versions, and ne
       (text) => text.replace('"version": 1', '"version": 99'),
       'CHECKPOINT_VERSION',
     ],
+    ['checkpoints/admin_state.json', (text) => text.replace('"format": 1', '"format": 2'), 'CHECKPOINT_FORMAT'],
+    [
+      'checkpoints/orchestrator_state.json',
+      () => readFileSync(join(s.state, 'checkpoints/admin_state.json'), 'utf8'),
+      'CHECKPOINT_FOREIGN',
+    ],
+    [
+      'checkpoints/manager_state_PortManager.json',
+      (text) => text.replace(/"value": "[a-z-]+"/, '"value": "asleep"'),
+      'CHECKPOINT_ILLEGAL',
+    ],
   ];
+  const reasons: Record<string, RegExp> = {
+    CHECKPOINT_VERSION: /version 99, .*knows 1/,
+    CHECKPOINT_FORMAT: /admin_state\.json has the format 2, this program knows 1/,
+    CHECKPOINT_FOREIGN: /orchestrator_state\.json is of sys\/admin\/main, wanted one of sys\/orchestrator\/main/,
+    CHECKPOINT_ILLEGAL: /sys\/port-manager\/main cannot go on: .*asleep/,
+  };
   const host = readFileSync('/etc/hostname', 'utf8').trim().toLowerCase();
   for (const [name, spoil, code] of damage) {
     const file = join(s.state, name.replace('HOST', s.env.RR_HOST ?? host));
@@ -150,7 +177,7 @@ test('a broken checkpoint is named with the folder of its older versions, and ne
       expect(message).toContain(file);
       const history = /\S+history\/\S+/.exec(fix)![0];
       expect(existsSync(history) && dirname(history)).toContain('history');
-    } else expect(message).toMatch(/version 99, .*knows 1/);
+    } else expect(message).toMatch(reasons[code]!);
     expect(readFileSync(file, 'utf8')).toBe(spoiled);
     writeFileSync(file, whole);
   }
@@ -182,6 +209,64 @@ test('a broken checkpoint is named with the folder of its older versions, and ne
   expect(await up.exited).toBe(0);
   await expectNothingLeft(s);
 }, 120_000);
+
+test('a journal that the disk spoiled is told with its place, and what stands before that is gone on with', async () => {
+  const s = scratch(quick);
+  const { run } = await killedWhileUp(s);
+  const host = readdirSync(join(s.state, 'hosts'))[0]!;
+  const journal = join(s.state, 'hosts', host, 'journal');
+  const segment = join(
+    journal,
+    readdirSync(journal)
+      .filter((name) => name.endsWith('.seg'))
+      .sort()
+      .at(-1)!,
+  );
+  // As a power cut leaves it the files know none of it; the last record is spoiled, and those before are whole.
+  writeFileSync(join(journal, 'mark.json'), '{');
+  const bytes = readFileSync(segment);
+  let last = bytes.length - 1;
+  while (bytes[last] === 0) last -= 1;
+  bytes[last - 3]! ^= 0x20;
+  writeFileSync(segment, bytes);
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  expect(up.err()).toMatch(
+    /the journal \S+\.seg ends at byte \d+: a record with a wrong CRC, \d+ bytes were cut off\n.*fix: .*\[JOURNAL_DAMAGED\]/,
+  );
+  expect(readFileSync(join(s.state, 'hosts', host, 'host.log'), 'utf8')).toContain('"code":"JOURNAL_DAMAGED"');
+  const { ask, nats } = await rawClient(s.state);
+  expect(await ask('rr.api.local.runs.get', { run })).toMatchObject({ state: 'up', outcome: 'healthy' });
+  await ask('rr.api.local.runs.stop', { run });
+  await eventually(
+    () => ask('rr.api.local.runs.get', { run }),
+    ({ ended }) => ended,
+    15_000,
+  );
+  await nats.close();
+  up.child.kill('SIGINT');
+  expect(await up.exited).toBe(0);
+  await expectNothingLeft(s);
+}, 60_000);
+
+test('a folder of the host or its journal that may not be written is said, with the folder', async () => {
+  const s = scratch({ ...quick, RR_HOST: 'here' });
+  const repo = s.repo('node-job');
+  expect((await asNobody(s, 'run', repo, '--once')).code).toBe(0);
+  const host = join(s.state, 'hosts/here');
+  for (const folder of [host, join(host, 'journal')]) {
+    chmodSync(folder, 0o555);
+    const { code, out } = await asNobody(s, 'run', repo, '--once', '--json');
+    chmodSync(folder, 0o755);
+    expect(JSON.parse(out.trim().split('\n').at(-1)!)).toMatchObject({
+      type: 'error',
+      error: { code: 'STATE_UNWRITABLE', message: expect.stringContaining(`${folder} cannot be written (EACCES)`) },
+    });
+    expect(code).toBe(4);
+  }
+  expect((await asNobody(s, 'run', repo, '--once')).code).toBe(0);
+  await expectNothingLeft(s);
+}, 90_000);
 
 test('a line of facts.ndjson that a power cut shortened is cut off, and the run goes on', async () => {
   const s = scratch(quick);
