@@ -102,6 +102,8 @@ export type Spawned = {
 export type Stopped = { type: 'stopped'; address: string; at: number };
 /** An actor started by this one died too often to be restarted. */
 export type ChildDied = { type: 'childDied'; address: string; error: ErrorRecord; at: number };
+/** An actor started by this one has ended and is not started again: it was temporary. */
+export type ChildLeft = { type: 'childLeft'; address: string; at: number };
 /** Sent by the runtime when `context.dueAt` (epoch ms) has come. */
 export type Due = { type: 'due'; at: number };
 /** What an effect that threw unforeseen reports, where the machine takes it; else the runtime ends the command with it. */

@@ -193,14 +193,19 @@ export function openSystem(options: SystemOptions): System {
     if (group) counts.set(groupOf(address, group), restarts);
     entry.deaths = group ? [...entry.deaths, now].slice(-MOST_DEATHS) : restarts;
     log.warn({ address, verdict, error: toRecord(error) }, 'died');
-    if (verdict.do === 'leave') return void kept.delete(address);
+    if (verdict.do === 'leave') {
+      kept.delete(address);
+      return left([address], entry.parent);
+    }
     const stopping = Promise.all(verdict.stop.map(halt));
     if (verdict.do === 'escalate') {
       for (const one of verdict.stop) kept.delete(one);
       if (group) counts.delete(groupOf(address, group));
       return escalate(address, entry, error, { met: restarts.length, others: verdict.stop, ...(group ?? ALONE) });
     }
-    for (const one of verdict.stop) if (!verdict.start.includes(one)) kept.delete(one);
+    const over = verdict.stop.filter((one) => !verdict.start.includes(one));
+    for (const one of over) kept.delete(one);
+    left(over, entry.parent);
     const again = verdict.start.map((one) => [one, kept.get(one)!] as const);
     const callOff = clock.after(verdict.pauseMs, () => {
       void stopping.then(async () => {
@@ -212,6 +217,15 @@ export function openSystem(options: SystemOptions): System {
       });
     });
     for (const [, mate] of again) mate.callOff = callOff;
+  };
+  /** Those that are not started again are told to their parent, too: nobody may bring them back at the next start. */
+  const left = (addresses: string[], of: string | null): void => {
+    const parent = of === null ? undefined : kept.get(of);
+    for (const address of addresses) tellParent(parent, { type: 'childLeft', address, at: clock.now() } as Message);
+  };
+  const tellParent = (parent: Kept | undefined, event: Message): void => {
+    if (parent?.cell) parent.cell.post(event);
+    else parent?.mourned.push(event);
   };
   /** The actors of one group of a run, in the order they were started. */
   const matesOf = (address: string, { spawn }: Kept): string[] =>
@@ -254,9 +268,7 @@ export function openSystem(options: SystemOptions): System {
     const parent = entry.parent && kept.get(entry.parent);
     if (!parent) return fallen(death);
     for (const one of [address, ...others]) goDown(one, death.message);
-    const event = { type: 'childDied', address, error: death.toRecord(), at: clock.now() } as Message;
-    if (parent.cell) parent.cell.post(event);
-    else parent.mourned.push(event);
+    tellParent(parent, { type: 'childDied', address, error: death.toRecord(), at: clock.now() } as Message);
   };
 
   async function start(spawn: Spawn, parent: string | null): Promise<void> {

@@ -177,6 +177,12 @@ function follow({ registry, open, host }: Context, { decision, option }: Answer)
   const cause = fail('ACTOR_STOPPED', { address, reason: String(facts.error) }).toRecord();
   return [stopOn(host!, groupOf(registry, known).map(addressOf), cause)];
 }
+/** What nobody has answered when the runtime starts is answered by that: all that are registered are started again. */
+const anew = ({ open }: Context): AdminContext['decisions'] =>
+  Object.values(open).map(({ address, question, facts }) => ({
+    ...{ address, question, facts, option: 'restart', confidence: 1, by: 'rule' },
+    reason: 'the runtime was started anew before anybody answered',
+  }));
 const decided = (context: Context, count: number): Fact[] =>
   count === 0
     ? []
@@ -218,9 +224,16 @@ const machine = setup({
       on: {
         booted: {
           actions: [
+            {
+              type: 'emit',
+              params: ({ context }) =>
+                anew(context).map(({ address, ...decision }): Fact => ({ type: 'admin.decided', address, decision })),
+            },
             assign(({ context, event }) => ({
               host: event.host,
               registry: register(register({}, event.host, founders), event.host, Object.values(context.registry)),
+              decisions: [...context.decisions, ...anew(context)].slice(-KEPT),
+              open: {},
             })),
             {
               type: 'ask',

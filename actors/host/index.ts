@@ -6,6 +6,7 @@ import { assign, setup } from 'xstate';
 import {
   type Ask,
   type ChildDied,
+  type ChildLeft,
   defineActor,
   effect,
   type Spawned as SpawnEnded,
@@ -50,7 +51,7 @@ const told = ({ batch, addresses, failed }: Omit<Batch, 'n' | 'waiting'>): Fact 
 });
 
 const machine = setup({
-  types: { context: {} as Context, events: {} as Commands | SpawnEnded | Stopped | ChildDied },
+  types: { context: {} as Context, events: {} as Commands | SpawnEnded | Stopped | ChildDied | ChildLeft },
   actions: { spawn: effect<Ordered>(), stop: effect<Stop>(), emit: effect<Fact>(), ask: effect<Ask>() },
 }).createMachine({
   id: 'host',
@@ -106,6 +107,17 @@ const machine = setup({
             params: ({ event: { address, error, at } }) => ({
               to: main('admin'),
               command: { type: 'admin.died', address, error, at } as never,
+              withinMs: 60_000,
+              tag: address,
+            }),
+          },
+        },
+        childLeft: {
+          actions: {
+            type: 'ask',
+            params: ({ event: { address } }) => ({
+              to: main('admin'),
+              command: { type: 'admin.remove', address } as never,
               withinMs: 60_000,
               tag: address,
             }),
