@@ -22,6 +22,7 @@ const StepLine = z.strictObject({
   error: z.record(z.string(), z.unknown()).nullable(),
 });
 
+const Failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 const decision = z.strictObject({
   atMs: z.number(),
   who: z.string(),
@@ -37,7 +38,7 @@ export const Timeline = z.strictObject({
   /** Of the run as it stands. */
   state: z.string(),
   outcome: z.string().nullable(),
-  error: z.strictObject({ code: z.string(), message: z.string(), fix: z.string() }).nullable(),
+  error: Failure.nullable(),
   /** ISO time; all `atMs` and `fromMs` count from here. */
   startedAt: z.string(),
   /** From the start to the outcome, or to now. */
@@ -77,6 +78,15 @@ const Waits = z.strictObject({
   options: z.array(z.string()).optional(),
 });
 
+const Asked = z.strictObject({
+  id: z.string().describe('for admin.decide'),
+  address: z.string(),
+  question: z.string(),
+  options: z.array(z.string()),
+  error: z.string().describe('what its actor died of'),
+});
+export type Asked = z.infer<typeof Asked>;
+
 export const runVerbs = {
   'jobs.submit': {
     about: 'Takes a job. The answer comes when the job is on disk.',
@@ -115,7 +125,9 @@ export const runVerbs = {
       workflow: z.string(),
       steps: z.array(StepLine),
       waitsFor: z.array(Waits).describe('what would wake it next; empty when it has ended'),
+      asked: z.array(Asked).describe('what a person must decide before it can go on: one of its actors was given up'),
       result: Result.nullable(),
+      cause: Failure.nullable().describe('what ended it after its result was known; null: nothing, or not yet'),
       bundle: z.string(),
     }),
   },

@@ -6,7 +6,8 @@ import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
 import type { Message } from '../../runtime/actor.js';
 import { revive } from '../../runtime/bus.js';
 import { fail } from '../../runtime/errors.js';
-import { main } from '../../runtime/subjects.js';
+import { main, placeOf } from '../../runtime/subjects.js';
+import type { AdminContext } from '../admin/index.js';
 import { fromDisk, lineOf, readJson } from '../at-rest.js';
 import { readLogs } from '../logs.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
@@ -14,7 +15,7 @@ import type { RunContext } from '../run/state.js';
 import { nextWake } from '../run/wake.js';
 import type { Around, Handlers } from './around.js';
 import type { Response } from './contract.js';
-import { RunId, type runVerbs } from './contract-runs.js';
+import { type Asked, RunId, type runVerbs } from './contract-runs.js';
 import { readSource } from './source.js';
 import { checkJob } from './workflows.js';
 
@@ -44,6 +45,14 @@ export function runHandlers({
   };
   const contextOf = (run: string): RunContext | undefined =>
     system.cell(`${run}/run/run-1`)?.state().state.context as RunContext | undefined;
+  const asked = (run: string): Asked[] => {
+    const { open = {} } = (system.cell(main('admin'))?.state().state.context ?? {}) as Partial<AdminContext>;
+    return Object.values(open)
+      .filter(({ address }) => placeOf(address).run === run)
+      .map(({ id, address, question, options, facts }) => {
+        return { id, address, question, options, error: String(facts.error) };
+      });
+  };
   /** That it waits for somebody only the run knows. */
   const line = (run: string, one: Known) => ({
     ...lineOf(run, one),
@@ -123,7 +132,9 @@ export function runHandlers({
           ms,
           error: error && { ...error },
         })),
+        asked: asked(run),
         result: one.result,
+        cause: one.cause ?? null,
         bundle: one.bundle,
       };
     },

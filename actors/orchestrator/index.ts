@@ -30,6 +30,8 @@ export interface Known {
   at: number;
   result: Result | null;
   ended: boolean;
+  /** What ended it after its result was known. */
+  cause?: ErrorRecord;
   /** It is to end as soon as its actors are there. */
   unwanted?: boolean;
   /** Until it is started. */
@@ -199,6 +201,7 @@ export function orchestrate(before: OrchestratorContext, event: Event, kindsOf: 
       change(run, {
         ended: true,
         state: known.result?.outcome === 'failed' ? 'failed' : ((fact.state as State | undefined) ?? 'failed'),
+        ...(event.error && known.result?.outcome === 'healthy' ? { cause: event.error } : {}),
       });
       facts.push({ type: 'orchestrator.ended', run, state: c.runs[run]!.state });
       asks.push(dismiss(run));

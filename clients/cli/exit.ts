@@ -19,7 +19,7 @@ const usage = new Set([
   'RUN_NOT_WAITING',
 ]);
 /** Nothing that a repository or its user can bring about. */
-const broken = new Set(['INTERNAL', 'DECIDE_THREW', 'RUN_STRANDED']);
+const broken = new Set(['INTERNAL', 'DECIDE_THREW', 'RUN_STRANDED', 'ACTOR_STOPPED']);
 const needs = new Set(['BROKER_ABSENT', 'TOOL_MISSING', 'SERVICE_MISSING', 'PORT_HELD', 'APPROVAL_MISSING']);
 
 export const codeOf = ({ code }: { code: string }): number => {

@@ -1,4 +1,5 @@
 /** How a run is told: lines for people, or one JSON object per line for programs. */
+import type { Asked } from '../../actors/front-door/contract-runs.js';
 import type { Fact, Result } from '../../actors/run/contract.js';
 import type { Told } from './connect.js';
 import { tellError } from './exit.js';
@@ -8,6 +9,8 @@ export interface Voice {
   say(line: string): void;
   begin(run: string, source: string, elsewhere: boolean): void;
   fact(fact: Told): void;
+  /** A person must decide before it goes on. */
+  asks(asked: Asked): void;
   result(result: Result): void;
   holds(): void;
   ended(state: string): void;
@@ -136,6 +139,13 @@ export function openVoice(json: boolean): Voice {
           for (const line of fact.lines.slice(-5)) out(dim(`              ${line}`));
           break;
       }
+    },
+    asks(asked) {
+      if (heard.has(asked.id)) return;
+      heard.add(asked.id);
+      if (json) return object({ type: 'asked', ...asked });
+      row(yellow('?'), 'decide', null, asked.error);
+      out(dim(`              rr decide ${asked.id} ${asked.options.join('|')}`));
     },
     result(result) {
       if (json) return object(result);

@@ -17,6 +17,7 @@ const job = (source: string): Job => ({
 const submit = (run: string, slots: number, source = `/repo/${run}`) =>
   ({ type: 'orchestrator.submit', run, job: job(source), bundle: `/state/runs/${run}`, slots, at: 1 }) as const;
 const result = (run: string, outcome: string) => ({ type: 'result', outcome, run, error: null, services: [] });
+const settled = (outcome: string) => ({ type: 'run.settled', result: result('r1', outcome) }) as Message;
 const lost = fail('ASK_TIMEOUT', { address: 'x', type: 'y' }).toRecord();
 
 /** The orchestrator with those it asks: a slots manager, an admin and runs, all as data. */
@@ -161,6 +162,19 @@ test('a run one of whose actors cannot be made is dismissed whole', () => {
   town.deliver(0);
   expect(last(town)).toContain('dismiss r1');
   expect(town.c.runs.r1).toMatchObject({ state: 'failed', result: { error: { code: 'CHECKPOINT_BROKEN' } } });
+});
+
+test('a run whose actor is stopped while it holds what was proven has failed, and its cause is kept beside its result', () => {
+  const town = new Town(1);
+  town.hear(submit('r1', 1));
+  for (const how of [2, 2]) {
+    town.work(0, how);
+    town.deliver(0);
+  }
+  const error = fail('ACTOR_STOPPED', { address: 'r1/run/run-1', reason: 'it died' }).toRecord();
+  town.hear({ type: 'answered', tag: 'start r1', fact: settled('healthy'), error: null, at: 2 });
+  town.hear({ type: 'answered', tag: 'watch r1', fact: null, error, at: 3 });
+  expect(town.c.runs.r1).toMatchObject({ state: 'failed', ended: true, result: { outcome: 'healthy' }, cause: error });
 });
 
 test('a job submitted again is the same job', () => {

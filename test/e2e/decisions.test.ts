@@ -13,6 +13,26 @@ const started = (s: Scratch, what: RegExp): number[] =>
     .filter((one) => what.test(one.what.trim()))
     .map(({ pid }) => pid);
 
+/** What a run's own actor and its runner cannot keep once a file lies where that would go. */
+const signal = { type: 'run.signal', name: 'large', payload: { large }, by: 'test', at: 1 };
+const start = {
+  ...{ type: 'runner.start', service: 'x', cwd: '/nowhere', command: 'true', until: 'exit', tools: [] },
+  ...{ envFile: null, port: 1, env: { large } },
+};
+/** Tells one of a run's actors, again and again, what it cannot keep, until somebody is asked what becomes of it. */
+async function kill(s: Scratch, address: string, command: object, asked: () => boolean): Promise<void> {
+  const run = address.split('/')[0]!;
+  writeFileSync(join(s.state, 'runs', run, 'blobs'), 'in the way');
+  const { ask, nats } = await rawClient(s.state);
+  const order = { address, command, withinMs: 15_000 };
+  await eventually(async () => {
+    await sleep(150);
+    if (!asked()) void ask('rr.api.local.admin.send', order).catch(() => undefined);
+    return asked();
+  }, Boolean);
+  await nats.close();
+}
+
 /** A run whose `kind` is told, again and again, what it cannot keep: a file lies where that would go. */
 async function givenUp(s: Scratch, repo: string, program: RegExp, kind: string, command: object) {
   const up = s.rr('up', '--foreground', '--json');
@@ -54,8 +74,7 @@ async function givenUp(s: Scratch, repo: string, program: RegExp, kind: string, 
 test('a run that is given up at work and then stopped has failed with what killed it, and nothing of it is left', async () => {
   const s = scratch({ RR_BROKER_IDLE_MS: '700' });
   const program = /^node install\.js/;
-  const command = { type: 'run.signal', name: 'large', payload: { large }, by: 'test', at: 1 };
-  const { api, get, address, decision, close } = await givenUp(s, 'bad-install-endless', program, 'run', command);
+  const { api, get, address, decision, close } = await givenUp(s, 'bad-install-endless', program, 'run', signal);
   expect(await api('admin.decide', { decision, option: 'perhaps' })).toMatchObject({ error: { code: 'USAGE' } });
   expect(await api('admin.decide', { decision, option: 'stop', reason: 'seen' })).toMatchObject({
     address,
@@ -79,9 +98,7 @@ test('a run that is given up at work and then stopped has failed with what kille
 test('a runner that is given up and then stopped leaves no application behind, and its run says why it ended', async () => {
   const s = scratch({ RR_BROKER_IDLE_MS: '700' });
   const program = /^node server\.js/;
-  const order = { service: 'x', cwd: '/nowhere', command: 'true', until: 'exit', tools: [], envFile: null, port: 1 };
-  const command = { type: 'runner.start', ...order, env: { large } };
-  const { run, api, get, decision, close } = await givenUp(s, 'node-plain', program, 'runner', command);
+  const { run, api, get, decision, close } = await givenUp(s, 'node-plain', program, 'runner', start);
   expect(await api('admin.decide', { decision, option: 'stop' })).toMatchObject({ decision: { option: 'stop' } });
   expect(await eventually(get, ({ ended }) => ended, 15_000)).toMatchObject({ state: 'failed' });
   await eventually(
@@ -99,4 +116,40 @@ test('a runner that is given up and then stopped leaves no application behind, a
     message: expect.stringMatching(/died 6 times within 60 s: .*blobs/),
   });
   await close();
+}, 120_000);
+
+test('rr run --once waits for no person: a run that was given up is ended, with what killed it', async () => {
+  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+  const rr = s.rr('run', s.repo('bad-install-endless'), '--once', '--json');
+  const { run } = await rr.object(({ type }) => type === 'run');
+  await rr.object(({ type, step }) => type === 'run.step-began' && step === 'deps');
+  await kill(s, `${run}/run/run-1`, signal, () => rr.objects().some(({ type }) => type === 'asked'));
+  expect(rr.objects().find(({ type }) => type === 'asked')).toMatchObject({
+    address: `${run}/run/run-1`,
+    options: ['restart', 'stop'],
+    error: expect.stringMatching(/died 6 times within 60 s: .*blobs/),
+  });
+  expect(await rr.object(({ type }) => type === 'result')).toMatchObject({
+    outcome: 'failed',
+    error: { code: 'ACTOR_STOPPED' },
+  });
+  expect(await rr.exited).toBe(4);
+  await expectNothingLeft(s);
+}, 120_000);
+
+test('rr run says what is to be decided about one of its actors, and how its application ended then', async () => {
+  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+  const rr = s.rr('run', s.repo('node-plain'));
+  await eventually(
+    async () => rr.out(),
+    (text) => text.includes('Ctrl-C stops it'),
+  );
+  const run = /run (\S+)/.exec(rr.out())![1]!;
+  const question = /rr decide (d\d+) restart\|stop/;
+  await kill(s, `${run}/runner/runner-1`, start, () => question.test(rr.out()));
+  const decide = s.rr('decide', question.exec(rr.out())![1]!, 'stop');
+  expect(await decide.exited).toBe(0);
+  expect(await rr.exited).toBe(1);
+  expect(rr.out()).toMatch(/exited .*died 6 times within 60 s/);
+  await expectNothingLeft(s);
 }, 120_000);

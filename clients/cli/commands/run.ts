@@ -1,7 +1,9 @@
 /** `rr run`: one repository to a proven answer, told step by step; held until Ctrl-C, or ended at once with `--once`. */
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Response } from '../../../actors/front-door/contract.js';
 import type { Result } from '../../../actors/run/contract.js';
+import { revive } from '../../../runtime/bus.js';
 import { fail } from '../../../runtime/errors.js';
 import type { Told } from '../connect.js';
 import { bringUp } from '../detached.js';
@@ -76,11 +78,13 @@ async function detach({ config, json }: Globals, source: string | undefined, opt
     if (!options.wait) return codes.ok;
     for (const fact of early.splice(0)) hear(fact);
     for (;;) {
-      const { result } = await client.call('runs.get', { run: id });
+      const { result, asked } = await client.call('runs.get', { run: id });
       if (result) {
         voice.result(result);
         return outcomeCode(result.outcome, result.error);
       }
+      for (const one of asked) voice.asks(one);
+      if (asked.length > 0) return codes.needsInput;
       await Promise.race([voice.settled, pause()]);
     }
   } finally {
@@ -150,9 +154,19 @@ export async function run(globals: Globals, source: string | undefined, options:
     for (const fact of early.splice(0)) hear(fact);
     if (interrupts > 0) stop(id);
 
+    const look = async (run: string): Promise<Response<'runs.get'>> => {
+      const now = await client.call('runs.get', { run });
+      for (const one of now.asked) {
+        voice.asks(one);
+        // Nobody sits there to answer, and it would hold its caller for ever.
+        const answer = { decision: one.id, option: 'stop', reason: 'rr run --once waits for nobody' };
+        if (options.once) await client.call('admin.decide', answer).catch(() => undefined); // somebody else did
+      }
+      return now;
+    };
     const settled = async (): Promise<Result> => {
       for (;;) {
-        const { result } = await unlessFallen(client.call('runs.get', { run: id! }));
+        const { result } = await unlessFallen(look(id!));
         if (result) return result;
         await unlessFallen(Promise.race([voice.settled, pause()]));
       }
@@ -165,14 +179,15 @@ export async function run(globals: Globals, source: string | undefined, options:
     else if (result.services.some(({ proof }) => proof !== null) && !stopping) voice.holds();
     // What was heard is enough: the runtime may be another's, and gone by now.
     const heard = voice.ended$.then(() => ({ ended: true, state: lastState ?? 'done' }));
-    let last = { ended: false, state: '' };
+    let last: { ended: boolean; state: string; cause?: Response<'runs.get'>['cause'] } = { ended: false, state: '' };
     for (;;) {
-      last = await unlessFallen(Promise.race([heard, client.call('runs.get', { run: id })]));
+      last = await unlessFallen(Promise.race([heard, look(id)]));
       if (last.ended) break;
       await unlessFallen(Promise.race([heard, pause()]));
     }
     isOver = true;
     voice.ended(last.state);
+    if (last.cause) voice.error(revive(last.cause));
     const fell = result.outcome === 'healthy' && last.state === 'failed'; // was up, and ended by itself
     if (runtime)
       await othersEnd(
