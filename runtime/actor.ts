@@ -20,8 +20,13 @@ export interface EffectContext {
   id: string;
   /** The id of the message that led here. */
   causation: string | null;
-  /** Fires when the actor stops. What the effect started under a keeper lives on; what it holds in memory must end. */
+  /**
+   * Fires when the actor stops: what the effect started under a keeper lives on; what it holds in memory must end.
+   * Fires, too, when the command that led here is still open at its deadline: nobody waits for this any more.
+   */
   signal: AbortSignal;
+  /** Epoch ms of that deadline; null: no open command led here. */
+  deadlineAt: number | null;
   run: string;
   address: string;
   /** Absolute path of the run's folder `runs/<run>`; for system actors the state folder. */

@@ -75,6 +75,10 @@ export class Commands {
   isOpen(id: string): boolean {
     return this.open.has(id);
   }
+  /** Epoch ms of the deadline of an open command; null: it is not open. */
+  until(id: string): number | null {
+    return this.open.get(id)?.until ?? null;
+  }
   areOpen(): boolean {
     return this.open.size > 0;
   }

@@ -20,13 +20,26 @@ export interface Performer {
 }
 
 const EMIT_AGAIN_MS = 1_000;
+/** So much before its deadline an open command is still remembered for certain. */
+const EARLY_MS = 5;
 
-/** @param report takes what an effect saw. @param settle is told of an effect that has nothing to report. */
+/**
+ * @param report takes what an effect saw. @param settle is told of an effect that has nothing to report.
+ * @param until the deadline of an open command of this actor; null: it is not open.
+ */
 export function openPerformer(
   def: ActorDefinition,
   place: Place,
   around: Surroundings,
-  { report, settle }: { report(effect: Effect, event: Message): void; settle(effect: Effect): void },
+  {
+    report,
+    settle,
+    until,
+  }: {
+    report(effect: Effect, event: Message): void;
+    settle(effect: Effect): void;
+    until(command: string): number | null;
+  },
 ): Performer {
   const { bus, clock } = around;
   /** What an actor asks is owed by a turn in the same store as the answerer's: it may hear early. */
@@ -52,10 +65,11 @@ export function openPerformer(
     return abort.signal;
   };
 
-  const contextOf = (e: Effect): EffectContext => ({
+  const contextOf = (e: Effect, deadlineAt: number | null, late: AbortSignal | null): EffectContext => ({
     id: e.id,
     causation: e.causation,
-    signal: signal(),
+    signal: late ? AbortSignal.any([signal(), late]) : signal(),
+    deadlineAt,
     run: place.run,
     address,
     bundle: around.bundle,
@@ -104,7 +118,21 @@ export function openPerformer(
     await around.stop(other, cause);
     return { type: 'stopped', address: other, at: clock.now() } as Message;
   };
-  const own = async (e: Effect): Promise<Message> => (def.effects[e.type] as Perform<unknown>)(e.params, contextOf(e));
+  const own = async (e: Effect): Promise<Message> => {
+    const work = def.effects[e.type] as Perform<unknown>;
+    const { causation } = e;
+    const deadlineAt = causation === null ? null : until(causation);
+    if (deadlineAt === null) return work(e.params, contextOf(e, null, null));
+    const late = new AbortController();
+    const callOff = clock.after(Math.max(0, deadlineAt - clock.now() - EARLY_MS), () => {
+      if (until(causation!) === deadlineAt) late.abort(); // else it has been answered, and this goes on for its own sake
+    });
+    waitFor(e.id, callOff);
+    return work(e.params, contextOf(e, deadlineAt, late.signal)).finally(() => {
+      callOff();
+      waitedFor(e.id);
+    });
+  };
 
   return {
     perform(e) {

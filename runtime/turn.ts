@@ -330,6 +330,7 @@ export async function openCell(
       if (isVerbose) around.log().debug({ effect: e.id, type: e.type }, 'effect ended');
       post({ event, causation: e.causation, settles: e.id, command: null, hop: e.hop ?? 0 });
     },
+    until: (command) => commands.until(command),
     settle(e) {
       if (dead) return;
       owed.delete(e.id);

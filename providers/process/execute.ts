@@ -20,7 +20,7 @@ import { readRecord } from './protocol.js';
 import { send } from './sweep.js';
 import { tail } from './tail.js';
 
-type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal'>;
+type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal' | 'deadlineAt'>;
 export interface Order {
   /** Distinguishes several commands of one effect. */
   n: number;
@@ -114,9 +114,16 @@ export function abandonRun(bundle: string): void {
   }
 }
 
-/** The command as the keeper takes it. @throws INTERRUPTED when the run is being ended. */
-export function commandOf({ id, run, bundle }: Context, order: Order): Command {
+/**
+ * The command as the keeper takes it; one that should end is ended when nobody waits for it any more.
+ * @throws INTERRUPTED when the run is being ended.
+ */
+export function commandOf({ id, run, bundle, deadlineAt }: Context, order: Order): Command {
   if (isClosed(bundle)) throw fail('INTERRUPTED');
+  const wallMs =
+    order.wallMs === null || deadlineAt === null
+      ? order.wallMs
+      : Math.max(1, Math.min(order.wallMs, deadlineAt - Date.now()));
   const own = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
   mkdirSync(join(bundle, 'logs'), { recursive: true });
   const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), own, order.env) as Record<
@@ -129,7 +136,7 @@ export function commandOf({ id, run, bundle }: Context, order: Order): Command {
     cwd: order.cwd,
     env: childEnvironment({ run, overlay, install: order.install, toolPath: order.tools.map(({ bin }) => bin) }),
     log: join(bundle, 'logs', order.log),
-    wallMs: order.wallMs,
+    wallMs,
     idleMs: order.idleMs,
     outputBytes: order.wallMs === null ? null : OUTPUT_BYTES,
     logBytes: LOG_BYTES,

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -232,6 +232,44 @@ test('an application that falls is started again where the job says so, and so i
   );
   expect(apps()).toEqual([]);
 }, 90_000);
+
+test('a step that is late is ended, not only done without, and its next try is not met by the last one', async () => {
+  const s = scratch();
+  const work = join(s.dir, 'work');
+  mkdirSync(work);
+  const tries = join(work, 'tries');
+  define(s, {
+    name: 'late',
+    version: 1,
+    steps: [
+      {
+        ...{ id: 'build', to: 'setup', command: 'setup.build', good: ['setup.built'], timeoutMs: 1_500 },
+        with: { service: 'x', cwd: work, commands: ['echo $$ >> tries; sleep 300'], tools: [], envFile: null, env: {} },
+        ...{ retry: { times: 1, backoffMs: 500, jitter: 0 }, optional: true },
+      },
+      { id: 'rest', needs: ['build'], signal: 'go' },
+    ],
+  });
+  const { one, api, get } = await up(s);
+  const { run } = await api('jobs.submit', { workflow: 'late' });
+  await eventually(
+    () => get(run),
+    ({ waitsFor }) => waitsFor[0]?.for === 'signal',
+  );
+  expect(readFileSync(tries, 'utf8').trim().split('\n')).toHaveLength(2);
+  // Its end was ordered at the same moment: it needs a little longer than the word of it.
+  const sleeping = () => s.processes().filter(({ what }) => what.includes('sleep 300'));
+  await eventually(sleeping, ({ length }) => length === 0, 5_000);
+  expect((await get(run)).steps).toMatchObject([{ step: 'build', state: 'failed', attempt: 2 }, { step: 'rest' }]);
+  await api('runs.signal', { run, name: 'go', payload: {} });
+  const { outcome } = await eventually(
+    () => get(run),
+    ({ ended }) => ended,
+  );
+  expect(outcome).toBe('healthy');
+  one.child.kill('SIGINT');
+  await one.exited;
+}, 60_000);
 
 test('rr workflows lists ours and one’s own, draws them, and names every fault of a file', async () => {
   const s = scratch();

@@ -15,6 +15,7 @@ const context: EffectContext = {
   id: 'r1/fixer/fixer-1/0.1.0',
   causation: null,
   signal: new AbortController().signal,
+  deadlineAt: null,
   run: 'r1',
   address: 'r1/fixer/fixer-1',
   bundle: tmpdir(),
