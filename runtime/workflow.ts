@@ -59,12 +59,18 @@ export interface Step extends Partial<Order> {
   needs?: string[];
   /** A path into the scope; absent, false, null or empty there: the step is skipped. */
   when?: string;
-  /** A path to a list: the step is done once for each `$item` (`$index`); its result is `{items}`, in order. */
+  /**
+   * A path to a list: the step is done once for each `$item` (`$index`); its result is `{items}`, in order. `$earlier`:
+   * the results of the instances before it that are over.
+   */
   forEach?: string;
   /** How many of them at once; default: all. */
   concurrency?: number;
-  /** All of them are done though one fails; then the step fails with the first error. */
-  keepGoing?: boolean;
+  /**
+   * All of them are done though one fails; then the step fails with the first error. `any`: only when each of them has
+   * failed; in the result one that failed is `{error}`.
+   */
+  keepGoing?: boolean | 'any';
   retry?: Retry;
   /** Of one attempt. An ask has ten minutes where nothing is said, a wait has no limit. */
   timeoutMs?: number;
@@ -117,8 +123,21 @@ export interface Workflow extends Definition {
   evidence?(step: string, scope: Scope, given: unknown): unknown;
   /** What a step did, in a few words for people. Pure. */
   describe?(step: string, scope: Scope): string;
+  /** What the run has proven once all is done, and holds. Pure. Absent: what its steps `start` and `prove` gave. */
+  services?(scope: Scope): Proven[];
   /** Files of the bundle that a step's end makes, path from the bundle. Pure. */
   files?(step: string, scope: Scope): { path: string; text: string; executable?: boolean }[];
+}
+/** A service that was started and proven. */
+export interface Proven {
+  name: string;
+  kind: string | null;
+  /** Its name under the keeper; null: nothing of it stays. */
+  app: string | null;
+  pid: number | null;
+  sockets: unknown[];
+  url: string | null;
+  proof: Record<string, unknown> | null;
 }
 /** The workflows of a system. */
 export interface Workflows {

@@ -36,7 +36,7 @@ export const Step = z.strictObject({
   when: word.optional(),
   forEach: path.optional(),
   concurrency: z.int().positive().optional(),
-  keepGoing: z.boolean().optional(),
+  keepGoing: z.union([z.boolean(), z.literal('any')]).optional(),
   retry: z
     .strictObject({
       times: z.int().positive().max(1_000),

@@ -206,6 +206,8 @@ export const AppExited = z.strictObject({
   lines: z.array(z.string()),
   /** Set when the application did not end by itself: its keeper died, or nobody can watch it any more. */
   error: failure.nullable(),
+  /** Which of several it was; absent: the run held one. */
+  service: z.string().optional(),
 });
 /** It ended by itself and is started again, for the `restart`th time within a minute. */
 export const AppFell = AppExited.extend({ type: z.literal('run.app-fell'), restart: z.int(), inMs: z.number() });

@@ -114,8 +114,18 @@ export function scopeOf({ c }: Draft, { prefix, parent, graph: { workflow } }: F
 export function scopeAt(d: Draft, { key, frame, index }: Spot): Scope {
   const scope = scopeOf(d, frame);
   if (index === null) return scope;
-  const { items } = d.c.groups[groupOf(key)]!;
-  return { ...scope, item: items[index], index };
+  const group = groupOf(key);
+  const { items } = d.c.groups[group]!;
+  const { results } = d.c;
+  return {
+    ...scope,
+    item: items[index],
+    index,
+    /** Worked out only for who names it: there may be very many. */
+    get earlier() {
+      return items.slice(0, index).flatMap((_, n) => results[`${group}[${n}]`] ?? []);
+    },
+  };
 }
 /** The key of the step that an instance is one of. */
 export const groupOf = (key: string): string => key.slice(0, key.lastIndexOf('['));

@@ -7,7 +7,7 @@ import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import type { Flow } from '../../runtime/workflow/graph.js';
 import { isOver } from '../../runtime/workflow/transitions.js';
-import { at, bind, type Scope } from '../../runtime/workflow.js';
+import { at, bind, type Proven, type Scope, type Workflow } from '../../runtime/workflow.js';
 import type { Fact, Outcome, Result, State } from './contract.js';
 import { type Draft, drop, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
 import { holdsProcesses, isFull, MINUTE, outcomeOf, type RunContext, runFile } from './state.js';
@@ -157,7 +157,7 @@ function finish(d: Draft): void {
       tag: 'note',
     });
   if (flowOf(d).kinds.includes('port-manager')) back('port-manager', 'port.release');
-  if (c.app !== null) back('service-manager', 'service.forget');
+  if (c.result?.outcome === 'healthy' && holdsProcesses(flowOf(d))) back('service-manager', 'service.forget');
   c.out.facts.push(ended(c));
   if (isFull(d.workflow)) c.out.writes.push(runFile(c));
 }
@@ -173,7 +173,6 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
   const { c, workflow, now } = d;
   const scope = safely(d);
   const healthy = outcome === 'healthy';
-  const proof = at(scope, 'prove.proof') as Record<string, unknown> | undefined;
   const name = at(scope, 'service.name') as string | undefined;
   const tools = (at(scope, 'toolchain.tools') ?? []) as { degraded: string | null }[];
   c.failing = null;
@@ -182,16 +181,11 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
     type: 'result',
     outcome,
     kind: (at(scope, 'service.kind') as string | undefined) ?? null,
-    services:
-      name === undefined
+    services: healthy
+      ? provenBy(workflow, scope).map(({ name: one, url, proof }) => ({ name: one, url, proof }))
+      : name === undefined
         ? []
-        : [
-            {
-              name,
-              url: healthy ? ((proof?.url as string | null) ?? null) : null,
-              proof: healthy ? (proof ?? null) : null,
-            },
-          ],
+        : [{ name, url: null, proof: null }],
     fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
     degraded: [
       ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
@@ -208,6 +202,25 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
     ...(workflow.output ? { output: bind(workflow.output, scope) as Record<string, unknown> } : {}),
   };
   c.out.facts.push({ type: 'run.settled', result: c.result });
+}
+/** The services of a run whose steps have all ended well. */
+export function provenBy(workflow: Workflow, scope: Scope): Proven[] {
+  if (workflow.services) return workflow.services(scope);
+  const name = at(scope, 'service.name') as string | undefined;
+  const app = at(scope, 'start.app') as string | undefined;
+  if (name === undefined && app === undefined) return [];
+  const stays = at(scope, 'service.proof.how') !== 'exit' && typeof app === 'string';
+  return [
+    {
+      name: name ?? 'application',
+      kind: (at(scope, 'service.kind') as string | undefined) ?? null,
+      app: stays ? app : null,
+      pid: (at(scope, 'start.pid') as number | undefined) ?? null,
+      sockets: (at(scope, 'start.sockets') as unknown[] | undefined) ?? [],
+      url: (at(scope, 'prove.proof.url') as string | undefined) ?? null,
+      proof: (at(scope, 'prove.proof') as Record<string, unknown> | undefined) ?? null,
+    },
+  ];
 }
 /** A scope that throws is what may have failed the run: its result is told all the same. */
 function safely(d: Draft): Scope {

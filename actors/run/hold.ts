@@ -5,9 +5,9 @@
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
-import { at } from '../../runtime/workflow.js';
+import type { Proven } from '../../runtime/workflow.js';
 import { type Draft, drop, open, rootOf, scopeOf } from './draft.js';
-import { end, halt, settle } from './end.js';
+import { end, halt, provenBy, settle } from './end.js';
 import { FOREVER_MS, isFull, MINUTE, type RunContext, runFile } from './state.js';
 
 /** Times an application is started again within a minute before it is given up. */
@@ -21,29 +21,21 @@ export const STARTS = 'start';
 export function prove(d: Draft): void {
   const { c } = d;
   if (c.mode === 'restarting') return upAgain(d);
-  const scope = d.workflow.scope || c.results[STARTS] ? scopeOf(d, rootOf(d)) : {};
   settle(d, 'healthy', null);
-  const app = at(scope, 'start.app');
-  if (at(scope, 'service.proof.how') === 'exit' || typeof app !== 'string') {
+  const held = provenOf(d).filter(({ app }) => app !== null);
+  if (held.length === 0) {
     c.state = 'done';
     return end(d);
   }
   c.mode = 'up';
   c.state = 'up';
-  hold(d, app);
+  for (const one of held) hold(d, one);
 }
-function hold(d: Draft, app: string): void {
-  const { c, now } = d;
-  const scope = scopeOf(d, rootOf(d));
-  c.app = app;
-  const service = {
-    run: c.run,
-    name: at(scope, 'service.name'),
-    url: at(scope, 'prove.proof.url') ?? null,
-    pid: at(scope, 'start.pid') ?? null,
-    sockets: at(scope, 'start.sockets') ?? [],
-    since: now,
-  };
+/** A workflow that proves nothing is not asked for its scope. */
+const provenOf = (d: Draft): Proven[] =>
+  d.workflow.scope || d.workflow.services || d.c.results[STARTS] ? provenBy(d.workflow, scopeOf(d, rootOf(d))) : [];
+function hold({ c, now }: Draft, { app, name, url, pid, sockets }: Proven): void {
+  c.held = { ...c.held, [app!]: name };
   c.out.asks.push(
     {
       to: `${c.run}/runner/runner-1`,
@@ -53,7 +45,7 @@ function hold(d: Draft, app: string): void {
     },
     {
       to: main('service-manager'),
-      command: { type: 'service.record', service } as Message,
+      command: { type: 'service.record', service: { run: c.run, name, url, pid, sockets, since: now } } as Message,
       withinMs: MINUTE,
       tag: 'note',
     },
@@ -63,7 +55,7 @@ function hold(d: Draft, app: string): void {
 /** The application ended though nobody asked it to. */
 export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answered): void {
   const { c } = d;
-  if (c.mode !== 'up' || (c.app !== null && c.app !== app)) return;
+  if (c.mode !== 'up' || !(app in c.held)) return;
   const {
     exitCode = null,
     signal = null,
@@ -71,10 +63,21 @@ export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answere
     lost = false,
   } = (fact ?? {}) as { exitCode?: number | null; signal?: string | null; lines?: string[]; lost?: boolean };
   const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : unseen;
+  if (!(STARTS in c.steps)) return oneOfManyEnded(d, app, { exitCode, signal, lines, error });
   c.fell = { exitCode, signal, lines, error };
   const wanted = c.job?.restart ?? 'no';
   if (error || wanted === 'no' || (wanted === 'on-failure' && exitCode === 0)) return giveUp(d);
   again(d);
+}
+/** One of several services: the others stay up, and the run with them until none is left. */
+function oneOfManyEnded(d: Draft, app: string, how: NonNullable<RunContext['fell']>): void {
+  const { c } = d;
+  const { [app]: service, ...others } = c.held;
+  c.held = others;
+  c.out.facts.push({ type: 'run.app-exited', ...how, service: service! });
+  if (Object.keys(others).length > 0) return;
+  c.state = 'failed';
+  end(d);
 }
 /** Starts it again after a pause, if it has not been started too often. */
 function again(d: Draft): void {
@@ -84,6 +87,7 @@ function again(d: Draft): void {
   const inMs = PAUSE_MS * 2 ** lately.length;
   c.restarts = [...lately, now];
   c.mode = 'restarting';
+  c.held = {};
   open(d, 'waits').restart = now + inMs;
   const { exitCode = null, signal = null, lines = [], error = null } = c.fell ?? {};
   c.out.facts.push({ type: 'run.app-fell', exitCode, signal, lines, error, restart: lately.length + 1, inMs });
@@ -93,6 +97,7 @@ export function restart(d: Draft): void {
   const { c } = d;
   c.fell = null;
   c.mode = 'restarting';
+  c.held = {};
   halt(d);
 }
 /** What was left of the old one is to be ended before a new one is started. */
@@ -111,17 +116,14 @@ export function restartFailed(d: Draft, error: ErrorRecord): void {
 }
 function upAgain(d: Draft): void {
   const { c } = d;
-  const scope = scopeOf(d, rootOf(d));
-  const proof = at(scope, 'prove.proof') as Record<string, unknown> | undefined;
-  const url = (proof?.url as string | undefined) ?? null;
-  const pid = (at(scope, 'start.pid') as number | undefined) ?? null;
-  if (c.result)
-    c.result = { ...c.result, services: c.result.services.map((one) => ({ ...one, url, proof: proof ?? null })) };
+  const [back] = provenOf(d);
+  const { url = null, pid = null, proof = null } = back ?? {};
+  if (c.result) c.result = { ...c.result, services: c.result.services.map((one) => ({ ...one, url, proof })) };
   c.mode = 'up';
   const byItself = c.fell !== null;
   c.fell = null;
   c.out.facts.push({ type: 'run.app-restarted', byItself, restarts: c.restarts.length, pid, url });
-  hold(d, String(at(scope, 'start.app')));
+  hold(d, back!);
   if (isFull(d.workflow)) c.out.writes.push(runFile(c));
 }
 /** An application that was up has ended and is not started again. */

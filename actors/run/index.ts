@@ -106,7 +106,7 @@ export const runBy = (workflows: Workflows): ActorDefinition =>
   defineActor({
     kind: 'run',
     awake: true,
-    version: 2,
+    version: 3,
     accepts: Command,
     emits: Fact,
     ends: Ends,
@@ -118,6 +118,6 @@ export const runBy = (workflows: Workflows): ActorDefinition =>
       const definition = workflows.find(flow.name, flow.print);
       return definition !== null && !isFull(definition);
     },
-    // Version 1 walked repo-run alone, and had no time of its own.
+    // Version 1 walked repo-run alone, and had no time of its own; version 2 held one application.
     migrate: ({ value, context }) => ({ value, context: upgrade(context as Partial<RunContext>) }),
   });

@@ -103,8 +103,9 @@ export interface RunContext {
   /** The failure a fix is being sought for. */
   failing: { step: string; error: ErrorRecord; evidence: unknown; askedAt: number } | null;
   result: Result | null;
-  /** The application that is up, and when it was last started again. */
-  app: string | null;
+  /** The applications that are up, by their names under the keeper, and the service each of them is. */
+  held: Record<string, string>;
+  /** When it was last started again. */
   restarts: number[];
   /** Why it is being started again; null: somebody asked for it. */
   fell: { exitCode: number | null; signal: string | null; lines: string[]; error: ErrorRecord | null } | null;
@@ -146,7 +147,7 @@ export const unborn: RunContext = {
   unwanted: false,
   failing: null,
   result: null,
-  app: null,
+  held: {},
   restarts: [],
   fell: null,
   left: [],
@@ -163,12 +164,13 @@ export const untouched: StepState = Object.freeze({
   stale: false,
 });
 
-/** A context of the first version knew neither definitions nor waits; the application it held is among its results. */
-export const upgrade = (old: Partial<RunContext>): RunContext => ({
-  ...unborn,
-  ...old,
-  app: old.mode === 'up' ? ((old.results?.start?.app as string | undefined) ?? null) : null,
-});
+/** Earlier versions held one application, which is among the results; the first knew neither definitions nor waits. */
+export const upgrade = ({ app: _, ...old }: Partial<RunContext> & { app?: unknown }): RunContext => {
+  const { start, needs } = old.results ?? {};
+  const name = (needs?.plan as { chosen?: string[] } | undefined)?.chosen?.[0] ?? 'application';
+  const held = old.mode === 'up' && typeof start?.app === 'string' ? { [start.app]: name } : {};
+  return { ...unborn, ...old, held };
+};
 
 /** As long as anybody will hold an application. */
 export const FOREVER_MS = 10 * 365 * 24 * 3_600_000;

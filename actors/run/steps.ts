@@ -117,7 +117,8 @@ function fill(d: Draft, spot: Spot): void {
   const items = group.items.map((_, n) => d.c.results[`${key}[${n}]`] ?? null);
   for (let n = 0; n < items.length; n += 1) drop(d, 'results', `${key}[${n}]`);
   drop(d, 'groups', key);
-  if (group.error) failed(d, spot, group.error, null);
+  const allFailed = (): boolean => items.every((_, n) => stateOf(d, `${key}[${n}]`).state === 'failed');
+  if (group.error && (step.keepGoing !== 'any' || allFailed())) failed(d, spot, group.error, null);
   else succeed(d, spot, { items });
 }
 function instanceEnded(d: Draft, spot: Spot, error: ErrorRecord | null): void {
@@ -131,6 +132,7 @@ function instanceEnded(d: Draft, spot: Spot, error: ErrorRecord | null): void {
     open: group.open - 1,
     error: group.error ?? error,
   };
+  if (error && spot.step.keepGoing === 'any') open(d, 'results')[spot.key] = { error };
   if (error && !spot.step.keepGoing) {
     return failed(d, whole, error, null); // and with it all that are at work
   }

@@ -9,7 +9,7 @@ export interface World {
 }
 
 /** What every scope has; no step may be called so. */
-export const SCOPE_WORDS = ['run', 'bundle', 'job', 'input', 'overlay', 'item', 'index'] as const;
+export const SCOPE_WORDS = ['run', 'bundle', 'job', 'input', 'overlay', 'item', 'index', 'earlier'] as const;
 const kindsOfStep = ['to', 'approval', 'timer', 'signal', 'workflow'] as const;
 
 /** @returns what is wrong, in words; empty when nothing is. */
@@ -114,7 +114,7 @@ function paths(steps: readonly Step[], { output }: Definition): string[] {
     const known = before(step.id);
     const check = (path: string, extra: string[]): void => {
       const [word = ''] = path.split('.');
-      const own = step.forEach === undefined ? [] : ['item', 'index'];
+      const own = step.forEach === undefined ? [] : ['item', 'index', 'earlier'];
       const words = ['run', 'bundle', 'job', 'input', 'overlay', ...own, ...extra];
       if (words.includes(word) || known.has(word)) return;
       found.push(
