@@ -69,7 +69,7 @@ test('a living private broker is named, and a second look finds it as it was', a
   const { how } = await openBroker(config, () => {});
   withEnv({ PATH: pathWith('sh') });
   expect((await byName(config)).broker).toEqual({ name: 'broker', status: 'ok', found: how, fix: null });
-});
+}, 60_000);
 
 test('a NATS_URL is tried: what answers is told without its password, what does not is missing', async () => {
   const { url, user, pass } = await openBroker(scratchConfig(), () => {});

@@ -14,7 +14,8 @@ import { packageRoot } from '../../../runtime/program.js';
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'rr-broker-'));
   chmodSync(folder, 0o755); // some tests go on as another user
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // A server that was told to end may still write its last file.
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
 }
 

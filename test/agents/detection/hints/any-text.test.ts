@@ -136,9 +136,9 @@ const repeated = [
 test.each([...repeated.map((piece) => [piece, piece.repeat(30_000 / piece.length)]), ['deeper and deeper', indented]])(
   'a file of %j over and over is read in time by every reader',
   (_, long) => {
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     readHints(treeOf(Object.fromEntries(names.map((name) => [name, long!]))), ['.']);
-    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(process.cpuUsage(begun).user / 1_000).toBeLessThan(5_000); // of the processor: others may want it too
   },
 );
 
