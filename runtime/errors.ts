@@ -86,6 +86,12 @@ export const errors = {
     fix: 'unpack it by hand, if you trust it, and give the folder',
     retry: 'never',
   },
+  COMPOSE_INVALID: {
+    message: 'the services of {from} cannot be brought up: {reason}',
+    fix: 'take one of these depends_on out',
+    retry: 'never',
+  },
+  PARTLY_UP: { message: '{met}, wanted all; not up: {missing}', fix: '{fix}', retry: 'never' },
   NOT_RUNNABLE: { message: 'nothing here can be run: {reason}', fix: '{fix}', retry: 'never' },
   TOOL_MISSING: {
     message: '{tool} {wanted} is needed ({from}) and this machine has {met}',

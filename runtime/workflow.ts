@@ -138,6 +138,8 @@ export interface Proven {
   sockets: unknown[];
   url: string | null;
   proof: Record<string, unknown> | null;
+  /** Why it is not up though others are. */
+  error?: ErrorRecord;
 }
 /** The workflows of a system. */
 export interface Workflows {

@@ -145,12 +145,15 @@ export const Started = z.strictObject({
 export const StepBegan = z.strictObject({
   type: z.literal('run.step-began'),
   step: z.string(),
+  /** The item it is done for, by its name, where there are several. */
+  of: z.string().optional(),
   phase: z.string(),
   attempt: z.int(),
 });
 export const StepEnded = z.strictObject({
   type: z.literal('run.step-ended'),
   step: z.string(),
+  of: z.string().optional(),
   phase: z.string(),
   attempt: z.int(),
   ok: z.boolean(),

@@ -134,3 +134,12 @@ export const invalid = (step: string, reason: string): ErrorRecord => fail('STEP
 /** The keys of all that is part of a step: its instances, and the steps of the workflow it does. */
 export const partsOf = ({ c }: Draft, key: string): string[] =>
   Object.keys(c.steps).filter((one) => one.startsWith(`${key}[`) || one.startsWith(`${key}.`));
+
+/** What people call the item that a step is done for: of the nearest instance it is, or is part of. */
+export function itemOf(d: Draft, { key, frame, index }: Spot): { of?: string } {
+  const instance = index !== null ? key : frame.parent;
+  const [, group = '', n = ''] = /^(.*)\[(\d+)\]$/.exec(instance ?? '') ?? [];
+  const item = d.c.groups[group]?.items[Number(n)] as { name?: unknown; service?: { name?: unknown } } | undefined;
+  const name = item?.name ?? item?.service?.name ?? item;
+  return typeof name === 'string' ? { of: name } : {};
+}

@@ -174,6 +174,8 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
   const scope = safely(d);
   const healthy = outcome === 'healthy';
   const name = at(scope, 'service.name') as string | undefined;
+  const proven = healthy ? provenBy(workflow, scope) : [];
+  const down = proven.filter((one) => one.error !== undefined);
   const tools = (at(scope, 'toolchain.tools') ?? []) as { degraded: string | null }[];
   c.failing = null;
   if (healthy) c.undos = [];
@@ -182,12 +184,13 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
     outcome,
     kind: (at(scope, 'service.kind') as string | undefined) ?? null,
     services: healthy
-      ? provenBy(workflow, scope).map(({ name: one, url, proof }) => ({ name: one, url, proof }))
+      ? proven.map(({ name: one, url, proof }) => ({ name: one, url, proof }))
       : name === undefined
         ? []
         : [{ name, url: null, proof: null }],
     fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
     degraded: [
+      ...down.map((one) => `${one.name} is not up: ${one.error!.message}`),
       ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
       // The nearest version of a tool has just been told by the tool itself.
       ...c.fixes
@@ -198,11 +201,18 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
     bundle: c.bundle,
     ms: { ...(c.spent as Result['ms']), total: now - c.startedAt },
     tokens: 0,
-    error,
+    error: error ?? (down.length > 0 ? partly(proven, down) : null),
     ...(workflow.output ? { output: bind(workflow.output, scope) as Record<string, unknown> } : {}),
   };
   c.out.facts.push({ type: 'run.settled', result: c.result });
 }
+/** Those that are up are held; but that was not what was asked for. */
+const partly = (all: Proven[], down: Proven[]): ErrorRecord =>
+  fail('PARTLY_UP', {
+    met: `${all.length - down.length} of ${all.length} services are up`,
+    missing: down.map(({ name, error }) => `${name} (${error!.code})`).join(', '),
+    fix: `${down[0]!.name}: ${down[0]!.error!.fix}`,
+  }).toRecord();
 /** The services of a run whose steps have all ended well. */
 export function provenBy(workflow: Workflow, scope: Scope): Proven[] {
   if (workflow.services) return workflow.services(scope);

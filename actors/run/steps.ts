@@ -15,6 +15,7 @@ import {
   inside,
   invalid,
   isAtWork,
+  itemOf,
   locate,
   move,
   open,
@@ -156,11 +157,12 @@ export function askSemaphore(d: Draft, { key, step: { semaphore } }: Spot): void
   });
 }
 
-const began = (d: Draft, { key, frame, step }: Spot, how: 'begin' | 'wait'): number => {
+const began = (d: Draft, spot: Spot, how: 'begin' | 'wait'): number => {
+  const { key, frame, step } = spot;
   const attempt = stateOf(d, key).attempt + 1;
   move(d, key, how, { attempt, startedAt: d.now, error: null });
   if (tells(frame.graph.workflow) && tells(d.workflow))
-    d.c.out.facts.push({ type: 'run.step-began', step: key, phase: step.phase ?? 'run', attempt });
+    d.c.out.facts.push({ type: 'run.step-began', step: key, ...itemOf(d, spot), phase: step.phase ?? 'run', attempt });
   return attempt;
 };
 const record = (d: Draft, spot: Spot, name: string, value: unknown): void => {
@@ -280,11 +282,13 @@ function closeStep(d: Draft, spot: Spot): { tookMs: number; ms: number } {
   const tookMs = d.now - (startedAt ?? d.now);
   return { tookMs, ms: ms + tookMs };
 }
-function tell(d: Draft, { key, frame, step }: Spot, ms: number, text: string, error: ErrorRecord | null): void {
+function tell(d: Draft, spot: Spot, ms: number, text: string, error: ErrorRecord | null): void {
+  const { key, frame, step } = spot;
   if (!tells(frame.graph.workflow) || !tells(d.workflow)) return;
   const { attempt } = stateOf(d, key);
   const phase = step.phase ?? 'run';
-  d.c.out.facts.push({ type: 'run.step-ended', step: key, phase, attempt, ok: !error, ms, note: text, error });
+  const of = itemOf(d, spot);
+  d.c.out.facts.push({ type: 'run.step-ended', step: key, ...of, phase, attempt, ok: !error, ms, note: text, error });
 }
 
 /** A step has failed: it is tried again, mended or done without, or what it is part of fails with it. */

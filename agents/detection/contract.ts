@@ -94,6 +94,17 @@ export const Hint = z.discriminatedUnion('about', [
   z.strictObject({ about: z.literal('version'), tool: z.string(), want: z.string(), ...said }),
   z.strictObject({ about: z.literal('need'), service: z.string(), ...said }),
   z.strictObject({ about: z.literal('health'), route: z.string(), ...said }),
+  z.strictObject({
+    about: z.literal('member'),
+    /** The service's name in a project of several, which is also its host name there. */
+    name: z.string(),
+    /** Members that are to be up before it. */
+    after: z.array(z.string()),
+    /** Variables that name another member: as they are written. */
+    links: z.array(z.strictObject({ env: z.string(), value: z.string(), to: z.string() })),
+    worker: z.boolean(),
+    ...said,
+  }),
 ]);
 
 export const Detect = z.strictObject({

@@ -16,8 +16,8 @@ const failed = (error: ErrorRecord): Fact => ({ type: 'runner.failed', error, ev
 
 const machine = setup({
   types: {
-    /** `since`: the process that started the application or last found it. */
-    context: {} as { ports: number[]; since: string | null },
+    /** `since`: by application, the process that started it or last found it. */
+    context: {} as { ports: number[]; since: Record<string, string> },
     events: {} as Commands | Told | Seen | EffectFailed<'start' | 'watch' | 'halt' | 'end'>,
   },
   actions: {
@@ -29,14 +29,17 @@ const machine = setup({
   },
 }).createMachine({
   id: 'runner',
-  context: { ports: [], since: null },
+  context: { ports: [], since: {} },
   initial: 'ready',
   states: {
     ready: {
       on: {
         'runner.start': { actions: { type: 'start', params: ({ event }) => event } },
         'runner.watch': {
-          actions: { type: 'watch', params: ({ context, event }) => ({ app: event.app, since: context.since }) },
+          actions: {
+            type: 'watch',
+            params: ({ context, event }) => ({ app: event.app, since: context.since[event.app] ?? null }),
+          },
         },
         'runner.halt': { actions: { type: 'halt', params: {} } },
         'runner.sweep': {
@@ -47,7 +50,10 @@ const machine = setup({
             // Ports an application of ours was seen to hold: whoever holds them at the end is ours too.
             assign(({ context, event: { fact, since } }) =>
               fact.type === 'runner.started'
-                ? { since, ports: [...context.ports, ...fact.sockets.map(({ port }) => port)] }
+                ? {
+                    since: { ...context.since, [fact.app]: since },
+                    ports: [...context.ports, ...fact.sockets.map(({ port }) => port)],
+                  }
                 : {},
             ),
             { type: 'emit', params: ({ event }) => event.fact },
@@ -55,7 +61,7 @@ const machine = setup({
         },
         seen: {
           actions: [
-            assign(({ event }) => ({ since: event.since })),
+            assign(({ context, event: { app, since } }) => ({ since: { ...context.since, [app]: since } })),
             {
               type: 'emit',
               params: ({ event: { adopted, app, pid } }) =>
@@ -75,7 +81,9 @@ const machine = setup({
 
 export const runner = defineActor({
   kind: 'runner',
-  version: 1,
+  version: 2,
+  // Version 1 held one application.
+  migrate: ({ value, context }) => ({ value, context: { ...(context as object), since: {} } }),
   accepts: Command,
   emits: Fact,
   ends: Ends,

@@ -32,6 +32,7 @@ export const codeOf = ({ code }: { code: string }): number => {
 export const outcomeCode = (outcome: string, error: { code: string } | null): number => {
   if (outcome === 'failed' && error !== null && usage.has(error.code)) return codes.usage;
   if (outcome === 'failed' && error !== null && broken.has(error.code)) return codes.ours;
+  if (outcome === 'healthy' && error !== null) return codes.failed; // some of it is up
   return { healthy: codes.ok, 'needs-input': codes.needsInput, cancelled: codes.interrupted }[outcome] ?? codes.failed;
 };
 

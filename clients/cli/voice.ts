@@ -37,6 +37,10 @@ const waitWords = ({
       ? `waits for the signal ${signal}: rr signal`
       : `waits until ${new Date(until ?? 0).toISOString()}`;
 
+/** `api deps` for `services[0].deps`, which is done for the item called api. */
+const nameOf = ({ step, of }: Extract<Fact, { type: 'run.step-ended' }>): string =>
+  of === undefined ? step : step.endsWith(']') ? of : `${of} ${step.slice(step.lastIndexOf('.') + 1)}`;
+
 export function openVoice(json: boolean): Voice {
   const colours = !json && process.stdout.isTTY === true && !process.env.NO_COLOR;
   const [bold, dim, green, red, yellow] = [1, 2, 32, 31, 33].map((code) =>
@@ -60,7 +64,9 @@ export function openVoice(json: boolean): Voice {
     end = resolve;
   });
   const row = (mark: string, step: string, ms: number | null, text: string): void =>
-    out(`${mark} ${step.padEnd(11)} ${dim((ms === null ? '' : seconds(ms)).padStart(7))}  ${text}`);
+    out(
+      `${mark} ${step.padEnd(11)} ${dim((ms === null ? '' : seconds(ms)).padStart(Math.max(0, 18 - Math.max(11, step.length))))}  ${text}`,
+    );
 
   return {
     settled,
@@ -86,8 +92,7 @@ export function openVoice(json: boolean): Voice {
       }
       switch (fact.type) {
         case 'run.step-ended':
-          if (fact.ok) row(green('✓'), fact.step, fact.ms, fact.note);
-          else row(red('✗'), fact.step, fact.ms, fact.note);
+          row(fact.ok ? green('✓') : red('✗'), nameOf(fact), fact.ms, fact.note);
           break;
         case 'run.step-waits':
           row(yellow('…'), fact.step, null, waitWords(fact));
@@ -132,7 +137,7 @@ export function openVoice(json: boolean): Voice {
         case 'run.app-exited':
           row(
             red('✗'),
-            'exited',
+            fact.service ? `${fact.service} exited` : 'exited',
             null,
             fact.error?.message ?? (fact.signal ? `ended by ${fact.signal}` : `ended with ${fact.exitCode}`),
           );
@@ -151,7 +156,13 @@ export function openVoice(json: boolean): Voice {
       if (json) return object(result);
       const { outcome, services, error, ms, bundle, degraded, output } = result;
       for (const line of degraded) out(yellow(`! ${line}`));
-      if (outcome === 'healthy') {
+      if (outcome === 'healthy' && services.length > 1) {
+        const words = error ? yellow(bold('partly up')) : green(bold('healthy'));
+        out(`${words} in ${seconds(ms.total)}`);
+        for (const { name, url, proof } of services)
+          out(`  ${name.padEnd(12)} ${url ? bold(url) : proof ? 'is up' : red('is not up')}`);
+        if (error) out(`  ${bold('next:')} ${error.fix}  ${dim(`[${error.code}]`)}`);
+      } else if (outcome === 'healthy') {
         const url = services[0]?.url;
         out(
           `${green(bold('healthy'))} in ${seconds(ms.total)}${url ? `  ${bold(url)}` : `  ${(services[0]?.proof as { excerpt?: string } | null)?.excerpt?.slice(0, 100) ?? ''}`}`,
@@ -160,7 +171,7 @@ export function openVoice(json: boolean): Voice {
         out(`${red(bold(outcome))} after ${seconds(ms.total)}`);
         if (error) out(`  ${error.message}\n  ${bold('next:')} ${error.fix}  ${dim(`[${error.code}]`)}`);
       }
-      if (output) out(JSON.stringify(output, null, 2));
+      if (output && services.length < 2) out(JSON.stringify(output, null, 2));
       out(dim(`  bundle ${bundle}`));
     },
     holds: () => (json ? undefined : out(dim('  Ctrl-C stops it'))),

@@ -8,7 +8,17 @@ import { openYaml, type Read } from './documents.js';
 import { readEnvFile } from './env-example.js';
 import { runtimeOf, serverOf } from './images.js';
 import { findLocalUrls } from './local-urls.js';
-import { type Source, type SourceFile, sayCommand, sayEnv, sayHealth, sayNeed, sayPort, sayVersion } from './source.js';
+import {
+  type Source,
+  type SourceFile,
+  sayCommand,
+  sayEnv,
+  sayHealth,
+  sayMember,
+  sayNeed,
+  sayPort,
+  sayVersion,
+} from './source.js';
 
 export const composeNames = /^(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$/;
 
@@ -89,6 +99,22 @@ function readApp(
   const hints: Hint[] = [];
   const isWorker = /worker|queue|celery|sidekiq|cron|scheduler|consumer|beat/i.test(name);
 
+  const members = parts.filter((part) => part.place !== null).map((part) => part.name);
+  const variables = environmentOf(table);
+  const dependencies = Array.isArray(table.depends_on)
+    ? asTexts(table.depends_on)
+    : Object.keys(asTable(table.depends_on));
+  const member = {
+    name,
+    after: dependencies.filter((other) => members.includes(other)),
+    links: variables.flatMap(({ name: env, value }) => {
+      const to = value === null ? undefined : members.find((other) => other !== name && namesHost(fill(value), other));
+      return to === undefined ? [] : [{ env, value: fill(value!), to }];
+    }),
+    worker: isWorker,
+  };
+  hints.push(sayMember(file, doc.line('services', name), 0.7 * scale, member, place));
+
   const command = commandOf(table);
   if (command !== null) {
     const line = at(table.command === undefined ? 'entrypoint' : 'command');
@@ -109,7 +135,7 @@ function readApp(
     hints.push(sayHealth(file, at('healthcheck', 'test'), 0.8 * scale, route ?? '/', place));
     if (port !== null) hints.push(sayPort(file, at('healthcheck', 'test'), 0.6 * scale, port, place));
   }
-  for (const variable of environmentOf(table)) {
+  for (const variable of variables) {
     const value = variable.value;
     // Another service's name is a host only inside the compose network.
     const elsewhere = value !== null && parts.some((part) => namesHost(value, part.name));

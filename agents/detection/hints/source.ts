@@ -106,6 +106,15 @@ export const sayEnv = (
   ...said(file, line, weight, place),
 });
 
+/** A service among several that are to run together. */
+export const sayMember = (
+  file: SourceFile,
+  line: number | null,
+  weight: number,
+  member: Pick<Extract<Hint, { about: 'member' }>, 'name' | 'after' | 'links' | 'worker'>,
+  place = file.place,
+): Hint => ({ about: 'member', ...member, ...said(file, line, weight, place) });
+
 /** Whether a hint says something: a port that exists, a command that is not blank, a name that can be a variable. */
 export function isSound(hint: Hint): boolean {
   switch (hint.about) {
@@ -121,5 +130,7 @@ export function isSound(hint: Hint): boolean {
       return hint.service !== '';
     case 'health':
       return /^\/[^\s{}<>$*|\\]*$/.test(hint.route) && !/\/:\w/.test(hint.route);
+    case 'member':
+      return hint.name !== '';
   }
 }

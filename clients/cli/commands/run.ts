@@ -16,6 +16,7 @@ import { openVoice } from '../voice.js';
 export interface JobOptions {
   ref?: string;
   service?: string;
+  all: boolean;
   copy: boolean;
   env: Record<string, string>;
   workflow?: string;
@@ -40,7 +41,12 @@ const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
 class Asked extends Error {}
 
 /** @throws USAGE where nothing says what to do. */
-export function request(source: string | undefined, { ref, service, copy, env, workflow, input, restart }: JobOptions) {
+export function request(
+  source: string | undefined,
+  { ref, service, all, copy, env, workflow, input, restart }: JobOptions,
+) {
+  if (all && (service !== undefined || workflow !== undefined))
+    throw fail('USAGE', { met: '--all chooses for itself', fix: 'leave --service and --workflow out' });
   if (source === undefined && workflow === undefined)
     throw fail('USAGE', {
       met: 'no source was given',
@@ -52,7 +58,7 @@ export function request(source: string | undefined, { ref, service, copy, env, w
     service: service ?? null,
     copy,
     env,
-    workflow: workflow ?? 'repo-run',
+    workflow: workflow ?? (all ? 'run-all' : 'repo-run'),
     input: input ?? {},
     restart: restart ?? ('no' as const),
   };

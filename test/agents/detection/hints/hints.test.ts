@@ -18,6 +18,8 @@ const what = (hint: Hint): string => {
       return hint.service;
     case 'health':
       return hint.route;
+    case 'member':
+      return `${hint.name}${hint.worker ? '*' : ''}${hint.after.map((one) => ` < ${one}`).join('')}${hint.links.map(({ env, to }) => ` ${env}=${to}`).join('')}`;
   }
 };
 /** Short words for a hint: `about from what`, with the place where it is not the root. `!` required, `*` secret. */
@@ -131,11 +133,31 @@ test('a compose file gives its own services their folder and names the servers t
     'env compose.yaml:21 REDIS! in apps/worker',
     'env compose.yaml:9 SECRET_KEY*=dev in apps/web',
     'health compose.yaml:16 /ready in apps/web',
+    'member compose.yaml:17 worker* in apps/worker',
+    'member compose.yaml:4 web in apps/web',
     'need compose.yaml:22 postgres in apps/web',
     'need compose.yaml:23 redis in apps/worker',
     'port compose.yaml:16 3000 in apps/web',
     'port compose.yaml:8 3000 in apps/web',
     'version apps/web/ops/Dockerfile:1 node 22 in apps/web',
+  ]);
+});
+
+test('a compose file says which of its services wait for which, and which variables name another', () => {
+  const text = `services:
+  web:
+    build: ./web
+    depends_on: { api: { condition: service_healthy }, db: {} }
+    environment: { API_URL: "http://api:4000/v1", SELF: web, WHERE: "$\{WHERE:-api}" }
+  api:
+    build: ./api
+    depends_on: [db]
+  db: { image: postgres }
+`;
+  const files = { 'compose.yaml': text, 'web/package.json': '{}', 'api/package.json': '{}' };
+  expect(said(files, ['.', 'web', 'api']).filter((one) => one.startsWith('member'))).toEqual([
+    'member compose.yaml:2 web < api API_URL=api WHERE=api in web',
+    'member compose.yaml:6 api in api',
   ]);
 });
 
@@ -160,7 +182,7 @@ test('an env file that compose asks for is read where it exists and noted where 
     'compose.yml': 'services:\n  web:\n    build: .\n    env_file: [app.env, gone.env]\n',
     'app.env': 'COLOUR=red\n',
   });
-  expect(words(found.hints)).toEqual(['env app.env:1 COLOUR=red']);
+  expect(words(found.hints)).toEqual(['member compose.yml:2 web', 'env app.env:1 COLOUR=red']);
   expect(found.notes).toEqual(['compose.yml:4 asks for the file gone.env, which is not in the repository']);
 });
 

@@ -1,0 +1,122 @@
+/** `rr run --all`: the services of a compose project or a monorepo, side by side, without Docker. */
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { expectNothingLeft } from './left.js';
+import { commitAll, eventually, factsOf, finish, resultOf, scratch } from './rr.js';
+
+const apps = (s: ReturnType<typeof scratch>) =>
+  s.processes().filter(({ what }) => /^node (server|worker)\.js/.test(what.trim()));
+
+test('a compose project of three services is brought up in the order of its needs, each with the addresses of the others', async () => {
+  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+  const rr = s.rr('run', s.repo('compose-shop'), '--all', '--json');
+  const result = await rr.object(({ type }) => type === 'result', 90_000);
+  expect(result).toMatchObject({ outcome: 'healthy', error: null, output: { order: ['api', 'web', 'mailer'] } });
+  const services = result.services as { name: string; url: string | null; proof: { excerpt: string } }[];
+  expect(services.map(({ name }) => name)).toEqual(['api', 'web', 'mailer']);
+  expect(services[1]!.proof).toMatchObject({
+    status: 200,
+    title: 'Shop',
+    excerpt: expect.stringContaining('apples and pears'),
+  });
+  expect(services[2]!.proof.excerpt).toContain('mailed about 2 goods');
+  expect(await (await fetch(services[1]!.url!)).text()).toContain('apples and pears');
+  expect(apps(s)).toHaveLength(3);
+
+  // One that ends leaves the others up, and is named.
+  const run = String(result.run);
+  const mailer = apps(s).find(({ what }) => what.includes('worker.js'))!;
+  process.kill(mailer.pid, 'SIGKILL');
+  const exited = await eventually(
+    () => factsOf(s.state, run).find(({ type }) => type === 'run.app-exited'),
+    (fact) => fact !== undefined,
+  );
+  expect(exited.payload).toMatchObject({ service: 'mailer' });
+  expect((await fetch(services[1]!.url!)).status).toBe(200);
+  expect(rr.child.exitCode).toBe(null);
+  rr.child.kill('SIGINT');
+  expect(await rr.exited).toBe(0);
+  await expectNothingLeft(s);
+}, 120_000);
+
+test('a runtime that is killed finds all of its services again, and holds them', async () => {
+  const s = scratch();
+  const rr = s.rr('run', s.repo('compose-shop'), '--all', '--json');
+  const { run } = await rr.object(({ type }) => type === 'run');
+  await rr.object(({ type }) => type === 'result', 90_000);
+  const before = apps(s)
+    .map(({ pid }) => pid)
+    .sort();
+  rr.child.kill('SIGKILL');
+  await rr.exited;
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  const adopted = () => factsOf(s.state, String(run)).filter(({ type }) => type === 'runner.adopted');
+  await eventually(adopted, ({ length }) => length === 3);
+  expect(
+    apps(s)
+      .map(({ pid }) => pid)
+      .sort(),
+  ).toEqual(before);
+  expect((await finish(s.rr('stop', String(run)))).code).toBe(0);
+  await eventually(
+    () => apps(s).length,
+    (count) => count === 0,
+  );
+}, 120_000);
+
+test('a service that cannot run is named while the rest is up, which is no success', async () => {
+  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+  const repo = s.repo('compose-shop');
+  appendFileSync(join(repo, 'mailer/worker.js'), 'process.exit(3);\n');
+  commitAll(repo, '');
+  const { code, objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+  const result = resultOf(objects);
+  expect(result).toMatchObject({
+    outcome: 'healthy',
+    error: { code: 'PARTLY_UP', message: expect.stringContaining('2 of 3 services are up') },
+    degraded: [expect.stringContaining('mailer is not up')],
+  });
+  expect(code).toBe(1);
+  await expectNothingLeft(s);
+}, 120_000);
+
+test('services that wait for each other in a circle are refused with the circle and its line', async () => {
+  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+  const repo = s.repo('compose-shop');
+  const file = join(repo, 'compose.yaml');
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8').replace('  api:\n    build: ./api', '  api:\n    build: ./api\n    depends_on: [web]'),
+  );
+  commitAll(repo, '');
+  const { code, objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+  const result = resultOf(objects);
+  expect(result).toMatchObject({
+    outcome: 'failed',
+    error: { code: 'COMPOSE_INVALID', message: expect.stringMatching(/compose\.yaml:\d+ .*web → api → web/) },
+  });
+  expect(code).toBe(1);
+}, 60_000);
+
+test('without a compose file all that stays up is run: a front end is given the address of its interface', async () => {
+  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+  const repo = s.repo('compose-shop');
+  for (const name of ['compose.yaml', 'web/Dockerfile', 'api/Dockerfile', 'mailer'])
+    rmSync(join(repo, name), { recursive: true });
+  // The port it names is taken, so that it comes up elsewhere.
+  const taken = (await import('node:http')).createServer().listen(4000, '127.0.0.1');
+  await new Promise((done) => taken.once('listening', done).once('error', done));
+  writeFileSync(join(repo, 'web/.env.example'), 'API_URL=http://localhost:4000\n');
+  commitAll(repo, '');
+  const { code, objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+  const result = resultOf(objects);
+  taken.close();
+  expect(result).toMatchObject({ outcome: 'healthy', error: null });
+  const services = result.services as { name: string; url: string; proof: { excerpt: string } }[];
+  expect(services.map(({ name }) => name).sort()).toEqual(['api', 'web']);
+  expect(new URL(services.find(({ name }) => name === 'api')!.url).port).not.toBe('4000');
+  expect(services.find(({ name }) => name === 'web')!.proof.excerpt).toContain('apples and pears');
+  expect(code).toBe(0);
+}, 120_000);

@@ -1,0 +1,123 @@
+/** Which services of a repository run together, in what order, and what one is told of the others. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Hint, Plan, Service } from '../../agents/detection/contract.js';
+import { handOver, type Part, type Peer, partsOf } from '../../workflows/parts.js';
+
+const service = (name: string, change: Partial<Service> = {}): Service => ({
+  ...{ name, path: name, kind: 'web-service', language: 'node', framework: null, packageManager: null, versions: {} },
+  ...{ commands: { install: [], build: [], start: 'node .' }, ports: [], env: [], needs: [], writes: [], evidence: [] },
+  ...{ proof: { how: 'http', command: null, paths: [] }, confidence: 1 },
+  ...change,
+});
+const plan = (...services: Service[]): Plan => ({ repository: '/r', services, chosen: [], notes: [] });
+type Member = Extract<Hint, { about: 'member' }>;
+const member = (name: string, change: Partial<Member> = {}): Member => ({
+  ...{ about: 'member', name, after: [], links: [], worker: false, path: name, from: 'compose.yaml:1', weight: 0.7 },
+  ...change,
+});
+const names = (parts: Part[]): string[] => parts.map(({ service: { name } }) => name);
+
+test('without a compose file all that stays up runs: interfaces first, pages last, and no example, library or root that only starts them', () => {
+  const services = [
+    service('web', { framework: 'next' }),
+    service('queue', { kind: 'worker' }),
+    service('api'),
+    service('page', { kind: 'static-site' }),
+    service('ui', { kind: 'library' }),
+    service('demo', { path: 'examples/demo' }),
+    service('root', { path: '.', commands: { install: [], build: [], start: 'npx turbo run start' } }),
+  ];
+  expect(names(partsOf(plan(...services), []))).toEqual(['api', 'queue', 'web', 'page']);
+  expect(names(partsOf(plan(service('only', { path: '.' })), []))).toEqual(['only']);
+});
+
+test('who knows the address of another comes behind it, and two that know each other come both', () => {
+  const knows = (name: string, port: number, url: string) =>
+    service(name, { env: [env('URL', url)], ports: [{ number: port, from: 'x:1' }] });
+  const web = knows('web', 3000, 'http://localhost:4000');
+  expect(names(partsOf(plan(web, knows('api', 4000, 'https://example.com')), []))).toEqual(['api', 'web']);
+  expect(names(partsOf(plan(web, knows('api', 4000, 'http://localhost:3000')), [])).sort()).toEqual(['api', 'web']);
+});
+
+test('of a folder that is built twice the worker is the worker', () => {
+  const services = [service('app', { path: 'src' }), service('app-worker', { path: 'src', kind: 'worker' })];
+  const hints = [member('jobs', { path: 'src', worker: true }), member('site', { path: 'src' })];
+  expect(partsOf(plan(...services), hints).map((part) => [part.member, part.service.name])).toEqual([
+    ['site', 'app'],
+    ['jobs', 'app-worker'],
+  ]);
+});
+
+test('whatever waits for whatever, each service is there once, and behind all it waits for where that can be', () => {
+  const edges = fc.array(fc.tuple(fc.nat(5), fc.nat(5)), { maxLength: 12 });
+  fc.assert(
+    fc.property(edges, (pairs) => {
+      const all = Array.from({ length: 6 }, (_, n) => `s${n}`);
+      const later = pairs.filter(([a, b]) => a > b);
+      const hints = all.map((name, n) =>
+        member(name, { after: later.flatMap(([a, b]) => (a === n ? [`s${b}`] : [])) }),
+      );
+      const order = names(partsOf(plan(...all.map((name) => service(name))), hints));
+      expect([...order].sort()).toEqual(all);
+      for (const [a, b] of later) expect(order.indexOf(`s${b}`)).toBeLessThan(order.indexOf(`s${a}`));
+      const circling = all.map((name, n) =>
+        member(name, { after: pairs.flatMap(([a, b]) => (a === n ? [`s${b}`] : [])) }),
+      );
+      expect(names(partsOf(plan(...all.map((name) => service(name))), circling)).sort()).toEqual(all);
+    }),
+  );
+});
+
+const peer = (name: string, port: number, declared: number[] = []): Peer => ({
+  ...{ name, member: name, declared },
+  sockets: [{ host: '127.0.0.1', port }],
+});
+const env = (name: string, value: string) => ({ name, required: false, secret: false, default: value, from: 'x:1' });
+test.each([
+  ['http://api:4000/v1', 'http://127.0.0.1:4321/v1'],
+  ['http://api', 'http://127.0.0.1:4321'],
+  ['api', '127.0.0.1'],
+  ['api:4000', '127.0.0.1:4321'],
+  ['amqp://me:pw@api:5672/x', 'amqp://me:pw@127.0.0.1:4321/x'],
+  ['http://api:1/a,http://api:2/b', 'http://127.0.0.1:4321/a,http://127.0.0.1:4321/b'],
+])('a variable that names another service as %s is given %s', (value, wanted) => {
+  const part: Part = {
+    service: service('web'),
+    member: 'web',
+    after: [],
+    links: [{ env: 'A', value, to: 'api' }],
+    from: null,
+  };
+  expect(handOver(part, [peer('api', 4321)])).toEqual({ A: wanted });
+});
+test('an address on this machine is changed only where another service was expected there and is elsewhere', () => {
+  const variables = [
+    env('API_URL', 'http://localhost:4000/v1'),
+    env('SAME', 'http://127.0.0.1:5000'),
+    env('OTHER', 'http://localhost:9'),
+    env('FAR', 'https://example.com'),
+    env('BY_NAME', 'ws://api:1/live'),
+    env('WORDS', 'a: b'),
+  ];
+  const part: Part = {
+    service: service('web', { env: variables }),
+    member: null,
+    after: [],
+    links: [],
+    knows: [],
+    from: null,
+  };
+  expect(handOver(part, [peer('api', 4321, [4000]), peer('same', 5000, [5000])])).toEqual({
+    API_URL: 'http://localhost:4321/v1',
+    BY_NAME: 'ws://127.0.0.1:4321/live',
+  });
+});
+test('a host and a port in variables of their own are both given', () => {
+  const part: Part = {
+    service: service('worker', { env: [env('API_PORT', '4000')] }),
+    ...{ member: 'worker', after: [], knows: [], from: null, links: [{ env: 'API_HOST', value: 'api', to: 'api' }] },
+  };
+  expect(handOver(part, [peer('api', 4321)])).toEqual({ API_HOST: '127.0.0.1', API_PORT: '4321' });
+  expect(handOver(part, [])).toEqual({});
+});

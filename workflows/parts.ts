@@ -1,0 +1,129 @@
+/** The services of a repository that run together: which, in what order, and what one is told of the others. Pure. */
+import type { Hint, Plan, Service } from '../agents/detection/contract.js';
+
+type Member = Extract<Hint, { about: 'member' }>;
+export interface Part {
+  service: Service;
+  /** Its name in the compose file; null: none names it. */
+  member: string | null;
+  /** Members that are to be up before it. */
+  after: string[];
+  links: Member['links'];
+  /** Members whose address is among its variables: better up before it, but two may well know each other. */
+  knows: string[];
+  /** Where that is said. */
+  from: string | null;
+}
+/** What a service that is up tells those after it. */
+export interface Peer {
+  name: string;
+  member: string | null;
+  /** The ports it was expected on. */
+  declared: number[];
+  sockets: { host: string; port: number }[];
+}
+
+/** Kinds that stay up. */
+const STAYS: readonly string[] = ['web-service', 'static-site', 'worker'];
+const ASIDE =
+  /(?:^|\/)(?:examples?|samples?|demos?|tests?|e2e|fixtures?|templates?|docs?|storybook|playground)(?:\/|$)/i;
+/** A root whose start only starts what is in its folders. */
+const STARTS_OTHERS = /\b(?:turbo|nx|lerna|concurrently|npm-run-all|run-p|wireit)\b|--workspaces?\b|-r\b|--recursive\b/;
+const PAGES = /^(?:next|nuxt|remix|react-router|sveltekit|tanstack-start|solid-start|astro)$/;
+
+/** @returns them in the order in which they are to be started. */
+export function partsOf({ services }: Plan, hints: readonly Hint[]): Part[] {
+  const members = hints.filter((hint): hint is Member => hint.about === 'member');
+  const canRun = services.filter(({ kind, commands: { start } }) => STAYS.includes(kind) && start !== null);
+  const parts = members.length > 0 ? named(canRun, members) : [];
+  return sorted(parts.length > 1 ? parts : unnamed(canRun));
+}
+
+/** Those that a compose file has; of several files that name one, the weightier. */
+function named(services: readonly Service[], members: readonly Member[]): Part[] {
+  const best = new Map<string, Member>();
+  for (const member of members) {
+    const known = best.get(member.name);
+    if (!known || known.weight < member.weight) best.set(member.name, member);
+  }
+  const taken = new Set<Service>();
+  return [...best.values()].flatMap(({ name, after, links, worker, path, from }): Part[] => {
+    const here = services.filter((service) => service.path === path && !taken.has(service));
+    const service = here.find(({ kind }) => (kind === 'worker') === worker) ?? here[0];
+    if (!service) return [];
+    taken.add(service);
+    return [{ service, member: name, after, links, knows: links.map(({ to }) => to), from }];
+  });
+}
+function unnamed(services: readonly Service[]): Part[] {
+  const below = services.filter(({ path }) => path !== '.' && !ASIDE.test(path));
+  const roots = services.filter(({ path }) => path === '.');
+  const only = roots.filter(({ commands: { start } }) => below.length < 2 || !STARTS_OTHERS.test(start!));
+  const all = [...only, ...below];
+  const chosen = all.length > 0 ? all : services;
+  const asPeer = ({ name, ports }: Service): Peer => {
+    return { name, member: name, declared: ports.map(({ number }) => number), sockets: [] };
+  };
+  return chosen.map((service) => {
+    const urls = service.env.flatMap(({ default: value }) => urlOf(value) ?? []);
+    const known = chosen.filter((other) => other !== service && urls.some((url) => isMeant(asPeer(other), url)));
+    const knows = known.map(({ name }) => name);
+    return { service, member: service.name, after: [], links: [], knows, from: null };
+  });
+}
+
+/** What answers others before what shows pages; each behind those it needs, also where they wait for each other. */
+function sorted(parts: readonly Part[]): Part[] {
+  const rank = ({ service: { kind, framework } }: Part): number =>
+    kind === 'static-site' || (framework !== null && PAGES.test(framework)) ? 2 : kind === 'worker' ? 1 : 0;
+  const left = [...parts].sort((a, b) => rank(a) - rank(b));
+  const done: Part[] = [];
+  while (left.length > 0) {
+    const isReady = ({ member, after, knows }: Part): boolean =>
+      [...after, ...knows].every(
+        (name) =>
+          name === member || done.some((one) => one.member === name) || !left.some((one) => one.member === name),
+      );
+    // `depends_on` weighs more than a variable that names somebody: two may well know each other's address.
+    const byOrder = ({ after }: Part): boolean => after.every((name) => !left.some((one) => one.member === name));
+    const next = left.find(isReady) ?? left.find(byOrder) ?? left[0]!;
+    left.splice(left.indexOf(next), 1);
+    done.push(next);
+  }
+  return done;
+}
+
+const LOCAL = /^(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])$/;
+
+/** Variables of a service that name another one, with the address it really has. */
+export function handOver({ service, links }: Part, peers: readonly Peer[]): Record<string, string> {
+  const given: Record<string, string> = {};
+  const addressOf = ({ sockets }: Peer): string | null => (sockets[0] ? `127.0.0.1:${sockets[0].port}` : null);
+  for (const { env, value, to } of links) {
+    const peer = peers.find(({ member, name }) => member === to || name === to);
+    const address = peer && addressOf(peer);
+    if (!address) continue;
+    given[env] = value === to ? '127.0.0.1' : replaceHost(value, to, address);
+    // Its port may stand in a variable of its own: API_HOST and API_PORT.
+    const port = env.replace(/HOST(?:NAME)?$/, 'PORT');
+    if (value === to && port !== env && service.env.some(({ name }) => name === port))
+      given[port] = address.split(':')[1]!;
+  }
+  for (const { name, default: value } of service.env) {
+    const url = name in given ? null : urlOf(value);
+    const peer = url && peers.find((one) => isMeant(one, url));
+    const port = peer?.sockets[0]?.port;
+    if (!url || port === undefined || value === null) continue;
+    const host = LOCAL.test(url.hostname) ? url.hostname : '127.0.0.1';
+    if (url.host !== `${host}:${port}`) given[name] = value.replace(url.host, `${host}:${port}`);
+  }
+  return given;
+}
+const urlOf = (value: string | null): URL | null =>
+  value !== null && /^[a-z][a-z+.-]*:\/\//i.test(value) && URL.canParse(value) ? new URL(value) : null;
+const isMeant = ({ name, member, declared }: Peer, { hostname, port }: URL): boolean =>
+  LOCAL.test(hostname) ? declared.includes(Number(port)) : hostname === name || hostname === member;
+const replaceHost = (value: string, host: string, address: string): string => {
+  const name = host.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return value.replace(new RegExp(`(^|//|@|,)${name}(?::\\d+)?(?=[/,?#]|$)`, 'g'), `$1${address}`);
+};

@@ -1,0 +1,149 @@
+/**
+ * `run-all`: every service of a repository, one after another, each proven; the address of one is handed to those that ask
+ * for it. What cannot run is named while the rest is held up.
+ */
+import type { Plan, Service } from '../agents/detection/contract.js';
+import { emptyOverlay } from '../agents/fixer/contract.js';
+import { type ErrorRecord, fail } from '../runtime/errors.js';
+import { at, type Proven, type Scope, type Step, type Workflow } from '../runtime/workflow.js';
+import { handOver, type Part, type Peer, partsOf } from './parts.js';
+import { repoRun } from './repo-run.js';
+import { scope as scopeOfOne } from './repo-run-scope.js';
+import { describe } from './repo-run-words.js';
+
+const step = (id: string, change: Partial<Step> = {}): Step => {
+  const { heal: _, ...plain } = repoRun.steps.find((one) => one.id === id)!;
+  return { ...plain, ...change };
+};
+const within = (path: string, one: string): string => (path === '.' ? one : `${path}/${one}`);
+
+export const runService: Workflow = {
+  name: 'run-service',
+  version: 1,
+  about: 'set the service that is its input up, start it and prove it; a part of run-all',
+  steps: [
+    step('toolchain', { needs: [] }),
+    step('config', {
+      needs: [],
+      with: {
+        service: '$service.name',
+        root: '$input.root',
+        path: '$service.path',
+        env: '$service.env',
+        given: '$variables',
+      },
+    }),
+    step('deps', { needs: ['toolchain'] }),
+    step('build', { needs: ['deps', 'config'] }),
+    step('port', { needs: [] }),
+    step('start'),
+    step('prove'),
+  ],
+  output: {
+    name: '$service.name',
+    kind: '$service.kind',
+    member: '$input.part.member',
+    declared: '$wantedPorts',
+    app: '$start.app',
+    pid: '$start.pid',
+    sockets: '$start.sockets',
+    url: '$prove.proof.url',
+    proof: '$prove.proof',
+  },
+  scope: ({ run, bundle, job, input, results }): Scope => {
+    const part = input.part as Part;
+    const { service } = part;
+    const plan: Plan = { repository: '', services: [service], chosen: [service.name], notes: [] };
+    const whole = { ...results, needs: { plan }, workspace: { root: input.root } };
+    const one = scopeOfOne({ run, bundle, job, input, results: whole, overlay: { ...emptyOverlay } });
+    return { ...one, input, variables: handOver(part, input.peers as Peer[]) };
+  },
+  describe,
+};
+
+type Item = (Peer & Omit<Proven, 'sockets'>) | { error: ErrorRecord };
+const brought = (scope: Scope): { part: Part; item: Item }[] => {
+  const items = (at(scope, 'services.items') ?? []) as Item[];
+  const parts = scope.parts as Part[];
+  return items.map((item, n) => ({ part: parts[n]!, item }));
+};
+
+export const runAll: Workflow = {
+  name: 'run-all',
+  version: 1,
+  about: 'bring every service of a repository up, each proven, with the addresses of the others',
+  steps: [
+    step('fetch'),
+    step('stack'),
+    step('needs'),
+    step('workspace'),
+    {
+      id: 'services',
+      phase: 'run',
+      workflow: 'run-service',
+      with: { part: '$item', root: '$workspace.root', peers: '$earlier' },
+      needs: ['workspace'],
+      forEach: '$parts',
+      // In the order in which they need each other; and they may share a lock file and a package store.
+      concurrency: 1,
+      keepGoing: 'any',
+    },
+  ],
+  output: { order: '$order' },
+  scope: ({ run, bundle, job, input, results }): Scope => {
+    const plan = results.needs?.plan as Plan | undefined;
+    const parts = plan && partsOf(plan, (results.stack?.hints ?? []) as never);
+    const writes = parts?.flatMap(({ service: { path, writes: own } }) => own.map((one) => within(path, one)));
+    return {
+      ...{ run, bundle, job, input, plan, parts, writes },
+      order: parts?.map(({ service }) => service.name),
+      copy: Boolean(job.copy),
+      files: [],
+      ...results,
+    };
+  },
+  judge(id, scope) {
+    if (id !== 'needs') return null;
+    const parts = scope.parts as Part[];
+    const circle = partsInCircle(parts);
+    if (circle) return fail('COMPOSE_INVALID', circle).toRecord();
+    if (parts.length > 0) return null;
+    const reason = 'nothing in it is a service that could be started';
+    return fail('NOT_RUNNABLE', { reason, fix: 'rr plan shows what was looked at' }).toRecord();
+  },
+  services: (scope) =>
+    brought(scope).map(({ part: { service }, item }): Proven => {
+      if ('error' in item)
+        return { ...{ name: service.name, kind: service.kind, app: null, pid: null }, ...nothing, error: item.error };
+      const { name, kind, app, pid, sockets, url, proof } = item;
+      return { ...{ name, kind, pid, sockets, url, proof }, app: service.proof.how === 'exit' ? null : app };
+    }),
+  describe(id, scope) {
+    if (id !== 'services') return id === 'needs' || id === 'stack' ? ofAll(scope) : describe(id, scope);
+    return brought(scope)
+      .map(({ part: { service }, item }) => `${service.name} ${'error' in item ? 'is not up' : (item.url ?? 'is up')}`)
+      .join(', ');
+  },
+};
+const nothing = { sockets: [], url: null, proof: null };
+const ofAll = ({ parts, stack }: Scope): string => {
+  const services = (parts as Part[] | undefined)?.map(({ service }) => service) ?? at(stack, 'services');
+  return (services as Service[]).map(({ name, framework, language }) => `${name}: ${framework ?? language}`).join(', ');
+};
+/** Members that wait for each other without end; the order of the others does not matter then. */
+function partsInCircle(parts: readonly Part[]): { reason: string; from: string } | null {
+  const byName = new Map(parts.flatMap((part) => (part.member === null ? [] : [[part.member, part] as const])));
+  const follow = (name: string, path: string[]): string[] | null => {
+    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name];
+    for (const next of byName.get(name)?.after ?? []) {
+      const circle = byName.has(next) ? follow(next, [...path, name]) : null;
+      if (circle) return circle;
+    }
+    return null;
+  };
+  for (const [name, { from }] of byName) {
+    const circle = follow(name, []);
+    if (circle) return { reason: `${circle.join(' → ')}: each is to be up before the next`, from: from ?? name };
+  }
+  return null;
+}
