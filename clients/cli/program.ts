@@ -206,8 +206,7 @@ export async function runCli(argv: string[]): Promise<void> {
       act<[{ eval?: string }]>(async (globals, options) =>
         (await import('./commands/repl.js')).repl(globals, options, {
           commands: rr.commands.map((command) => ({ name: command.name(), about: command.description() })),
-          run: (args) =>
-            runCli([...argv.slice(0, 2), ...args, ...stateOf(rr.opts()), ...(globals.json ? ['--json'] : [])]),
+          options: stateOf(rr.opts()),
         }),
       ),
     );
