@@ -77,7 +77,7 @@ export async function openPrompt({ client, cache, commands, over }: Session): Pr
     context: server.context,
     makers: names,
     before: () => begun,
-    commands: Object.keys(commands),
+    commands: Object.fromEntries(Object.entries(commands).map(([name, { below }]) => [name, below])),
   };
   Object.assign(server, { completer: completer(around, server.completer as never) });
 

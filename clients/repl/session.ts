@@ -11,7 +11,7 @@ export interface Session {
   /** Evaluates this and ends. */
   expression: string | null;
   /** The CLI's commands by name, for `.ps`, `.run PATH` and so on; they give their exit code. */
-  commands: Record<string, { about: string; run(args: string[]): Promise<number> }>;
+  commands: Record<string, { about: string; below: string[]; run(args: string[]): Promise<number> }>;
   /** Resolves when the runtime that lives in this process ends. */
   over: Promise<Ended>;
 }

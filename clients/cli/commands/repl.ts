@@ -16,7 +16,7 @@ const notHere = ['repl', 'help'];
 export async function repl(
   { config, json }: Globals,
   { eval: expression }: { eval?: string },
-  cli: { commands: { name: string; about: string }[]; options: string[] },
+  cli: { commands: { name: string; about: string; below: string[] }[]; options: string[] },
 ): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`· ${line}\n`);
   const { client, runtime } = await reachOrEmbed(config, say);
@@ -30,8 +30,10 @@ export async function repl(
     });
   const named = cli.commands
     .filter(({ name }) => !notHere.includes(name))
-    .map(({ name, about }) => [name, { about, run: (args: string[]) => carryOut([name, ...args]) }] as const);
-  const rr = { about: 'any command of rr: .rr ps --all', run: carryOut };
+    .map(
+      ({ name, about, below }) => [name, { about, below, run: (args: string[]) => carryOut([name, ...args]) }] as const,
+    );
+  const rr = { about: 'any command of rr: .rr ps --all', below: [], run: carryOut };
   const over: Promise<Ended> = runtime
     ? Promise.race([
         runtime.asked.then(() => {
