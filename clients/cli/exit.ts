@@ -61,3 +61,12 @@ export function tellError(error: unknown, json: boolean): ErrorRecord {
   else process.stderr.write(`rr: ${record.message}\n    fix: ${record.fix}  [${record.code}]\n`);
   return record;
 }
+
+/** Ends us when nobody takes what we print: who reads only the first lines has seen enough, a full disk is told. */
+export function endWithStdout(): void {
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    const isEnough = error.code === 'EPIPE';
+    if (!isEnough) tellError(error, false);
+    process.exit(isEnough ? codes.ok : codes.ours);
+  });
+}

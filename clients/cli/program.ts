@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { readConfig } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
 import type { SpawnOptions } from './commands/admin.js';
-import { codeOf, codes, tellError } from './exit.js';
+import { codeOf, codes, endWithStdout, tellError } from './exit.js';
 import type { Globals } from './globals.js';
 
 /** The options that say which runtime is meant, for a command within the REPL. */
@@ -11,6 +11,9 @@ const stateOf = ({ state, host }: { state?: string; host?: string }): string[] =
   ...(state === undefined ? [] : ['--state', state]),
   ...(host === undefined ? [] : ['--host', host]),
 ];
+
+/** Commands that hold processes: these are ended in order, or not at all. */
+const holding = ['run', 'up'];
 
 export async function runCli(argv: string[]): Promise<void> {
   /** What would have been said on stderr last: the help of a command that was given none of its own. */
@@ -36,7 +39,9 @@ export async function runCli(argv: string[]): Promise<void> {
     <A extends unknown[]>(command: (globals: Globals, ...args: A) => Promise<number>) =>
     async (...args: unknown[]): Promise<void> => {
       // Those of rr, and of the commands above this one: an option may stand anywhere.
-      const { state, host } = (args.at(-1) as Command).optsWithGlobals<{ state?: string; host?: string }>();
+      const called = args.at(-1) as Command;
+      if (!holding.includes(called.name())) endWithStdout();
+      const { state, host } = called.optsWithGlobals<{ state?: string; host?: string }>();
       const { config } = readConfig({
         ...(state === undefined ? {} : { state }),
         ...(host === undefined ? {} : { host }),

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import { type REPLServer, Recoverable, start } from 'node:repl';
+import { columns, wrapped } from '../cli/paint.js';
 import { completer } from './complete.js';
 import { awaiting, recordOf } from './evaluate.js';
 import { openHistory } from './history.js';
@@ -31,7 +32,8 @@ export async function openPrompt({ client, cache, commands, over }: Session): Pr
   const watcher = openWatcher();
   watcher.watch('*/run/*');
   const names = liveNames(client, watcher);
-  print(`${Object.keys(names).join('() ')}()  Tab completes, .help lists the commands, Ctrl-D leaves`);
+  for (const line of wrapped(`${Object.keys(names).join('() ')}()`, columns())) print(line);
+  print('Tab completes, .help lists the commands, Ctrl-D leaves');
   const options = { prompt: 'rr> ', preview: false, breakEvalOnSigint: true, historySize: HISTORY };
   const server = start(options) as Server;
   Object.assign(server.context, names);

@@ -90,6 +90,31 @@ terminal(
 );
 
 terminal(
+  'characters of two columns and a search in the history do not bring it out of step',
+  async () => {
+    const { t, facts, leave } = await open(70);
+    const typed = `'${'日本語'.repeat(12)}'.length`;
+    t.type(typed);
+    await t.shows('.length');
+    const whole = t.lines().slice(-2);
+    expect(whole).toEqual([`rr> '${'日本語'.repeat(10)}日本`, "語日本語'.length"]);
+    await facts();
+    expect(t.lines().slice(-2)).toEqual(whole);
+    t.type('\r');
+    await t.shows(/^36$/m);
+    t.type('\x12'); // Ctrl-R
+    await t.shows(/^bck-i-search: _$/m);
+    for (const key of "語'.le") t.type(key);
+    await t.shows(/^bck-i-search: 語'\.le_$/m);
+    await facts();
+    t.type('\r');
+    await t.shows(/^36\n[\s\S]*^36\nrr>$/m);
+    await leave();
+  },
+  60_000,
+);
+
+terminal(
   'facts appear above the last line of a statement of several; a pasted text is evaluated line by line',
   async () => {
     const { t, facts, leave } = await open();

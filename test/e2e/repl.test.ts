@@ -91,6 +91,25 @@ test('actors are started, asked, started anew and ended; what is refused says it
   await down();
 }, 60_000);
 
+test('what is up when a REPL with a runtime of its own ends stays up, is told, and is ended by rr down', async () => {
+  const s = scratch(quick);
+  // A path as it is meant where the REPL was called.
+  s.repo('node-plain', { as: 'app' });
+  const { code, out, err } = await script(
+    s,
+    `const job = await submit('./app')
+     while (!(await job.get()).result) await new Promise((resolve) => setTimeout(resolve, 50))
+     ;(await job.get()).url
+`,
+  );
+  expect(code).toBe(0);
+  const url = /'(http:\S+)'/.exec(out)![1]!;
+  expect(err).toMatch(/^· left as they are, for the next runtime: \d{8}t\d{6}-\w{6}; rr down ends them$/m);
+  expect((await fetch(url)).status).toBe(200);
+  expect((await finish(s.rr('down'))).code).toBe(0);
+  await expectNothingLeft(s);
+}, 60_000);
+
 /** Asks, waits for a signal, and ends. */
 const release = {
   name: 'release',

@@ -45,6 +45,10 @@ export function openTerminal(
   };
 }
 
+/** Characters that take two columns: of those there are, the ones of East Asia. */
+const isWide = (char: string): boolean =>
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-\uff60]/.test(char);
+
 /** As xterm does it, of what node writes: a full line wraps only when the next character comes. */
 function openScreen(columns: number) {
   const lines: string[][] = [[]];
@@ -56,14 +60,16 @@ function openScreen(columns: number) {
     return lines[line]!;
   };
   const put = (char: string): void => {
-    if (column >= columns) {
+    const width = isWide(char) ? 2 : 1;
+    if (column + width > columns) {
       line += 1;
       column = 0;
     }
     const at = row();
     while (at.length < column) at.push(' ');
     at[column] = char;
-    column += 1;
+    if (width === 2) at[column + 1] = '';
+    column += width;
   };
   const control = (letter: string, count: number, given: string): void => {
     switch (letter) {

@@ -14,14 +14,7 @@ import { waterfall } from '../waterfall.js';
 
 type Folder = Awaited<ReturnType<typeof folderOf>>;
 type Asked = keyof Folder['asked'];
-let piped = false;
-function print(line: string): void {
-  // Who reads only the first lines has seen enough.
-  if (!piped)
-    process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : codes.ours));
-  piped = true;
-  process.stdout.write(`${line}\n`);
-}
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const object = (type: string, value: object): void => print(JSON.stringify({ type, ...value }));
 
 /** A runtime that is up, if one can be reached. */

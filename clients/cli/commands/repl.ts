@@ -58,6 +58,8 @@ export async function repl(
     return ended.byItself ? codes.failed : codeOf(ended.error);
   } finally {
     await client.close();
+    const open = runtime?.openRuns() ?? [];
     await runtime?.close();
+    if (open.length > 0) say(`left as they are, for the next runtime: ${open.join(', ')}; rr down ends them`);
   }
 }
