@@ -25,7 +25,9 @@ export function awaiting(server: REPLServer, hear: (error: unknown) => void): Ev
   return (code, context, file, done) =>
     own.call(server, code, context, file, (error, value: unknown) => {
       if (error || !types.isPromise(value)) return done(error, value);
-      Object.defineProperty(context, awaited, { value, configurable: true });
+      // To node, what is refused with nothing is not refused.
+      const whole = value.catch((reason: unknown) => Promise.reject(reason || new Error(String(reason))));
+      Object.defineProperty(context, awaited, { value: whole, configurable: true });
       own.call(server, 'await globalThis[Symbol.for("rr.awaited")]\n', context, file, done as Done);
     });
 }

@@ -2,9 +2,12 @@
  * The REPL of a person at a terminal. What is told meanwhile appears above the line that is being typed, which stays as it
  * is; while a statement is evaluated it appears as it comes, and while a command of the CLI has the terminal not at all.
  */
+
+import { Console } from 'node:console';
 import { join } from 'node:path';
 import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import { type REPLServer, Recoverable, start } from 'node:repl';
+import { Writable } from 'node:stream';
 import { columns, wrapped } from '../cli/paint.js';
 import { completer } from './complete.js';
 import { awaiting, recordOf } from './evaluate.js';
@@ -37,6 +40,17 @@ export async function openPrompt({ client, cache, commands, over }: Session): Pr
   const options = { prompt: 'rr> ', preview: false, breakEvalOnSigint: true, historySize: HISTORY };
   const server = start(options) as Server;
   Object.assign(server.context, names);
+  const colorMode = process.stdout.isTTY && !process.env.NO_COLOR;
+  /** What timers and the like print comes while somebody types. */
+  const printed = new Writable({
+    decodeStrings: false,
+    write(text: string, _, done) {
+      if (at === 'line') above(server, text.replace(/\n$/, ''));
+      else process.stdout.write(text);
+      done();
+    },
+  });
+  Object.defineProperty(server.context, 'console', { value: new Console({ stdout: printed, colorMode }) });
   server.writer.options.depth = DEEP;
 
   /** Who has the terminal: the line being typed, a statement, or a command of the CLI. */

@@ -1,4 +1,5 @@
 /** A script: statements one after the other, each waiting for what it asks; it ends at the first that fails. */
+import { Console } from 'node:console';
 import { Recoverable, start } from 'node:repl';
 import { PassThrough } from 'node:stream';
 import { setImmediate as tick } from 'node:timers/promises';
@@ -23,7 +24,10 @@ export async function runScript(session: Session, lines: AsyncIterable<string> |
     if (watcher.hears(fact)) print(json ? JSON.stringify({ type: 'fact', fact }) : sentence(fact));
   });
   const server = start({ input: new PassThrough(), output: new PassThrough(), terminal: false, prompt: '' });
+  // Node's own goes to the output of the server, which nobody reads.
+  const console = new Console(json ? process.stderr : process.stdout, process.stderr);
   Object.assign(server.context, liveNames(client, watcher));
+  Object.defineProperty(server.context, 'console', { value: console });
   let stray: { error: unknown } | null = null;
   let refuse: ((error: unknown) => void) | null = null;
   const evaluated = awaiting(server, (error) => {

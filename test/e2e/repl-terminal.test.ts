@@ -162,6 +162,12 @@ terminal(
     await t.shows(/^ReferenceError: nobody is not defined\nrr>$/m);
     t.type("run('nobody').get()\r");
     await t.shows(/^no run is called nobody\n {4}fix: .*\[RUN_UNKNOWN\]\nrr>$/m);
+    t.type("setTimeout(() => console.log('ticked'), 700) && 'set'\r");
+    await t.shows(/^'set'$/m);
+    t.type('1 + 41');
+    await t.shows(/^ticked\nrr> 1 \+ 41$/m);
+    t.type('\r');
+    await t.shows(/^42$/m);
     t.type("setTimeout(() => { throw new Error('later') }, 20) && 'now'\r");
     await t.shows(/^'now'\n(rr>\n)?Error: later\nrr>$/m);
     await api('rr.api.local.runs.cancel', { run });

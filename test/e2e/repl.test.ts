@@ -180,6 +180,7 @@ test.each([
   ['what it throws itself', "1\n\n\nthrow new Error('so')\n", 1, /Error: so\n {4}fix: mend the script at its line 4/],
   ['what nobody waits for', "void run('nobody').get()\n", 2, /\[RUN_UNKNOWN\]/],
   ['a promise that is never looked at', "Promise.reject(new Error('so'))\n", 1, /Error: so/],
+  ['a promise refused with nothing', 'Promise.reject()\n', 1, /Error: undefined/],
   ['a command of the CLI', '.stop nobody\n', 2, /\[RUN_UNKNOWN\]/],
   ['a command by .rr', '.rr stop nobody\n', 2, /\[RUN_UNKNOWN\]/],
   ['a command that is none', '.nonsense\n', 2, /no command \.nonsense/],
@@ -206,6 +207,15 @@ test('an expression that cannot be is told with what is wrong, and nothing is ev
   expect([code, out]).toEqual([0, '3\n']);
 }, 30_000);
 
+test('what a script prints is on stdout, and on stderr where stdout is for JSON', async () => {
+  const s = scratch(quick);
+  const text = "console.log('said', { a: 1 })\nconsole.error('warned')\n[1]\n";
+  const people = await script(s, text);
+  expect([people.code, people.out, people.err]).toEqual([0, 'said { a: 1 }\n[ 1 ]\n', 'warned\n']);
+  const json = await script(s, text, '--json');
+  expect([json.code, json.out, json.err]).toEqual([0, '[1]\n', 'said { a: 1 }\nwarned\n']);
+}, 30_000);
+
 test('a script is evaluated as it comes, and what no statement waits for is waited for at its end', async () => {
   const s = scratch(quick);
   const down = await up(s);
@@ -225,9 +235,10 @@ test('a script is evaluated as it comes, and what no statement waits for is wait
   await says("'onetwo'");
   child.stdin.write('.rr ps\n');
   await says('no open runs');
-  child.stdin.end("const started = spawn('port-manager', { id: 'late' })\n");
+  child.stdin.end(
+    "void spawn('port-manager', { id: 'late' }).then(({ address }) => console.log('at last', address))\n",
+  );
   expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
-  const { out: tree } = await finish(s.rr('repl', '--eval', 'tree()'));
-  expect(tree).toContain('sys/port-manager/late');
+  expect(out).toContain('at last sys/port-manager/late\n');
   await down();
 }, 60_000);
