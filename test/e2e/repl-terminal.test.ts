@@ -252,6 +252,14 @@ terminal(
     await t.shows(/\[\w+\]\nrr>$/m);
     t.type(".ps 'open\r");
     await t.shows(/is not closed in 'open\n {4}fix: .*\nrr>$/m);
+    t.type('.admin ki');
+    await t.shows(/^rr> \.admin ki$/m);
+    t.type('\t');
+    await t.shows(/^rr> \.admin kinds$/m);
+    t.type(' port\t');
+    await t.shows(/^rr> \.admin kinds port-manager$/m);
+    t.type('\r');
+    await t.shows(/^port\.lease\n[\s\S]*^port\.release\n.*\nrr>$/m);
     t.type("'still ' + 'here'\r");
     await t.shows(/^'still here'$/m);
     t.type("actor('sys/orchestrator/");
