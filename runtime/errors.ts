@@ -157,7 +157,7 @@ export const errors = {
   // The bus and the actors.
   MESSAGE_INVALID: {
     message: 'the message does not parse: {reason}',
-    fix: 'compare it with the schema in docs/bus.md',
+    fix: 'compare it with its schema: docs/bus.md, or rr admin kinds KIND for what an actor hears',
     retry: 'never',
   },
   MESSAGE_NOT_JSON: {
@@ -196,7 +196,7 @@ export const errors = {
     fix: 'send again later',
     retry: 'later',
   },
-  NO_ACTOR: { message: 'nobody answers at {address}', fix: 'rr ps shows what is alive', retry: 'later' },
+  NO_ACTOR: { message: 'nobody answers at {address}', fix: 'rr admin tree shows who is alive', retry: 'later' },
   ASK_TIMEOUT: {
     message: '{address} did not end {type} before its deadline',
     fix: 'rr logs shows what it was doing',

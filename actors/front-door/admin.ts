@@ -52,7 +52,7 @@ export function adminHandlers({
     async 'admin.actor'({ address }) {
       const alive = system.cell(address);
       const saved = alive?.state() ?? (await store.load(placeOf(address)));
-      if (!saved) throw fail('NO_ACTOR', { address });
+      if (!saved) throw fail('ACTOR_UNKNOWN', { address });
       const { version, epoch, turn, at, state, owed, open } = saved;
       return {
         address,
@@ -76,7 +76,7 @@ export function adminHandlers({
     },
     async 'admin.spawn'({ kind, id = `${kind}-${randomBytes(3).toString('hex')}`, run, input, restart, group }) {
       if (!(kind in definitions) && !(kind in customs()))
-        throw fail('USAGE', { met: `no kind of actor is called ${kind}`, fix: 'admin.kinds lists them' });
+        throw fail('USAGE', { met: `no kind of actor is called ${kind}`, fix: 'rr admin kinds lists them' });
       const actor = {
         run,
         kind,
@@ -104,7 +104,7 @@ export function adminHandlers({
     },
     async 'admin.unlist'({ kind }) {
       if (!(kind in customs()))
-        throw fail('USAGE', { met: `no kind made at run time is called ${kind}`, fix: 'admin.kinds lists them' });
+        throw fail('USAGE', { met: `no kind made at run time is called ${kind}`, fix: 'rr admin kinds lists them' });
       await ask(main('admin'), { type: 'admin.unlist', kind } as Message);
       return { kind };
     },
@@ -113,8 +113,13 @@ export function adminHandlers({
       return { address, turn: system.cell(address)?.state().turn ?? 0 };
     },
     async 'admin.stop'({ address }) {
-      if (founders.some((founder) => addressOf(founder) === address))
-        throw fail('USAGE', { met: `${address} belongs to every system`, fix: 'admin.restart starts it anew' });
+      const own = [...founders.map(addressOf), main('admin'), addressOf({ run: 'sys', kind: 'host', id: config.host })];
+      if (own.includes(address))
+        throw fail('USAGE', { met: `${address} belongs to every system`, fix: 'rr admin restart starts it anew' });
+      const { run, kind } = placeOf(address);
+      if (kind === 'run') throw fail('USAGE', { met: `${address} leads its run`, fix: `rr stop ${run} ends it` });
+      const isKnown = system.cell(address) !== null || system.sleeps(address) || (await store.load(placeOf(address)));
+      if (!isKnown) throw fail('ACTOR_UNKNOWN', { address });
       await ask(main('admin'), { type: 'admin.remove', address } as Message);
       await system.stop(address); // ordered already: this waits for it
       return { address };

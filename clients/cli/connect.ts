@@ -24,6 +24,8 @@ export interface Client {
   answers(): Promise<boolean>;
   /** Hears the facts of all runs of this user. */
   facts(hear: (fact: Told) => void): void;
+  /** Hears when the broker goes away and when it is back; the connection is made again by itself. */
+  line(hear: (isThere: boolean) => void): void;
   close(): Promise<void>;
 }
 const CALL_MS = 35_000;
@@ -73,6 +75,16 @@ export async function clientOf(broker: Broker): Promise<Client> {
       nats.subscribe(`rr.view.${USER}.>`, {
         callback: (error, message) => (error ? undefined : hear(message.json() as Told)),
       });
+    },
+    line(hear) {
+      void (async () => {
+        let isThere = true;
+        for await (const { type } of nats.status()) {
+          if ((type !== 'disconnect' && type !== 'reconnect') || isThere === (type === 'reconnect')) continue;
+          isThere = type === 'reconnect';
+          hear(isThere);
+        }
+      })();
     },
     async close() {
       if (nats.isClosed()) return;

@@ -20,13 +20,32 @@ const usage = new Set([
 ]);
 /** Nothing that a repository or its user can bring about. */
 const broken = new Set(['INTERNAL', 'DECIDE_THREW', 'RUN_STRANDED', 'ACTOR_STOPPED']);
-const needs = new Set(['BROKER_ABSENT', 'TOOL_MISSING', 'SERVICE_MISSING', 'PORT_HELD', 'APPROVAL_MISSING']);
+const needs = new Set([
+  'BROKER_ABSENT',
+  'TOOL_MISSING',
+  'SERVICE_MISSING',
+  'PORT_HELD',
+  'APPROVAL_MISSING',
+  'ACTOR_DOWN',
+]);
+
+/** Wrong use, where they come at once: in the outcome of a run they are no fault of who asked for it. */
+const wrong = new Set(['MESSAGE_INVALID', 'MESSAGE_LARGE', 'DECISION_OVER', 'MANIFEST_INVALID']);
+/** What was asked could not be done, by the one who was asked. */
+const failed = new Set([
+  'REPOSITORY_EMPTY',
+  'NOT_RUNNABLE',
+  'NO_ACTOR',
+  'ASK_TIMEOUT',
+  'KIND_QUARANTINED',
+  'AGENT_FAILED',
+]);
 
 export const codeOf = ({ code }: { code: string }): number => {
-  if (usage.has(code)) return codes.usage;
+  if (usage.has(code) || wrong.has(code)) return codes.usage;
   if (code === 'INTERRUPTED') return codes.interrupted;
   if (needs.has(code)) return codes.needsInput;
-  return code === 'REPOSITORY_EMPTY' || code === 'NOT_RUNNABLE' ? codes.failed : codes.ours;
+  return failed.has(code) ? codes.failed : codes.ours;
 };
 /** @param error of the result: what was asked for wrongly may only be known once the repository was looked at. */
 export const outcomeCode = (outcome: string, error: { code: string } | null): number => {
@@ -42,4 +61,13 @@ export function tellError(error: unknown, json: boolean): ErrorRecord {
   if (json) process.stdout.write(`${JSON.stringify({ type: 'error', error: record })}\n`);
   else process.stderr.write(`rr: ${record.message}\n    fix: ${record.fix}  [${record.code}]\n`);
   return record;
+}
+
+/** Ends us when nobody takes what we print: who reads only the first lines has seen enough, a full disk is told. */
+export function endWithStdout(): void {
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    const isEnough = error.code === 'EPIPE';
+    if (!isEnough) tellError(error, false);
+    process.exit(isEnough ? codes.ok : codes.ours);
+  });
 }

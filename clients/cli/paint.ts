@@ -26,6 +26,8 @@ export function paints(wanted: boolean = process.stdout.isTTY === true && !proce
 }
 /** Columns to fill: those of the terminal, at least 60; 80 where there is none. */
 export const columns = (): number => (process.stdout.isTTY ? Math.max(60, process.stdout.columns ?? 80) : 80);
+/** What somebody else wrote must not steer the terminal. */
+export const harmless = (text: string): string => text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '·');
 /** At most so many characters on one line. */
 export function cut(text: string, most: number): string {
   const line = text.replace(/\s+/g, ' ').trim();

@@ -2,7 +2,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { readConfig } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
-import { codeOf, codes, tellError } from './exit.js';
+import type { SpawnOptions } from './commands/admin.js';
+import { codeOf, codes, endWithStdout, tellError } from './exit.js';
 import type { Globals } from './globals.js';
 
 /** The options that say which runtime is meant, for a command within the REPL. */
@@ -11,7 +12,12 @@ const stateOf = ({ state, host }: { state?: string; host?: string }): string[] =
   ...(host === undefined ? [] : ['--host', host]),
 ];
 
+/** Commands that hold processes: these are ended in order, or not at all. */
+const holding = ['run', 'up'];
+
 export async function runCli(argv: string[]): Promise<void> {
+  /** What would have been said on stderr last: the help of a command that was given none of its own. */
+  let written = '';
   const rr = new Command('rr')
     .description(
       'Point it at any repository: it works out what that is, sets it up, runs it, proves that it answers, and repairs it when it breaks.',
@@ -21,7 +27,11 @@ export async function runCli(argv: string[]): Promise<void> {
     .option('--json', 'one JSON object per line on stdout, nothing else', false)
     .option('-V, --version', 'print the version')
     .exitOverride()
-    .configureOutput({ writeErr: () => undefined })
+    .configureOutput({
+      writeErr: (text) => {
+        written = text;
+      },
+    })
     .showHelpAfterError(false)
     .enablePositionalOptions(false);
   const json = argv.includes('--json');
@@ -29,7 +39,9 @@ export async function runCli(argv: string[]): Promise<void> {
     <A extends unknown[]>(command: (globals: Globals, ...args: A) => Promise<number>) =>
     async (...args: unknown[]): Promise<void> => {
       // Those of rr, and of the commands above this one: an option may stand anywhere.
-      const { state, host } = (args.at(-1) as Command).optsWithGlobals<{ state?: string; host?: string }>();
+      const called = args.at(-1) as Command;
+      if (!holding.includes(called.name())) endWithStdout();
+      const { state, host } = called.optsWithGlobals<{ state?: string; host?: string }>();
       const { config } = readConfig({
         ...(state === undefined ? {} : { state }),
         ...(host === undefined ? {} : { host }),
@@ -50,6 +62,20 @@ export async function runCli(argv: string[]): Promise<void> {
     if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);
     throw fail('USAGE', { met: `--lines ${value} is no number of lines`, fix: 'write for example --lines 200' });
   };
+  const restarts = (value: string): number => {
+    if (/^\d{1,6}$/.test(value)) return Number(value);
+    throw fail('USAGE', { met: `--intensity ${value} is no number`, fix: 'write for example --intensity 5' });
+  };
+  const anyJson =
+    (option: string, example: string) =>
+    (value: string): unknown => {
+      try {
+        return JSON.parse(value) as unknown;
+      } catch {
+        throw fail('USAGE', { met: `${option} ${value} is no JSON`, fix: `write for example ${option} '${example}'` });
+      }
+    };
+  const payload = anyJson('--payload', '"yes"');
   const object = (value: string): Record<string, unknown> => {
     try {
       const input: unknown = JSON.parse(value);
@@ -59,17 +85,16 @@ export async function runCli(argv: string[]): Promise<void> {
     }
     throw fail('USAGE', { met: `--input ${value} is no JSON object`, fix: `write --input '{"name": "value"}'` });
   };
-  const payload = (value: string): unknown => {
-    try {
-      return JSON.parse(value) as unknown;
-    } catch {
-      throw fail('USAGE', { met: `--payload ${value} is no JSON`, fix: `write for example --payload '"yes"'` });
-    }
-  };
-  const seconds = (value: string): number => {
-    if (/^\d{1,7}(\.\d{1,3})?$/.test(value)) return Number(value) * 1_000;
-    throw fail('USAGE', { met: `--timeout ${value} is no number of seconds`, fix: 'write for example --timeout 60' });
-  };
+  const secondsOf =
+    (option: string) =>
+    (value: string): number => {
+      if (/^\d{1,7}(\.\d{1,3})?$/.test(value)) return Number(value) * 1_000;
+      throw fail('USAGE', {
+        met: `${option} ${value} is no number of seconds`,
+        fix: `write for example ${option} 60`,
+      });
+    };
+  const seconds = secondsOf('--timeout');
   const job = (command: Command): Command =>
     common(command)
       .argument('[source]', 'folder, archive or git URL; some workflows want none')
@@ -206,9 +231,12 @@ export async function runCli(argv: string[]): Promise<void> {
     .action(
       act<[{ eval?: string }]>(async (globals, options) =>
         (await import('./commands/repl.js')).repl(globals, options, {
-          commands: rr.commands.map((command) => ({ name: command.name(), about: command.description() })),
-          run: (args) =>
-            runCli([...argv.slice(0, 2), ...args, ...stateOf(rr.opts()), ...(globals.json ? ['--json'] : [])]),
+          commands: rr.commands.map((command) => ({
+            name: command.name(),
+            about: command.description(),
+            below: command.commands.map((one) => one.name()),
+          })),
+          options: stateOf(rr.opts()),
         }),
       ),
     );
@@ -308,6 +336,64 @@ export async function runCli(argv: string[]): Promise<void> {
   aside('drop', 'throw it away')
     .argument('<id>')
     .action(act<[string]>(async (globals, id) => (await ward()).drop(globals, id)));
+  const admin = rr.command('admin').description('actors: who is alive, what one is at; ask, start, restart, stop them');
+  const over = (command: string, description: string): Command =>
+    common(admin.command(command)).description(description);
+  const desk = () => import('./commands/admin.js');
+  over('tree', 'who is alive, and whose child').action(act(async (globals) => (await desk()).tree(globals)));
+  over('kinds', 'every kind of actor and the commands it hears')
+    .argument('[kind]', 'only this one, with the fields of its commands')
+    .action(act<[string | undefined, object]>(async (globals, kind) => (await desk()).kinds(globals, kind)));
+  over('actor', 'what one actor is at, alive or not')
+    .argument('<address>', '<run>/<kind>/<id>')
+    .action(act<[string]>(async (globals, address) => (await desk()).actor(globals, address)));
+  over('send', 'send an actor a command, and wait for the fact that ends it')
+    .argument('<address>')
+    .argument('<json>', 'the command; - : from standard input')
+    .option('--timeout <s>', 'how long it may take (default: 30)', seconds)
+    .option('--id <id>', 'an id of your own making, so that a repeat is the same command')
+    .action(
+      act<[string, string, { timeout?: number; id?: string }]>(async (globals, address, json, options) =>
+        (await desk()).send(globals, address, json, options),
+      ),
+    );
+  over('spawn', 'start an actor of a kind; prints its address')
+    .argument('<kind>')
+    .option('--id <id>', 'its id (default: one is made)')
+    .option('--run <run>', 'the run it belongs to (default: sys, none)')
+    .option('--input <json>', 'what its kind begins with', anyJson('--input', '{"name": "value"}'))
+    .addOption(
+      new Option('--restart <when>', 'what becomes of it when it dies (default: permanent)').choices([
+        'permanent',
+        'transient',
+        'temporary',
+      ]),
+    )
+    .option('--group <name>', 'it is restarted with the others of this group')
+    .addOption(
+      new Option('--strategy <how>', 'which of the group (default: one_for_one)').choices([
+        'one_for_one',
+        'one_for_all',
+        'rest_for_one',
+      ]),
+    )
+    .option('--intensity <n>', 'more restarts of the group than this, and it is given up (default: 5)', restarts)
+    .option('--period <s>', 'within so many seconds (default: 60)', secondsOf('--period'))
+    .action(
+      act<[string, SpawnOptions]>(async (globals, kind, options) => (await desk()).spawn(globals, kind, options)),
+    );
+  over('restart', 'end an actor’s loop, and start it again from its checkpoint')
+    .argument('<address>')
+    .action(act<[string]>(async (globals, address) => (await desk()).restart(globals, address)));
+  over('stop', 'end an actor that was started by spawn; its checkpoint stays')
+    .argument('<address>')
+    .action(act<[string]>(async (globals, address) => (await desk()).stop(globals, address)));
+  over('enlist', 'take in a new kind of agent; it is held back until its own checks pass')
+    .argument('<folder>', 'with an agent.json')
+    .action(act<[string]>(async (globals, folder) => (await desk()).enlist(globals, folder)));
+  over('unlist', 'forget a kind that was made at run time')
+    .argument('<kind>')
+    .action(act<[string]>(async (globals, kind) => (await desk()).unlist(globals, kind)));
   const runs = rr.command('runs').description('the runs of this state folder, ended ones too');
   common(runs.command('list'))
     .description('newest first, as rr ps --all')
@@ -328,12 +414,15 @@ export async function runCli(argv: string[]): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return; // help was printed
-      const shown = error.code === 'commander.help' ? rr.helpInformation() : '';
+      const shown = error.code === 'commander.help' ? written : '';
       if (shown && !json) process.stderr.write(shown);
       else
         tellError(
           fail('USAGE', {
-            met: error.message.replace(/^error: /, '').replaceAll('\n', ' '),
+            met:
+              error.code === 'commander.help'
+                ? 'no command was given'
+                : error.message.replace(/^error: /, '').replaceAll('\n', ' '),
             fix: 'rr --help shows how it is used',
           }),
           json,

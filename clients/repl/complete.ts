@@ -19,12 +19,12 @@ export interface Around {
   client: Pick<Client, 'call'>;
   /** The variables of the session. */
   context: Context;
-  /** What makes the objects, by name: `actor`, `run`, `workflow`. Making one asks nothing. */
-  makers: Record<'actor' | 'run' | 'workflow', (name: string) => object>;
+  /** What makes the objects, by name. Making one asks nothing. */
+  makers: Record<'actor' | 'run' | 'workflow' | 'decision' | 'message', (name: string) => object>;
   /** Lines of the statement before this one. */
   before(): string;
-  /** Words of the CLI: its commands. */
-  commands: string[];
+  /** The CLI's commands, and the commands below each. */
+  commands: Record<string, string[]>;
 }
 /** A runtime that does not answer by then has nothing to offer: a key was pressed, and somebody waits. */
 const PATIENCE_MS = 1_500;
@@ -32,10 +32,10 @@ const PATIENCE_MS = 1_500;
 export const completer =
   ({ before, ...around }: Around, names: Complete): Complete =>
   (line, done) => {
-    const command = before() === '' ? /^\s*\.(\S+)\s+(?:\S+\s+)*(\S*)$/.exec(line) : null;
+    const command = before() === '' ? /^\s*\.(\S+(?:\s+\S+)*?)\s+(\S*)$/.exec(line) : null;
     if (command) {
-      const [, name, begun] = command as unknown as [string, string, string];
-      return offer(wordsAfter(around, name), begun, done);
+      const [, given, begun] = command as unknown as [string, string, string];
+      return offer(wordsAfter(around, given.split(/\s+/)), begun, done);
     }
     if (before() === '' && /^\s*\.\w*$/.test(line)) return names(line, done);
     const open = openAt(before() + line);
@@ -78,25 +78,80 @@ const versions = async (around: Looking, address: string) =>
 const requestOf = (verb: string): Schema | null =>
   verb in verbs ? (z.toJSONSchema(verbs[verb as Verb].request, { io: 'input' }) as Schema) : null;
 
-/** Commands of the CLI take runs, addresses, kinds and paths; those of them that are known. */
-async function wordsAfter(around: Looking, name: string): Promise<string[]> {
-  switch (name) {
-    case 'rr':
-      return around.commands;
-    case 'admin':
-      return [...(await addresses(around)), ...(await kinds(around)).map(({ kind }) => kind)];
-    case 'checkpoints':
-      return [...(await addresses(around)), ...(await runIds(around))];
+const decisions = async (around: Looking) => (await ask(around, 'admin.decisions', {})).open;
+const aside = async (around: Looking) => (await ask(around, 'quarantine.list', {})).messages.map(({ id }) => id);
+const remembered = async (around: Looking) =>
+  (await ask(around, 'checkpoints.list', {})).actors.map(({ address }) => address);
+const workflows = async (around: Looking) =>
+  (await ask(around, 'workflows.list', {})).workflows.map(({ name }) => name);
+const customs = async (around: Looking) => (await kinds(around)).filter(({ custom }) => custom !== null);
+
+/** What may follow the words of a command of the CLI: commands below it, or what is known of its arguments. */
+async function wordsAfter(around: Looking, [name = '', ...rest]: string[]): Promise<string[]> {
+  if (name === 'rr')
+    return rest.length === 0 ? Object.keys(around.commands).filter((one) => one !== 'rr') : wordsAfter(around, rest);
+  const below = around.commands[name];
+  if (!below) return [];
+  if (below.length > 0 && rest.length === 0) return below;
+  const [command, given] = below.length > 0 ? [`${name} ${rest[0]}`, rest.slice(1)] : [name, rest];
+  switch (`${command}/${given.length}`) {
+    case 'logs/0':
+    case 'stop/0':
+    case 'restart/0':
+    case 'signal/0':
+    case 'runs show/0':
+    case 'checkpoints list/0':
+    case 'checkpoints fork/0':
+      return runIds(around);
+    case 'approve/0':
+      return runIds(around, ({ state }) => state === 'waiting');
+    case 'decide/0':
+      return (await decisions(around)).map(({ id }) => id);
+    case 'decide/1':
+      return choices(around, given[0]!);
+    case 'workflows/0':
+      return ['list', 'show', 'check'];
+    case 'workflows/1':
+      return given[0] === 'show' ? workflows(around) : [];
+    case 'admin actor/0':
+    case 'admin send/0':
+    case 'admin restart/0':
+    case 'admin stop/0':
+      return addresses(around);
+    case 'admin kinds/0':
+    case 'admin spawn/0':
+      return (await kinds(around)).map(({ kind }) => kind);
+    case 'admin unlist/0':
+      return (await customs(around)).map(({ kind }) => kind);
+    case 'checkpoints show/0':
+    case 'checkpoints history/0':
+    case 'checkpoints diff/0':
+    case 'checkpoints restore/0':
+      return remembered(around);
+    case 'checkpoints diff/1':
+    case 'checkpoints diff/2':
+    case 'checkpoints restore/1':
+      return versions(around, given[0]!);
+    case 'quarantine show/0':
+    case 'quarantine edit/0':
+    case 'quarantine put-back/0':
+    case 'quarantine drop/0':
+      return aside(around);
     default:
-      return around.commands.includes(name) ? runIds(around) : [];
+      return [];
   }
+}
+/** What may be decided: by a decision of the admin, or by a run. */
+async function choices(around: Looking, id: string): Promise<string[]> {
+  const asked = (await decisions(around)).find((one) => one.id === id);
+  return asked ? asked.options : (await waits(around, id)).flatMap(({ options }) => options ?? []);
 }
 
 /** A text as it stands in the source, or null. */
 const textOf = (source: string): string | null => /^(['"`])([^'"`\\$]*)\1$/.exec(source)?.[2] ?? null;
 /** What an expression gives, where that is known without running it. */
 function objectOf(around: Looking, source: string): unknown {
-  const made = /^(actor|run|workflow)\(\s*(.+?)\s*\)$/.exec(source);
+  const made = /^(actor|run|workflow|decision|message)\(\s*(.+?)\s*\)$/.exec(source);
   if (!made) return peek(around.context, source);
   const name = textOf(made[2]!) ?? peek(around.context, made[2]!);
   try {
@@ -115,7 +170,11 @@ function named(around: Looking, source: string | undefined, field: 'id' | 'addre
   return typeof name === 'string' ? name : null;
 }
 
-const spawnOptions: Schema = { properties: { run: {}, id: {}, input: {} } };
+/** As the request, without what is given apart. */
+const without = (schema: Schema | null, ...names: string[]): Schema => ({
+  ...schema,
+  properties: Object.fromEntries(Object.entries(schema?.properties ?? {}).filter(([name]) => !names.includes(name))),
+});
 const aboutDecision: Schema = { properties: { step: {}, reason: {} } };
 
 /** What fits where the text ends, as it is written there: within quotes bare, elsewhere in quotes. */
@@ -158,7 +217,11 @@ async function schemaFor(around: Looking, { callee, before }: NonNullable<Open['
     case '.submit/0':
       return requestOf('jobs.submit');
     case 'spawn/1':
-      return spawnOptions;
+      return without(requestOf('admin.spawn'), 'kind');
+    case '.fork/1':
+      return without(requestOf('checkpoints.fork'), 'run', 'from', 'as');
+    case '.putBack/0':
+      return without(requestOf('quarantine.put-back'), 'id');
     case 'decide/2':
     case '.decide/1':
     case '.approve/0':
@@ -171,8 +234,7 @@ async function schemaFor(around: Looking, { callee, before }: NonNullable<Open['
 /** The texts that an argument may be. */
 async function texts(around: Looking, { callee, before }: NonNullable<Open['call']>): Promise<string[]> {
   const [, on, method] = /^(?:(.+?)\??\.)?([\w$]+)$/s.exec(callee) ?? [];
-  const choices = async (run: string | null): Promise<string[]> =>
-    run === null ? [] : (await waits(around, run)).flatMap(({ options }) => options ?? []);
+  const chosen = async (id: string | null): Promise<string[]> => (id === null ? [] : choices(around, id));
   switch (`${on === undefined ? '' : '.'}${method}/${before.length}`) {
     case 'ask/0':
       return Object.keys(verbs);
@@ -184,22 +246,33 @@ async function texts(around: Looking, { callee, before }: NonNullable<Open['call
     case 'spawn/0':
       return (await kinds(around)).map(({ kind }) => kind);
     case 'unlist/0':
-      return (await kinds(around)).filter(({ custom }) => custom !== null).map(({ kind }) => kind);
+      return (await customs(around)).map(({ kind }) => kind);
     case 'workflow/0':
-      return (await ask(around, 'workflows.list', {})).workflows.map(({ name }) => name);
+      return workflows(around);
     case 'decide/0':
-      return runIds(around, ({ state }) => state === 'waiting');
+      return [
+        ...(await runIds(around, ({ state }) => state === 'waiting')),
+        ...(await decisions(around)).map(({ id }) => id),
+      ];
     case 'decide/1':
-      return choices(named(around, before[0], 'id'));
+      return chosen(named(around, before[0], 'id'));
     case '.decide/0':
-      return choices(named(around, on, 'id'));
+      return chosen(named(around, on, 'id'));
+    case 'decision/0':
+      return (await decisions(around)).map(({ id }) => id);
+    case 'message/0':
+      return aside(around);
+    case '.fork/0': {
+      const run = named(around, on, 'id');
+      return run === null ? [] : (await ask(around, 'runs.get', { run })).steps.map(({ step }) => step);
+    }
     case '.signal/0': {
       const run = named(around, on, 'id');
       const signals = run === null ? [] : await waits(around, run);
       return signals.flatMap((one) => (one.for === 'signal' && one.what !== undefined ? [one.what] : []));
     }
     case 'checkpoints/0':
-      return (await ask(around, 'checkpoints.list', {})).actors.map(({ address }) => address);
+      return [...(await remembered(around)), ...(await runIds(around))];
     case 'checkpoints/1':
     case 'checkpoints/2': {
       const address = named(around, before[0], 'address');

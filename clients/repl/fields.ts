@@ -14,13 +14,16 @@ export interface Schema {
   type?: string | string[];
   const?: unknown;
   enum?: unknown[];
+  required?: string[];
+  default?: unknown;
+  description?: string;
 }
 
 /** How deep schemas may refer to each other before we stop looking. */
 const DEEPEST = 12;
 
-/** The schemas that may hold, none of them a choice any more. */
-function plain(schema: Schema, root: Schema, depth = 0): Schema[] {
+/** The schemas that may hold, none of them a choice any more. @param root the schema that this one is a part of. */
+export function plain(schema: Schema, root: Schema, depth = 0): Schema[] {
   if (depth > DEEPEST) return [];
   if (schema.$ref !== undefined) {
     const name = /^#\/\$defs\/(.+)$/.exec(schema.$ref)?.[1];

@@ -1,15 +1,20 @@
 /** What a person holds in the REPL: actors and runs as objects whose methods ask the front door. */
+import { resolve } from 'node:path';
 import { inspect } from 'node:util';
-import { type Response, type Verb, verbs } from '../../actors/front-door/contract.js';
+import type { Request, Verb } from '../../actors/front-door/contract.js';
 import { fail } from '../../runtime/errors.js';
+import { isAddress, kindLines, stateText, treeLines } from '../cli/actor-words.js';
 import type { Client, Told } from '../cli/connect.js';
+import { decisionLines } from '../cli/decision-words.js';
 import { diffLines } from '../cli/diff-words.js';
-import { columns, cut, paints } from '../cli/paint.js';
+import { columns, cut, harmless, paints } from '../cli/paint.js';
+import { isUrl } from '../cli/source.js';
 import { waterfall } from '../cli/waterfall.js';
 
-type Actor = Response<'admin.tree'>['actors'][number];
 /** A run by its id, or as the object that `run` gives. */
 type RunLike = string | { id: string };
+/** What asks a person: an open decision, or a run that waits for one. */
+type Asking = RunLike | { decide(option: string, about?: About): Promise<unknown> };
 /** Columns of what is drawn; a terminal may be wider. */
 const DRAWN = 120;
 const SHORT = 60;
@@ -25,10 +30,13 @@ const live = <T extends object>(what: string, value: T): T => {
   return shown(value, () => `${what}  (${methods.map(([name]) => `.${name}()`).join(' ')})`);
 };
 const dim = (text: string, colours: boolean): string => paints(colours).dim(text);
-const said = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const clock = (at: string | null): string => (at === null ? '-' : at.slice(11, 19));
-const isAddress = (text: unknown): text is string =>
-  typeof text === 'string' && /^[a-z0-9-]+\/[a-z0-9-]+\/[a-z0-9-]+$/.test(text);
+/** A record with methods that are no part of it: it prints, and is written as JSON, without them. */
+const able = <T extends object, M extends object>(record: T, methods: M): T & M =>
+  Object.defineProperties(
+    record,
+    Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value, enumerable: false }])),
+  ) as T & M;
 const table = (rows: string[][]): string => {
   const widths = rows[0]!.map((_, n) => Math.max(...rows.map((row) => row[n]!.length)));
   return rows
@@ -69,6 +77,8 @@ interface About {
 }
 /** Beyond the patience that a command is given: until the answer that it is over. */
 const ANSWER_MS = 5_000;
+/** Ids of decisions look like this. */
+const DECISION = /^d\d+$/;
 const idOf = (of: RunLike): string => (typeof of === 'string' ? of : of.id);
 
 /**
@@ -87,7 +97,7 @@ export function liveNames(client: Client, watcher: Watcher) {
             versions.map(({ version, at, state, took, changed, error }) => [
               version,
               clock(at),
-              cut(said(state), SHORT),
+              cut(stateText(state), SHORT),
               took ?? '-',
               dim(error ? error.message : cut(changed.join(', '), SHORT), colours),
             ]),
@@ -119,8 +129,43 @@ export function liveNames(client: Client, watcher: Watcher) {
   };
 
   /** @param option of those the run waits for. @param about the step, where more than one asks, and why. */
-  const decide = (of: RunLike, option: string, { step = null, reason = '' }: About = {}) =>
-    ask('runs.approve', { run: idOf(of), option, step, reason });
+  const approve = (id: string, option: string, { step = null, reason = '' }: About = {}) =>
+    ask('runs.approve', { run: id, option, step, reason });
+  const answer = (id: string, option: string, { reason = '' }: About = {}) =>
+    ask('admin.decide', { decision: id, option, reason });
+  const decision = (id: string) => {
+    if (typeof id !== 'string' || id === '')
+      throw fail('USAGE', {
+        met: `${String(id)} is no decision`,
+        fix: "write decision('<id>'); decisions() lists them",
+      });
+    return live(`decision ${id}`, {
+      id,
+      /** What is asked, and about whom. */
+      get: async () => {
+        const found = (await ask('admin.decisions', {})).open.find((one) => one.id === id);
+        if (!found) throw fail('DECISION_OVER', { decision: id, met: 'nobody asks it now' });
+        return found;
+      },
+      decide: (option: string, about?: About) => answer(id, option, about),
+    });
+  };
+  /** What the admin asks people, each with `.decide()`, and what was decided. */
+  const decisions = async () => {
+    const told = await ask('admin.decisions', {});
+    const open = told.open.map((one) =>
+      able(one, { decide: (option: string, about?: About) => answer(one.id, option, about) }),
+    );
+    return shown({ ...told, open }, (colours) => decisionLines(told, paints(colours)).join('\n'));
+  };
+  /** Answers what asks: a run, or the admin by the id of a decision that is open. */
+  const decide = async (asking: Asking, option: string, about?: About) => {
+    if (typeof asking === 'object')
+      return 'decide' in asking ? asking.decide(option, about) : approve(asking.id, option, about);
+    // A run may bear any name; one that looks like that of a decision is only taken for one while it is open.
+    const isOpen = DECISION.test(asking) && (await ask('admin.decisions', {})).open.some(({ id }) => id === asking);
+    return isOpen ? answer(asking, option, about) : approve(asking, option, about);
+  };
   const run = (id: string) => {
     if (typeof id !== 'string' || id === '')
       throw fail('USAGE', { met: `${String(id)} is no run`, fix: "write run('<id>'); runs() lists them" });
@@ -155,9 +200,14 @@ export function liveNames(client: Client, watcher: Watcher) {
         return shown(logs, () => logs.map(({ name, lines: some }) => `— ${name}\n${some.join('\n')}`).join('\n'));
       },
       /** Says yes where it asks for approval. */
-      approve: (about?: About) => decide(id, 'approve', about),
+      approve: (about?: About) => approve(id, 'approve', about),
       /** Chooses among what it asks. */
-      decide: (option: string, about?: About) => decide(id, option, about),
+      decide: (option: string, about?: About) => approve(id, option, about),
+      /** A new run that goes on from a step of this one; gives it. */
+      fork: async (
+        from: string,
+        { job = {}, env = {} }: Pick<Partial<Request<'checkpoints.fork'>>, 'job' | 'env'> = {},
+      ) => run((await ask('checkpoints.fork', { run: id, from, job, env })).run),
       signal: (name: string, payload?: unknown) => ask('runs.signal', { run: id, name, payload: payload ?? null }),
       /** Starts its application anew. */
       restart: () => ask('runs.restart', { run: id }),
@@ -173,7 +223,9 @@ export function liveNames(client: Client, watcher: Watcher) {
   /** Gives a job: a folder or URL, or the whole request. */
   const submit = async (job: string | Record<string, unknown>) => {
     const request = typeof job === 'string' ? { source: job } : job;
-    return run((await ask('jobs.submit', request)).run);
+    const { source } = request as { source?: unknown };
+    const path = typeof source === 'string' && source !== '' && !isUrl(source) ? { source: resolve(source) } : {};
+    return run((await ask('jobs.submit', { ...request, ...path })).run);
   };
   const workflow = (name: string) =>
     live(`workflow ${name}`, {
@@ -208,9 +260,47 @@ export function liveNames(client: Client, watcher: Watcher) {
             actors.map(({ address, version, state, owed, at, error }) => [
               address,
               version ?? '-',
-              error ? 'broken' : cut(said(state), SHORT),
+              error ? 'broken' : cut(stateText(state), SHORT),
               owed > 0 ? `owes ${owed}` : '',
               dim(error ? error.message : (at ?? '-').slice(0, 19).replace('T', ' '), colours),
+            ]),
+          ),
+    );
+  };
+
+  const handling = (id: string) => ({
+    /** Whole, but for what is secret. */
+    get: () => ask('quarantine.get', { id }),
+    /** Gives it another payload, without `type`; the original is kept. */
+    edit: (payload: Record<string, unknown>) => ask('quarantine.edit', { id, payload }),
+    /** Sends it to its actor again. */
+    putBack: ({ withinMs }: { withinMs?: number } = {}) =>
+      ask('quarantine.put-back', { id, ...(withinMs === undefined ? {} : { withinMs }) }),
+    drop: () => ask('quarantine.drop', { id }),
+  });
+  /** One that could not be taken and is kept aside. */
+  const message = (id: string) => {
+    if (typeof id !== 'string' || id === '')
+      throw fail('USAGE', {
+        met: `${String(id)} is no message`,
+        fix: "write message('<id>'); quarantine() lists them",
+      });
+    return live(`message ${id}`, { id, ...handling(id) });
+  };
+  /** Messages that could not be taken, oldest first, each with what can be done about it. */
+  const quarantine = async () => {
+    const { messages } = await ask('quarantine.list', {});
+    const all = messages.map((one) => able(one, handling(one.id)));
+    return shown(all, (colours) =>
+      all.length === 0
+        ? 'nothing is in quarantine'
+        : table(
+            all.map(({ id, address, type, times, why }) => [
+              id,
+              address,
+              type,
+              `${times}×`,
+              dim(`${harmless(cut(why.message, SHORT))} [${why.code}]`, colours),
             ]),
           ),
     );
@@ -221,8 +311,8 @@ export function liveNames(client: Client, watcher: Watcher) {
     run,
     /** Who is alive, and whose child. */
     tree: async () => {
-      const { host, actors } = await ask('admin.tree', {});
-      return shown({ host, actors }, (colours) => drawn(host, actors, colours));
+      const told = await ask('admin.tree', {});
+      return shown(told, (colours) => treeLines(told, paints(colours)).join('\n'));
     },
     /** The runs this runtime remembers. */
     runs: async ({ all = true } = {}) => {
@@ -235,27 +325,14 @@ export function liveNames(client: Client, watcher: Watcher) {
     },
     kinds: async () => {
       const { kinds } = await ask('admin.kinds', {});
-      return shown(kinds, () =>
-        table(
-          kinds.map(({ kind, hears, custom }) => [
-            kind,
-            hears.join(' '),
-            custom ? `${custom.state} ${custom.problems.join('; ')}`.trim() : '',
-          ]),
-        ),
-      );
+      return shown(kinds, (colours) => kindLines(kinds, paints(colours)).join('\n'));
     },
     /** Takes a folder with an agent.json in as a new kind. */
-    enlist: (source: string) => ask('admin.enlist', { source }),
+    enlist: (folder: string) => ask('admin.enlist', { source: resolve(folder) }),
     unlist: (kind: string) => ask('admin.unlist', { kind }),
     /** Starts an actor of a kind; gives it. */
-    spawn: async (
-      kind: string,
-      { run: of = 'sys', id, input }: { run?: string; id?: string; input?: unknown } = {},
-    ) => {
-      const wanted = { kind, run: of, ...(id === undefined ? {} : { id }), ...(input === undefined ? {} : { input }) };
-      return actor((await ask('admin.spawn', wanted)).address);
-    },
+    spawn: async (kind: string, about: Omit<Partial<Request<'admin.spawn'>>, 'kind'> = {}) =>
+      actor((await ask('admin.spawn', { ...about, kind })).address),
     submit,
     decide,
     workflows: async () => {
@@ -271,29 +348,14 @@ export function liveNames(client: Client, watcher: Watcher) {
     },
     workflow,
     checkpoints,
-    // Only where the front door has it.
-    ...('admin.decisions' in verbs ? { decisions: () => client.call('admin.decisions' as Verb, {}) } : {}),
+    decisions,
+    decision,
+    quarantine,
+    message,
     /** Shows facts above the prompt: an address, a run, a type, each with `*`. Without one: those of every run. */
     watch: (pattern = '*/run/*') => watcher.watch(pattern),
     unwatch: (pattern?: string) => watcher.unwatch(pattern),
     /** Any verb of the front door. */
     ask: (verb: Verb, request: object = {}) => client.call(verb, request as never),
   };
-}
-
-/** The tree as text: parents before children, what each is at. */
-function drawn(host: string, actors: Actor[], colours: boolean): string {
-  const lines: string[] = [`${host}  ${actors.length} actors`];
-  const below = (parent: string | null, depth: number): void => {
-    const own = actors.filter((one) => one.parent === parent || (parent === null && !isThere(one.parent)));
-    for (const { address, state, turn, owed, restarts } of own) {
-      const about = `${typeof state === 'string' ? state : JSON.stringify(state)}, turn ${turn}`;
-      const more = `${owed > 0 ? `, owes ${owed}` : ''}${restarts > 0 ? `, restarted ${restarts}×` : ''}`;
-      lines.push(`${'  '.repeat(depth)}${address}  ${dim(about + more, colours)}`);
-      below(address, depth + 1);
-    }
-  };
-  const isThere = (address: string | null): boolean => actors.some((one) => one.address === address);
-  below(null, 1);
-  return lines.join('\n');
 }

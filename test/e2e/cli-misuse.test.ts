@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
-import { finish, scratch } from './rr.js';
+import { bin, finish, scratch } from './rr.js';
 
 test.each<[string, string[], Record<string, string>, string, RegExp]>([
   ['an unknown command', ['explode'], {}, 'USAGE', /unknown command 'explode'/],
@@ -36,6 +37,21 @@ test.each<[string, string[], Record<string, string>, string, RegExp]>([
   },
   30_000,
 );
+
+test('who reads only the first lines has seen enough, and a full disk is told in a line', async () => {
+  const s = scratch();
+  const shell = (line: string) =>
+    spawnSync('sh', ['-c', line, process.execPath, bin], { env: s.env, cwd: s.dir, encoding: 'utf8' });
+  for (const command of ['config', 'workflows list', 'repl --eval "0; kinds()"']) {
+    const enough = shell(`{ "$0" "$1" ${command}; echo "code $?" >&2; } | :`);
+    expect([enough.stdout, enough.stderr], command).toEqual(['', expect.stringMatching(/^(· .*\n)*code 0\n$/)]);
+    const full = shell(`"$0" "$1" ${command} >/dev/full`);
+    expect([full.status, full.stderr], command).toEqual([
+      4,
+      expect.stringMatching(/^(· .*\n)*rr: .*ENOSPC.*\n {4}fix: .*\n$/),
+    ]);
+  }
+}, 60_000);
 
 test('without a command the help is shown, and nothing that is no terminal ever sees an escape code', async () => {
   const s = scratch({ RR_BROKER_IDLE_MS: '700' });

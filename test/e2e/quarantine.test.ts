@@ -63,7 +63,7 @@ test('rr quarantine shows what is kept aside, takes an edit from a file, a pipe 
   const bare = s.rr('quarantine', 'show', one, '--only-payload');
   await bare.exited;
   writeFileSync(file, bare.out());
-  expect(await rr('edit', one, file)).toMatchObject({ code: 4, err: expect.stringContaining('MESSAGE_INVALID') });
+  expect(await rr('edit', one, file)).toMatchObject({ code: 2, err: expect.stringContaining('MESSAGE_INVALID') });
   writeFileSync(file, JSON.stringify(good));
   expect((await rr('edit', one, file)).code).toBe(0);
   expect((await finish(s.pipe(JSON.stringify({ ...good, service: 'piped' }), 'quarantine', 'edit', one))).code).toBe(0);

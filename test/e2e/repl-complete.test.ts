@@ -39,13 +39,12 @@ test('addresses, ids, kinds, commands, fields and options are offered as they ar
   runInContext(`let job = run('${run}'); const port = actor('sys/port-manager/main'); let id = '${run}'`, context);
   let typed = '';
   const own: string[] = [];
-  const complete = completer(
-    { client, context, makers: names, before: () => typed, commands: ['ps', 'stop', 'logs'] },
-    (line, done) => {
-      own.push(line); // node's own is asked for nothing but what is passed on
-      done(null, [[], line]);
-    },
-  );
+  const admin = ['tree', 'actor', 'send', 'spawn', 'unlist'];
+  const commands = { ps: [], stop: [], logs: [], decide: [], admin, checkpoints: ['restore'], rr: [] };
+  const complete = completer({ client, context, makers: names, before: () => typed, commands }, (line, done) => {
+    own.push(line); // node's own is asked for nothing but what is passed on
+    done(null, [[], line]);
+  });
   const offered = (line: string): Promise<string[]> =>
     new Promise((resolve, reject) => complete(line, (error, found) => (error ? reject(error) : resolve(found![0]))));
 
@@ -54,7 +53,9 @@ test('addresses, ids, kinds, commands, fields and options are offered as they ar
   expect(await offered("run('")).toEqual([run]);
   expect(await offered("decide('")).toEqual([run]);
   expect(await offered("spawn('he")).toEqual(['health']);
-  expect(await offered("spawn('health', { ")).toEqual(['run: ', 'id: ', 'input: ']);
+  expect(await offered("spawn('health', { ")).toEqual(['id: ', 'run: ', 'input: ', 'restart: ', 'group: ']);
+  expect(await offered("spawn('health', { restart: 'te")).toEqual(['temporary']);
+  expect(await offered("spawn('health', { group: { strategy: 'rest")).toEqual(['rest_for_one']);
   expect(await offered("workflow('rel")).toEqual(['release']);
   expect(await offered("ask('checkpoints.di")).toEqual(['checkpoints.diff']);
   expect(await offered("ask('checkpoints.diff', { address: 'a', ")).toEqual(['from: ', 'to: ']);
@@ -76,6 +77,21 @@ test('addresses, ids, kinds, commands, fields and options are offered as they ar
   expect(await offered("checkpoints(port, '0.0', '0")).toContain('0.0');
   expect(await offered('.stop ')).toEqual([run]);
   expect(await offered('.rr lo')).toEqual(['logs']);
+  expect(await offered('.rr ')).not.toContain('rr');
+  for (const admin of ['.admin', '.rr admin']) {
+    expect(await offered(`${admin} s`)).toEqual(['send', 'spawn']);
+    expect(await offered(`${admin} send sys/port`)).toEqual(['sys/port-manager/main']);
+    expect(await offered(`${admin} spawn he`)).toEqual(['health']);
+    expect(await offered(`${admin} unlist `)).toEqual([]);
+  }
+  expect(await offered('.checkpoints restore sys/port-manager/main 0')).toContain('0.0');
+  expect(await offered("job.fork('o")).toEqual(['ok']);
+  expect(await offered("job.fork('ok', { ")).toEqual(['job: ', 'env: ']);
+  for (const nobody of ["decision('", "message('", '.decide ', '.decide d1 re', "decision('d1').decide('"])
+    expect(await offered(nobody), nobody).toEqual([]);
+  expect(await offered("decision('d1').")).toEqual(['id', 'get', 'decide']);
+  expect(await offered("message('m1').pu")).toEqual(['putBack']);
+  expect(await offered("message('m1').putBack({ ")).toEqual(['withinMs: ']);
   typed = "port.send({\n  type: '";
   expect(await offered('port.le')).toEqual(['port.lease']);
   typed = '';

@@ -1,6 +1,6 @@
-/** `rr repl` as people and scripts use it: one expression, a script on stdin, a real terminal. */
+/** `rr repl` as people and scripts use it: one expression, a script on stdin. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
@@ -22,7 +22,7 @@ test('an expression is evaluated, what it asks for awaited, and printed for peop
   const s = scratch(quick);
   const people = await finish(s.rr('repl', '--eval', 'tree()'));
   expect([people.code, people.err]).toEqual([0, expect.not.stringContaining('rr:')]);
-  expect(people.out).toMatch(/ {4}sys\/port-manager\/main {2}up, turn 0/);
+  expect(people.out).toMatch(/ {4}sys\/port-manager\/main +up +turn +0/);
   const json = await finish(s.rr('repl', '--json', '--eval', '(await tree()).actors.map(({ address }) => address)'));
   expect(JSON.parse(json.out)).toContain('sys/orchestrator/main');
   const wrong = await finish(s.rr('repl', '--eval', 'actor("nobody")'));
@@ -91,6 +91,25 @@ test('actors are started, asked, started anew and ended; what is refused says it
   await down();
 }, 60_000);
 
+test('what is up when a REPL with a runtime of its own ends stays up, is told, and is ended by rr down', async () => {
+  const s = scratch(quick);
+  // A path as it is meant where the REPL was called.
+  s.repo('node-plain', { as: 'app' });
+  const { code, out, err } = await script(
+    s,
+    `const job = await submit('./app')
+     while (!(await job.get()).result) await new Promise((resolve) => setTimeout(resolve, 50))
+     ;(await job.get()).url
+`,
+  );
+  expect(code).toBe(0);
+  const url = /'(http:\S+)'/.exec(out)![1]!;
+  expect(err).toMatch(/^· left as they are, for the next runtime: \d{8}t\d{6}-\w{6}; rr down ends them$/m);
+  expect((await fetch(url)).status).toBe(200);
+  expect((await finish(s.rr('down'))).code).toBe(0);
+  await expectNothingLeft(s);
+}, 60_000);
+
 /** Asks, waits for a signal, and ends. */
 const release = {
   name: 'release',
@@ -156,55 +175,70 @@ test('a run is decided, signalled and drawn, and its actors’ versions are told
   await expectNothingLeft(s);
 }, 60_000);
 
-const hasScript = existsSync('/usr/bin/script');
-test.skipIf(!hasScript)(
-  'at a terminal: completion, a history, and facts above the line that is being typed (needs script of util-linux)',
-  async () => {
-    const s = scratch({ ...quick, RR_CACHE: '' });
-    s.env.RR_CACHE = join(s.dir, 'cache');
-    const down = await up(s);
-    const source = s.repo('node-plain');
-    const terminal = spawn('script', ['-qfec', `${process.execPath} ${bin} repl`, '/dev/null'], {
-      env: { ...s.env, TERM: 'xterm' },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    onTestFinished(() => void terminal.kill('SIGKILL'));
-    const exited = new Promise<number | null>((resolve) => terminal.once('exit', resolve));
-    let screen = '';
-    terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
-      screen += text;
-    });
-    const shows = (text: string | RegExp, from = 0) =>
-      eventually(
-        () => (typeof text === 'string' ? screen.indexOf(text, from) : screen.slice(from).search(text)),
-        (at) => at >= 0,
-        15_000,
-      );
-    await shows('rr> ');
-    terminal.stdin.write("actor('sys/orchestrator/");
-    await shows("'sys/orchestrator/");
-    terminal.stdin.write('\t');
-    await shows("actor('sys/orchestrator/main");
-    terminal.stdin.write("').state()\r");
-    await shows('runs: {');
-
-    // Half a line is typed; a job of somebody else's makes facts; the line is finished as if nothing had happened.
-    terminal.stdin.write("['a', 'b'].jo");
-    await shows("'b'].jo");
-    const before = screen.length;
-    const submitted = await finish(s.rr('submit', source, '--json'));
-    const { run } = submitted.objects[0] as { run: string };
-    await shows(new RegExp(`${run}/run/run-1 run\\.settled`), before);
-    const last = screen.lastIndexOf("rr> ['a', 'b'].jo");
-    expect(last).toBeGreaterThan(screen.lastIndexOf('run.settled') - 1);
-    terminal.stdin.write("in('+')\r");
-    await shows("'a+b'", before);
-    terminal.stdin.write(`await run('${run}').stop()\r`);
-    await shows(/run\.ended/, before);
-    terminal.stdin.write('\x04');
-    expect(await exited).toBe(0);
-    expect(readFileSync(join(s.dir, 'cache/repl_history'), 'utf8')).toContain("['a', 'b'].join('+')");
-    await down();
+test.each([
+  ['a statement that cannot be', 'tree(\n', 1, /SyntaxError: .*\n {4}fix: mend the script at its line 1/],
+  ['what it throws itself', "1\n\n\nthrow new Error('so')\n", 1, /Error: so\n {4}fix: mend the script at its line 4/],
+  ['what nobody waits for', "void run('nobody').get()\n", 2, /\[RUN_UNKNOWN\]/],
+  ['a promise that is never looked at', "Promise.reject(new Error('so'))\n", 1, /Error: so/],
+  ['a promise refused with nothing', 'Promise.reject()\n', 1, /Error: undefined/],
+  ['a command of the CLI', '.stop nobody\n', 2, /\[RUN_UNKNOWN\]/],
+  ['a command by .rr', '.rr stop nobody\n', 2, /\[RUN_UNKNOWN\]/],
+  ['a command that is none', '.nonsense\n', 2, /no command \.nonsense/],
+  ['a quote left open', '.ps "\n', 2, /is not closed/],
+])(
+  'a script ends with what fails in it: %s',
+  async (_, text, code, said) => {
+    const s = scratch(quick);
+    const ended = await script(s, text);
+    expect([ended.code, ended.err]).toEqual([code, expect.stringMatching(said)]);
+    expect(ended.err.match(/^rr: /gm)).toHaveLength(1);
   },
-  90_000,
+  30_000,
 );
+
+test('an expression that cannot be is told with what is wrong, and nothing is evaluated', async () => {
+  const s = scratch(quick);
+  for (const expression of ['tree(', 'let let = 1', "'open"]) {
+    const { code, out, err } = await finish(s.rr('repl', '--eval', expression));
+    expect([code, out], expression).toEqual([1, '']);
+    expect(err, expression).toMatch(/^rr: SyntaxError: .+\n {4}fix: mend the expression/m);
+  }
+  const { code, out } = await finish(s.rr('repl', '--eval', 'await Promise.resolve(1) + await 2'));
+  expect([code, out]).toEqual([0, '3\n']);
+}, 30_000);
+
+test('what a script prints is on stdout, and on stderr where stdout is for JSON', async () => {
+  const s = scratch(quick);
+  const text = "console.log('said', { a: 1 })\nconsole.error('warned')\n[1]\n";
+  const people = await script(s, text);
+  expect([people.code, people.out, people.err]).toEqual([0, 'said { a: 1 }\n[ 1 ]\n', 'warned\n']);
+  const json = await script(s, text, '--json');
+  expect([json.code, json.out, json.err]).toEqual([0, '[1]\n', 'said { a: 1 }\nwarned\n']);
+}, 30_000);
+
+test('a script is evaluated as it comes, and what no statement waits for is waited for at its end', async () => {
+  const s = scratch(quick);
+  const down = await up(s);
+  const child = spawn(process.execPath, [bin, 'repl'], { cwd: s.dir, env: s.env, stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let out = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  const says = (text: string) =>
+    eventually(
+      () => out,
+      (all) => all.includes(text),
+      10_000,
+    );
+  child.stdin.write("'one' +\n'two'\n");
+  await says("'onetwo'");
+  child.stdin.write('.rr ps\n');
+  await says('no open runs');
+  child.stdin.end(
+    "void spawn('port-manager', { id: 'late' }).then(({ address }) => console.log('at last', address))\n",
+  );
+  expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
+  expect(out).toContain('at last sys/port-manager/late\n');
+  await down();
+}, 60_000);

@@ -33,11 +33,11 @@ const json = async (one: Rr): Promise<any> => {
 };
 const up = (s: Scratch) => json(s.rr('up', '--json'));
 const down = (s: Scratch, ...options: string[]) => json(s.rr('down', '--json', ...options));
-const detached = async (s: Scratch, repo: string): Promise<{ run: string; url: string }> => {
+const detached = async (s: Scratch, repo: string): Promise<{ run: string; url: string; service: string }> => {
   const { code, objects, err } = await finish(s.rr('run', '--detach', '--wait', repo, '--json'));
   expect(code, err).toBe(0);
   const { run, services } = resultOf(objects);
-  return { run, url: services[0].url };
+  return { run, url: services[0].url, service: services[0].name };
 };
 const gone = async (s: Scratch) => {
   expect(apps(s)).toEqual([]);
@@ -72,6 +72,47 @@ const ticks = (one: Rr): number[] => [...one.out().matchAll(/\btick (\d+) /g)].m
 const expectInStep = (seen: number[]) => expect(seen.findIndex((n, at) => n !== seen[0]! + at)).toBe(-1);
 
 // A runtime that stays.
+
+test('rr restart starts an application anew, by its run or its service, and waits until it is proven or the run has failed', async () => {
+  const s = scratch(quick);
+  const repo = s.repo('node-plain');
+  const { run, url, service } = await detached(s, repo);
+  const [first] = apps(s);
+  const people = await finish(s.rr('restart', run));
+  expect([people.code, people.out, people.err]).toEqual([0, `${run} restarting\n${run} up  ${url}\n`, '']);
+  expect((await fetch(url)).status).toBe(200);
+  const [second, ...others] = apps(s);
+  expect([second!.pid === first!.pid, isAlive(first!.pid), others]).toEqual([false, false, []]);
+
+  const byName = await finish(s.rr('restart', service, '--json'));
+  expect([byName.code, byName.objects]).toEqual([
+    0,
+    [
+      { type: 'restarting', run },
+      { type: 'restarted', run, url },
+    ],
+  ]);
+  expect(apps(s).map(({ pid }) => pid)).not.toContain(second!.pid);
+
+  // A name that two hold is not guessed.
+  const other = await detached(s, repo);
+  const both = await finish(s.rr('restart', service));
+  expect([both.code, both.out]).toEqual([2, '']);
+  expect(both.err).toMatch(new RegExp(`held up by (${run}|${other.run}) and .*\\n    fix: give the run  \\[USAGE\\]`));
+  await finish(s.rr('stop', other.run));
+  const ended = await finish(s.rr('restart', other.run));
+  expect([ended.code, ended.out]).toEqual([2, '']);
+  expect(ended.err).toContain('[RUN_NOT_WAITING]');
+
+  writeFileSync(join(repo, 'server.js'), "console.error('no more'); process.exit(3);\n");
+  const broken = await finish(s.rr('restart', run));
+  expect([broken.code, broken.out]).toEqual([
+    1,
+    expect.stringMatching(new RegExp(`^${run} restarting\\n${run} failed\\n    .*\\n    fix: .*\\]\\n$`)),
+  ]);
+  await down(s);
+  await gone(s);
+}, 90_000);
 
 test('rr up leaves a runtime in a session of its own that answers; a second up says so; rr down ends it', async () => {
   const s = scratch(quick);

@@ -87,6 +87,7 @@ test.each([
     member: 'web',
     after: [],
     links: [{ env: 'A', value, to: 'api' }],
+    knows: [],
     from: null,
   };
   expect(handOver(part, [peer('api', 4321)])).toEqual({ A: wanted });

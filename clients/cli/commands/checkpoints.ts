@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Request, Response } from '../../../actors/front-door/contract.js';
 import type { Config } from '../../../runtime/config.js';
 import { fail } from '../../../runtime/errors.js';
+import { when as clock, isAddress, pretty, stateText } from '../actor-words.js';
 import { type Client, reach, reachOrFail } from '../connect.js';
 import { diffLines } from '../diff-words.js';
 import { folderOf } from '../embed.js';
@@ -13,17 +14,8 @@ import { waterfall } from '../waterfall.js';
 
 type Folder = Awaited<ReturnType<typeof folderOf>>;
 type Asked = keyof Folder['asked'];
-let piped = false;
-function print(line: string): void {
-  // Who reads only the first lines has seen enough.
-  if (!piped)
-    process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : codes.ours));
-  piped = true;
-  process.stdout.write(`${line}\n`);
-}
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const object = (type: string, value: object): void => print(JSON.stringify({ type, ...value }));
-const clock = (at: string | null): string => (at === null ? '-' : at.slice(0, 19).replace('T', ' '));
-const stateText = (state: unknown): string => (typeof state === 'string' ? state : JSON.stringify(state));
 
 /** A runtime that is up, if one can be reached. */
 const reached = (config: Config): Promise<Client | null> =>
@@ -43,7 +35,7 @@ async function ask<V extends Asked>(config: Config, verb: V, request: Partial<Re
 /** `ADDRESS@VERSION`. */
 function readTarget(given: string): { address: string; version?: string } {
   const [address = '', version, ...rest] = given.split('@');
-  if (!/^[a-z0-9-]+\/[a-z0-9-]+\/[a-z0-9-]+$/.test(address) || rest.length > 0)
+  if (!isAddress(address) || rest.length > 0)
     throw fail('USAGE', { met: `${given} is no address of an actor`, fix: 'rr checkpoints list shows them' });
   return { address, ...(version === undefined ? {} : { version: readVersion(version) }) };
 }
@@ -76,18 +68,6 @@ export async function list({ config, json }: Globals, run: string | undefined): 
   if (actors.length === 0 && !json) print('no actor has lived here yet');
   return actors.some(({ error }) => error !== null) ? codes.failed : codes.ok;
 }
-
-const LONG = 400;
-/** JSON for people: long texts shortened. */
-const pretty = (value: unknown): string =>
-  JSON.stringify(
-    value,
-    (_, inner: unknown) =>
-      typeof inner === 'string' && inner.length > LONG
-        ? `${inner.slice(0, LONG)}… (${inner.length} characters)`
-        : inner,
-    2,
-  ) ?? 'nothing';
 
 export async function show({ config, json }: Globals, target: string, { path }: { path?: string }): Promise<number> {
   const shown = await ask(config, 'checkpoints.show', {

@@ -1,10 +1,11 @@
 /** `rr decisions` and `rr decide`: what the admin leaves to a person. */
 import { reachOrFail } from '../connect.js';
+import { decisionLines } from '../decision-words.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
+import { paints } from '../paint.js';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
-const shown = (facts: Record<string, unknown>): string => String(facts.error ?? JSON.stringify(facts));
 
 export async function decisions({ config, json }: Globals): Promise<number> {
   const client = await reachOrFail(config);
@@ -15,11 +16,7 @@ export async function decisions({ config, json }: Globals): Promise<number> {
       for (const one of made) print(JSON.stringify({ type: 'made', ...one }));
       return codes.ok;
     }
-    for (const { address, option, reason, by } of made)
-      print(`${address}: ${option} (${by}: ${reason || 'no reason given'})`);
-    for (const { id, question, options, facts } of open)
-      print(`${id}  ${question}\n    ${shown(facts)}\n    rr decide ${id} ${options.join('|')}`);
-    if (open.length === 0) print('nothing is asked');
+    for (const line of decisionLines({ open, made }, paints())) print(line);
     return codes.ok;
   } finally {
     await client.close();

@@ -7,10 +7,8 @@ import { fail } from '../../../runtime/errors.js';
 import { reachOrFail } from '../connect.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
-import { columns, cut, paints } from '../paint.js';
+import { columns, cut, harmless, paints } from '../paint.js';
 
-/** What somebody else wrote must not steer the terminal. */
-const harmless = (text: string): string => text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '·');
 const print = (line: string): void => void process.stdout.write(`${harmless(line)}\n`);
 const object = (type: string, value: object): void =>
   void process.stdout.write(`${JSON.stringify({ type, ...value })}\n`);

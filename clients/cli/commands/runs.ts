@@ -1,4 +1,5 @@
 /** `rr submit`, `ps`, `restart`, `stop`: runs of a runtime that is up. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fail } from '../../../runtime/errors.js';
 import { type Client, reach, reachOrFail } from '../connect.js';
 import { runsAtRest } from '../embed.js';
@@ -6,6 +7,9 @@ import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
 import { type JobOptions, request } from './run.js';
 
+/** What a run waits for while its application is up. */
+const HELD = 'end-of-application';
+const LOOK_MS = 100;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 export async function submit(
@@ -42,22 +46,40 @@ export async function ps({ config, json }: Globals, { all }: { all: boolean }): 
   }
 }
 
-/** Starts the application of a run anew. @param what the run, or the name of a service that one run holds up. */
+/**
+ * Starts the application of a run anew, and waits until it is up and proven, or the run has ended for want of it.
+ * @param what the run, or the name of a service that one run holds up.
+ */
 export async function restart({ config, json }: Globals, what: string): Promise<number> {
   const client = await reachOrFail(config);
   try {
     const run = await runOf(client, what);
+    const before = await client.call('runs.get', { run });
+    if (before.ended) throw fail('RUN_NOT_WAITING', { run, state: before.state, what: 'start its application anew' });
     await client.call('runs.restart', { run });
     print(json ? JSON.stringify({ type: 'restarting', run }) : `${run} restarting`);
-    return codes.ok;
+    for (;;) {
+      const { ended, state, url, steps, waitsFor } = await client.call('runs.get', { run });
+      if (ended) {
+        const why = steps.findLast(({ error }) => error !== null)?.error ?? null;
+        if (json) print(JSON.stringify({ type: 'ended', run, state, error: why }));
+        else print(`${run} ${state}${why ? `\n    ${why.message}\n    fix: ${why.fix}  [${why.code}]` : ''}`);
+        return codes.failed;
+      }
+      if (waitsFor.some((one) => one.for === HELD)) {
+        print(json ? JSON.stringify({ type: 'restarted', run, url }) : `${run} up  ${url ?? '-'}`);
+        return codes.ok;
+      }
+      await sleep(LOOK_MS);
+    }
   } finally {
     await client.close();
   }
 }
 
-/** @throws RUN_UNKNOWN; USAGE where several runs hold a service of that name up. */
+/** @throws USAGE where several runs hold a service of that name up. */
 async function runOf(client: Client, what: string): Promise<string> {
-  const { runs } = await client.call('runs.list', {});
+  const { runs } = await client.call('runs.list', { all: true });
   if (runs.some(({ run }) => run === what)) return what;
   const holding: string[] = [];
   for (const { run } of runs.filter((one) => one.state === 'up')) {
@@ -66,8 +88,7 @@ async function runOf(client: Client, what: string): Promise<string> {
   }
   if (holding.length > 1)
     throw fail('USAGE', { met: `${what} is held up by ${holding.join(' and ')}`, fix: 'give the run' });
-  if (holding.length === 0) throw fail('RUN_UNKNOWN', { run: what });
-  return holding[0]!;
+  return holding[0] ?? what; // what is neither is refused as a run
 }
 
 export async function stop({ config, json }: Globals, run: string): Promise<number> {
@@ -80,7 +101,7 @@ export async function stop({ config, json }: Globals, run: string): Promise<numb
         print(json ? JSON.stringify({ type: 'ended', run, state }) : `${run} ${state}`);
         return codes.ok;
       }
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(LOOK_MS);
     }
   } finally {
     await client.close();
