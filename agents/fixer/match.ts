@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { mainLine } from '../../providers/process/main-line.js';
 import { plain } from '../../providers/process/tail.js';
 import { apply } from './apply.js';
-import { type Action, type Fact, type Fixed, GENERATE, type Heal } from './contract.js';
+import { type Action, type Fact, type Fixed, GENERATE, type Heal, WORLDLY } from './contract.js';
 import type { Look } from './look.js';
 import { rules } from './rules/index.js';
 import type { Case, Repair, Rule } from './rules/rule.js';
@@ -19,7 +19,7 @@ const LINE_LIMIT = 400;
  * The end of an output, in lines of bounded length without runs of empty ones: signatures look back and forth within a
  * line, and what a stranger's program prints must not make that slow.
  */
-const searchable = (output: string): string =>
+export const searchable = (output: string): string =>
   output
     .slice(-2 * TEXT_LIMIT)
     .split('\n')
@@ -71,7 +71,7 @@ export function find(rule: Rule, text: string, input: Heal, look: Look): Case | 
 function repair(rule: Repair, found: Case): Fixed | null {
   const { heal: input } = found;
   const actions = rule.actions(found);
-  if (actions.length === 0) return null;
+  if (actions.length === 0 || !actions.every((action) => possible(action, input))) return null;
   const overlay = apply(input.overlay, actions);
   if (isDeepStrictEqual(overlay, input.overlay)) return null;
   const key = (rule.key?.(found) ?? found.match[0])
@@ -92,7 +92,11 @@ function repair(rule: Repair, found: Case): Fixed | null {
   };
 }
 
-const ORDER = ['needs', 'workspace', 'toolchain', 'config', 'deps', 'build', 'port', 'start'];
+/** Whether the run can carry it out. */
+export const possible = ({ do: what }: Action, { can }: Heal): boolean =>
+  !(WORLDLY as readonly string[]).includes(what) || (can as readonly string[]).includes(what);
+
+const ORDER = ['needs', 'workspace', 'toolchain', 'config', 'deps', 'services', 'build', 'port', 'start'];
 /** The step whose input the fix changes: the earliest of them, so that all that follows is done again with it. */
 function goOnFrom(rule: Repair, { heal: input }: Case, actions: readonly Action[]): string {
   const failed = input.step === 'prove' ? 'start' : input.step;
@@ -117,6 +121,14 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
       return 'deps';
     case 'set-command':
       return action.role === 'install' ? 'deps' : action.role;
+    case 'run-command':
+    case 'migrate':
+      return 'build';
+    case 'start-service':
+    case 'create-database':
+    case 'map-host':
+    case 'install-system-package':
+      return 'needs';
     case 'set-env':
       return action.value === GENERATE ? 'config' : null;
   }
