@@ -133,9 +133,26 @@ export const Helpless = z.strictObject({
   error: failure,
   cause: z.string().nullable(),
 });
+/** What is known of a fix from runs before. */
+export const Learned = z.strictObject({
+  id: z.string(),
+  rule: z.string(),
+  phase: z.string(),
+  cause: z.string(),
+  signature: z.string(),
+  /** Its repairs, without the values of variables and the texts of files. */
+  actions: z.array(z.record(z.string(), z.unknown())),
+  successes: z.int(),
+  failures: z.int(),
+  /** ISO time of the last one. */
+  at: z.string(),
+  /** The runs it was counted in. */
+  runs: z.array(z.string()),
+});
 export const Command = Heal;
 export const Fact = z.union([Fixed, Helpless]);
 export const Ends = ['fixer.fixed', 'fixer.helpless'] as const;
+export type Learned = z.infer<typeof Learned>;
 export type Overlay = z.infer<typeof Overlay>;
 export type Action = z.infer<typeof Action>;
 export type Heal = z.infer<typeof Heal>;

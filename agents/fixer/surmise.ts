@@ -23,13 +23,13 @@ const MANAGERS: readonly [RegExp, string][] = [
     'yarn',
   ],
   [/^bun |bun install|Script not found "|lockfile had changes, but lockfile is frozen/m, 'bun'],
-  [/poetry/, 'poetry'],
+  [/poetry\.lock|\bpoetry (?:install|lock)\b/, 'poetry'],
   [/uv\.lock|uv (?:sync|pip)/, 'uv'],
   [/Pipfile/, 'pipenv'],
-  [/pdm/, 'pdm'],
+  [/\bpdm (?:install|sync)\b|pdm\.lock/, 'pdm'],
 ];
 const INSTALLS =
-  /npm (?:error|ERR!)(?! (?:Missing script|Lifecycle))|ERR_PNPM_|YN00|yarn install v1|bun install|pip install|No matching distribution|Failed building wheel|metadata-generation-failed|externally-managed|poetry\.lock|uv\.lock|Pipfile\.lock|gyp (?:ERR!|WARN|info)|\.git can't be found|lockfile needs to be updated|requires a different Python|ensurepip|ProtocolError\('|is not installable|Could not find a version|composer update|keyid|No package '/;
+  /npm (?:error|ERR!)(?! (?:Missing script|Lifecycle))|ERR_PNPM_|YN00|yarn install v1|bun install|pip install|No matching distribution|Failed building wheel|metadata-generation-failed|externally-managed|poetry\.lock|uv\.lock|Pipfile\.lock|gyp (?:ERR!|WARN|info)|\.git can't be found|lockfile needs to be updated|requires a different Python|ensurepip|ProtocolError\('|is not installable|Could not find a version|composer update|keyid|No package '|Preparing metadata/;
 const BUILDS =
   /Creating an optimized production build|error TS\d|vite v\d+[^\n]*building|Failed to compile|webpack \d|digital envelope|adapter-auto|heap out of memory|compilation terminated|javac|Could not compile|class file version|source release|release version \d+ not supported|\[ERROR\] Failed to execute goal/;
 const TOOLS = /is needed \([^)]*\) and this machine has/;
@@ -52,10 +52,17 @@ export function surmise(text: string): Surmised {
     rust: 'cargo',
     java: 'maven',
   };
+  const isScript = /Missing script|ERR_PNPM_NO_SCRIPT|Couldn't find a script named/.test(text);
   return {
     language,
     manager: manager ?? defaults[language] ?? language,
-    step: TOOLS.test(text) ? 'toolchain' : INSTALLS.test(text) ? 'deps' : BUILDS.test(text) ? 'build' : 'start',
+    step: TOOLS.test(text)
+      ? 'toolchain'
+      : INSTALLS.test(text) && !isScript
+        ? 'deps'
+        : BUILDS.test(text)
+          ? 'build'
+          : 'start',
   };
 }
 

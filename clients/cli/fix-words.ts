@@ -10,7 +10,7 @@ export const fixWords = ({ cause, actions }: Pick<Fix, 'cause' | 'actions'>): st
   return line.length > LINE ? `${line.slice(0, LINE - 1)}…` : line;
 };
 
-function actionWords(action: Action): string {
+export function actionWords(action: Action): string {
   switch (action.do) {
     case 'set-env':
       if (action.value === GENERATE) return `${action.name} is generated`;

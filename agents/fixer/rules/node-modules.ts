@@ -216,6 +216,7 @@ export const nodeModules: readonly Rule[] = [
   {
     id: 'undeclared-module',
     about: 'a module is used that package.json does not name',
+    after: ['declared-module'],
     steps: ['build', 'start', 'prove'],
     signature: MISSING,
     guard: (found) => {

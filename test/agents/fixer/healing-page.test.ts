@@ -9,9 +9,6 @@ import { vocabulary } from '../../../agents/fixer/vocabulary.js';
 
 const root = join(import.meta.dirname, '../../..');
 const page = join(root, 'docs/healing.md');
-/** A pattern as code: a tick in it would end the code, a bar a cell. */
-const code = (text: string): string => (text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``);
-
 /** Names of programs and files stay as they are written. */
 const sentence = (text: string): string =>
   /^(?:npm|pnpm|yarn|bun|deno|node|opencv|cargo)\b|^\w*[A-Z.]|^`/.test(text.split(' ')[0]!)
@@ -28,15 +25,16 @@ function entry(rule: Rule): string[] {
     `${sentence(rule.about)}.`,
     '',
     `- At: ${rule.steps.map((step) => `\`${step}\``).join(', ')}${rule.code === undefined ? '' : `, with the error \`${rule.code}\``}.`,
-    `- Known by: ${rule.signature
-      .slice(0, 4)
-      .map(({ source }) => code(source))
-      .join(' or ')}${rule.signature.length > 4 ? `, and ${rule.signature.length - 4} more` : ''}.`,
     ...(rule.after === undefined ? [] : [`- Asked after: ${rule.after.map((id) => `\`${id}\``).join(', ')}.`]),
     'error' in rule
       ? '- Repair: none; the run ends with the cause and the one next step for a person.'
       : `- Repair: ${rule.does.map((word) => `\`${word}\``).join(', ')}. It helped when ${rule.proves}.`,
     ...(real === 0 ? ['- Its text follows what is known of the tool; it was not made here.'] : []),
+    '',
+    '```text',
+    ...rule.signature.slice(0, 4).map(({ source }) => source),
+    ...(rule.signature.length > 4 ? [`and ${rule.signature.length - 4} more`] : []),
+    '```',
     '',
   ];
 }
