@@ -12,6 +12,8 @@ export const Config = z
     state: z.string(),
     /** Downloads, toolchains, clones; shared by all state folders of the user. */
     cache: z.string(),
+    /** File of what helped before, and is tried first. */
+    learned: z.string(),
     /** An existing NATS server; null: a private one. */
     natsUrl: z.string().nullable(),
     /** A nats-server to use instead of looking for one. */
@@ -51,6 +53,7 @@ export type Origin = 'default' | 'environment' | 'flag';
 const names: Record<keyof Config, string> = {
   state: 'RR_HOME',
   cache: 'RR_CACHE',
+  learned: 'RR_LEARNED',
   natsUrl: 'NATS_URL',
   natsServer: 'NATS_SERVER_BIN',
   host: 'RR_HOST',
@@ -89,9 +92,11 @@ export function readConfig(
   flags: Partial<Record<keyof Config, unknown>> = {},
   env: NodeJS.ProcessEnv = process.env,
 ): { config: Config; origins: Record<keyof Config, Origin> } {
+  const cache = join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'repo-runner');
   const defaults: Record<keyof Config, unknown> = {
     state: '.repo-runner',
-    cache: join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'repo-runner'),
+    cache,
+    learned: join(String(flags.cache ?? (env.RR_CACHE || cache)), 'learned-fixes.json'),
     natsUrl: null,
     natsServer: null,
     host:
@@ -127,7 +132,12 @@ export function readConfig(
     throw fail('CONFIG_INVALID', { name: key, met: JSON.stringify(raw[key]), wanted: issue.message, origin });
   }
   return {
-    config: Object.freeze({ ...parsed.data, state: resolve(parsed.data.state), cache: resolve(parsed.data.cache) }),
+    config: Object.freeze({
+      ...parsed.data,
+      state: resolve(parsed.data.state),
+      cache: resolve(parsed.data.cache),
+      learned: resolve(parsed.data.learned),
+    }),
     origins,
   };
 }

@@ -86,6 +86,7 @@ test('docs/operations.md lists every setting with the name it really has in the 
     );
     expect(help().includes(`--${name} `), `a flag for ${name}`).toBe(bare(flag) === `--${name}`);
     if (name === 'cache') expect(config.cache).toBe('/home/me/.cache/repo-runner');
+    else if (name === 'learned') expect(config.learned).toBe('/home/me/.cache/repo-runner/learned-fixes.json');
     else if (name === 'state') expect(config.state).toBe(join(process.cwd(), bare(given)));
     else if (name !== 'host') expect(bare(given), name).toBe(String(config[name] ?? 'none'));
   }

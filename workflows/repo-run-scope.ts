@@ -88,7 +88,7 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
     variables: Object.fromEntries(Object.entries(overlay.env).filter(([, value]) => value !== GENERATE)),
     install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
     // Not `build`: that is the step's own result.
-    buildCommands: overlay.build ?? service.commands.build,
+    buildCommands: [...(overlay.build ?? service.commands.build), ...(overlay.prepare ?? [])],
     startCommand: overlay.start ?? proves,
     notPorts: overlay.notPorts,
     wantedPorts: service.ports.map(({ number }) => number),

@@ -3,6 +3,7 @@
  * thoughts are in walk.ts; the machine's states are the modes of that walk.
  */
 import { assign, setup } from 'xstate';
+import { type Judged, learn } from '../../agents/fixer/learned.js';
 import { writeBundle } from '../../checkpoints/bundle.js';
 import {
   type ActorDefinition,
@@ -96,8 +97,14 @@ const machineOf = (workflows: Workflows) =>
     },
   });
 
-const record: Perform<Record> = async ({ files }, { bundle }) => {
+const record: Perform<Record> = async ({ files }, { bundle, run, config, clock, log }) => {
   await writeBundle(bundle, files);
+  // What helped is known to the next run. It is the run's own account that counts, each fix once however often it is told.
+  const fixes = files.findLast(({ path }) => path === 'fixes.json');
+  if (fixes)
+    await learn(config.learned, run, JSON.parse(fixes.text) as Judged[], clock.now()).catch((error: Error) =>
+      log.warn({ error: error.message }, 'what helped could not be kept'),
+    );
   return { type: 'recorded' } as Recorded;
 };
 

@@ -30,5 +30,32 @@ function applyOne(overlay: Overlay, action: Action): Overlay {
       // A file of ours may only ever be written into a copy, never where the repository's owner works.
       return { ...overlay, copy: true, files: [...others, { path: action.path, text: action.text }] };
     }
+    case 'run-command':
+    case 'migrate':
+      return overlay.prepare.includes(action.command)
+        ? overlay
+        : { ...overlay, prepare: [...overlay.prepare, action.command] };
+    case 'start-service':
+      return overlay.services.some(({ service }) => service === action.service)
+        ? overlay
+        : {
+            ...overlay,
+            services: [
+              ...overlay.services,
+              { service: action.service, host: action.host, port: action.port, database: null },
+            ],
+          };
+    case 'create-database': {
+      const others = overlay.services.filter(({ service }) => service !== action.service);
+      const same = overlay.services.find(({ service }) => service === action.service) ?? { host: null, port: null };
+      return {
+        ...overlay,
+        services: [...others, { ...same, service: action.service, database: action.database }],
+      };
+    }
+    case 'map-host':
+      return { ...overlay, hosts: { ...overlay.hosts, [action.host]: action.address } };
+    case 'install-system-package':
+      return { ...overlay, packages: [...new Set([...overlay.packages, ...action.packages])] };
   }
 }

@@ -33,6 +33,23 @@ export const Overlay = z.strictObject({
   notPorts: z.array(z.int()),
   /** Files written into the copy before the install, path from the service's folder. */
   files: z.array(z.strictObject({ path: z.string(), text: z.string() })),
+  /** Commands in the service's folder after the build and before the start, with the application's environment. */
+  prepare: z.array(z.string()).default([]),
+  /** Services that showed to be needed only when the application ran; `database`: one that must be there in it. */
+  services: z
+    .array(
+      z.strictObject({
+        service: z.string(),
+        host: z.string().nullable(),
+        port: z.int().nullable(),
+        database: z.string().nullable(),
+      }),
+    )
+    .default([]),
+  /** Names that must resolve for the application → address. */
+  hosts: z.record(z.string(), z.string()).default({}),
+  /** Packages of the system that a command needs, by their Debian names. */
+  packages: z.array(z.string()).default([]),
 });
 export const emptyOverlay: z.infer<typeof Overlay> = {
   env: {},
@@ -45,6 +62,10 @@ export const emptyOverlay: z.infer<typeof Overlay> = {
   copy: false,
   notPorts: [],
   files: [],
+  prepare: [],
+  services: [],
+  hosts: {},
+  packages: [],
 };
 /** The closed vocabulary of repairs. Values and texts may hold `$generate`, never a secret. */
 export const Action = z.discriminatedUnion('do', [
@@ -60,7 +81,20 @@ export const Action = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('use-copy') }),
   z.strictObject({ do: z.literal('move-port'), port: z.int() }),
   z.strictObject({ do: z.literal('write-overlay-file'), path: z.string(), text: z.string() }),
+  z.strictObject({ do: z.literal('run-command'), command: z.string() }),
+  z.strictObject({ do: z.literal('migrate'), command: z.string() }),
+  z.strictObject({
+    do: z.literal('start-service'),
+    service: z.string(),
+    host: z.string().nullable(),
+    port: z.int().nullable(),
+  }),
+  z.strictObject({ do: z.literal('create-database'), service: z.string(), database: z.string() }),
+  z.strictObject({ do: z.literal('map-host'), host: z.string(), address: z.string() }),
+  z.strictObject({ do: z.literal('install-system-package'), packages: z.array(z.string()) }),
 ]);
+/** Repairs that need more than the overlay: who asks says which of them the run can carry out. */
+export const WORLDLY = ['start-service', 'create-database', 'map-host', 'install-system-package'] as const;
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 
 export const Heal = z.strictObject({
@@ -79,6 +113,8 @@ export const Heal = z.strictObject({
   port: z.int().nullable(),
   /** What was tried in this run: the same fix is never tried twice on the same input. */
   tried: z.array(z.strictObject({ rule: z.string(), phase: z.string(), signature: z.string() })),
+  /** Which of the repairs that need more than the overlay this run can carry out. */
+  can: z.array(z.enum(WORLDLY)).default([]),
 });
 export const Fixed = z.strictObject({
   type: z.literal('fixer.fixed'),
@@ -97,9 +133,26 @@ export const Helpless = z.strictObject({
   error: failure,
   cause: z.string().nullable(),
 });
+/** What is known of a fix from runs before. */
+export const Learned = z.strictObject({
+  id: z.string(),
+  rule: z.string(),
+  phase: z.string(),
+  cause: z.string(),
+  signature: z.string(),
+  /** Its repairs, without the values of variables and the texts of files. */
+  actions: z.array(z.record(z.string(), z.unknown())),
+  successes: z.int(),
+  failures: z.int(),
+  /** ISO time of the last one. */
+  at: z.string(),
+  /** The runs it was counted in. */
+  runs: z.array(z.string()),
+});
 export const Command = Heal;
 export const Fact = z.union([Fixed, Helpless]);
 export const Ends = ['fixer.fixed', 'fixer.helpless'] as const;
+export type Learned = z.infer<typeof Learned>;
 export type Overlay = z.infer<typeof Overlay>;
 export type Action = z.infer<typeof Action>;
 export type Heal = z.infer<typeof Heal>;

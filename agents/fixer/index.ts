@@ -8,8 +8,10 @@
 import { assign, setup } from 'xstate';
 import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
 import { Command, Ends, Fact, type Heal } from './contract.js';
+import { readLearned } from './learned.js';
 import { gather } from './look.js';
 import { heal } from './match.js';
+import { rules } from './rules/index.js';
 
 type Diagnosed = { type: 'diagnosed'; fact: Fact };
 type Context = { heal: Heal | null };
@@ -46,9 +48,9 @@ const machine = setup({
 });
 
 // It only reads, so doing it again after a crash does no harm.
-const diagnose: Perform<Heal> = async (params, { log }): Promise<Diagnosed> => {
+const diagnose: Perform<Heal> = async (params, { log, config }): Promise<Diagnosed> => {
   const look = await gather(params);
-  const fact = heal(params, look);
+  const fact = heal(params, look, rules, readLearned(config.learned));
   log.debug({ files: look.files.length, answer: fact.type }, 'diagnosed');
   return { type: 'diagnosed', fact };
 };

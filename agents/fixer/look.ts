@@ -5,8 +5,8 @@
 import { constants, type Dirent } from 'node:fs';
 import { access, open, readdir, realpath } from 'node:fs/promises';
 import { freemem, totalmem } from 'node:os';
-import { join, sep } from 'node:path';
-import { constrainedMemory } from 'node:process';
+import { dirname, join, sep } from 'node:path';
+import { constrainedMemory, execPath } from 'node:process';
 import { holderOf } from '../../providers/process/sockets.js';
 import { tail } from '../../providers/process/tail.js';
 import type { Heal } from './contract.js';
@@ -23,6 +23,8 @@ export interface Look {
   /** The end of the failed command's log: longer than the evidence's tail. */
   log: string;
   memoryMb: number;
+  /** Folder of the headers of the node that runs here, for packages that compile; null: it came without. */
+  nodeDir: string | null;
   /** Who holds the port that the failure names. */
   holder: string | null;
 }
@@ -33,7 +35,7 @@ const TEXT_BYTES = 128 << 10;
 const SOURCES = 80;
 const SKIPPED = /^(\.git|node_modules|\.venv|venv|__pycache__|\.cache|\.repo-runner|site-packages|vendor)$/;
 const MANIFEST =
-  /(^|\/)(package\.json|\.env[\w.-]*|env\.example|requirements[\w-]*\.txt|pyproject\.toml|Pipfile|Procfile|Makefile|\.gitignore|tsconfig\.json|\.nvmrc)$|\.(example|sample|dist|template)(\.\w+)?$/;
+  /(^|\/)(package\.json|\.env[\w.-]*|env\.example|requirements[\w-]*\.txt|pyproject\.toml|Pipfile|Procfile|Makefile|Cargo\.toml|go\.mod|Gemfile|composer\.json|\.npmrc|deno\.jsonc?|pnpm-workspace\.yaml|\.gitignore|tsconfig\.json|\.nvmrc)$|\.(example|sample|dist|template)(\.\w+)?$/;
 const SOURCE = /\.(py|[cm]?[jt]sx?)$/;
 
 export async function gather(heal: Heal): Promise<Look> {
@@ -57,8 +59,17 @@ export async function gather(heal: Heal): Promise<Look> {
     bins: root === null ? [] : await names(join(root, 'node_modules', '.bin')),
     log,
     memoryMb: Math.floor(Math.min(constrainedMemory() || totalmem(), totalmem(), freemem() * 4) / 2 ** 20),
+    nodeDir: await nodeDir(),
     holder: holder === null ? null : `${holder.name} (pid ${holder.pid})`,
   };
+}
+
+async function nodeDir(): Promise<string | null> {
+  const place = dirname(dirname(execPath));
+  return access(join(place, 'include', 'node', 'node.h')).then(
+    () => place,
+    () => null,
+  );
 }
 
 async function walk(root: string): Promise<string[]> {

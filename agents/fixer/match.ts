@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { mainLine } from '../../providers/process/main-line.js';
 import { plain } from '../../providers/process/tail.js';
 import { apply } from './apply.js';
-import { type Action, type Fact, type Fixed, GENERATE, type Heal } from './contract.js';
+import { type Action, type Fact, type Fixed, GENERATE, type Heal, type Learned, WORLDLY } from './contract.js';
 import type { Look } from './look.js';
 import { rules } from './rules/index.js';
 import type { Case, Repair, Rule } from './rules/rule.js';
@@ -19,7 +19,7 @@ const LINE_LIMIT = 400;
  * The end of an output, in lines of bounded length without runs of empty ones: signatures look back and forth within a
  * line, and what a stranger's program prints must not make that slow.
  */
-const searchable = (output: string): string =>
+export const searchable = (output: string): string =>
   output
     .slice(-2 * TEXT_LIMIT)
     .split('\n')
@@ -32,27 +32,48 @@ const searchable = (output: string): string =>
     .replace(/\n{3,}/g, '\n\n')
     .slice(-TEXT_LIMIT);
 
-export function heal(input: Heal, look: Look, table: readonly Rule[] = rules): Fact {
+/** @param learned what helped before, which is tried first, and what did not, which is tried last. */
+export function heal(input: Heal, look: Look, table: readonly Rule[] = rules, learned: readonly Learned[] = []): Fact {
   const tail = searchable(input.evidence?.tail ?? '');
   const log = searchable(look.log);
   // The tail is surely of this failure; a longer piece of the log may hold older ones, so it is asked second.
   const first = `${tail}\n${searchable(input.error.message)}`;
   return (
-    search(first, input, look, table) ??
-    (log === '' ? null : search(log, input, look, table)) ??
+    search(first, input, look, table, learned) ??
+    (log === '' ? null : search(log, input, look, table, learned)) ??
     unknown(input, tail || log)
   );
 }
 
-function search(text: string, input: Heal, look: Look, table: readonly Rule[]): Fact | null {
+function search(
+  text: string,
+  input: Heal,
+  look: Look,
+  table: readonly Rule[],
+  learned: readonly Learned[],
+): Fact | null {
+  const before = new Map(learned.map((one) => [`${one.signature}\n${one.cause}`, one.successes - one.failures]));
+  const record = ({ signature, cause }: Fixed): number => before.get(`${signature}\n${cause}`) ?? 0;
+  const helped = [...learned].filter((one) => one.successes > one.failures);
+  for (const { rule: id } of helped.sort((a, b) => b.successes - b.failures - (a.successes - a.failures))) {
+    const rule = table.find((one) => one.id === id);
+    if (rule === undefined || 'error' in rule) continue;
+    const found = find(rule, text, input, look);
+    const fixed = found === null ? null : repair(rule, found);
+    if (fixed !== null && record(fixed) > 0) return fixed;
+  }
+  let last: Fixed | null = null;
   for (const rule of table) {
     const found = find(rule, text, input, look);
     if (found === null) continue;
-    if ('error' in rule) return { type: 'fixer.helpless', error: rule.error(found), cause: rule.cause(found) };
+    if ('error' in rule) return last ?? { type: 'fixer.helpless', error: rule.error(found), cause: rule.cause(found) };
     const fixed = repair(rule, found);
-    if (fixed !== null) return fixed;
+    if (fixed === null) continue;
+    if (record(fixed) >= 0) return fixed;
+    // It did not help before: only when nothing else is left.
+    last ??= fixed;
   }
-  return null;
+  return last;
 }
 
 /** The case that a rule sees in a text; null when the text, the step or its guard speak against it. */
@@ -71,7 +92,7 @@ export function find(rule: Rule, text: string, input: Heal, look: Look): Case | 
 function repair(rule: Repair, found: Case): Fixed | null {
   const { heal: input } = found;
   const actions = rule.actions(found);
-  if (actions.length === 0) return null;
+  if (actions.length === 0 || !actions.every((action) => possible(action, input))) return null;
   const overlay = apply(input.overlay, actions);
   if (isDeepStrictEqual(overlay, input.overlay)) return null;
   const key = (rule.key?.(found) ?? found.match[0])
@@ -92,7 +113,11 @@ function repair(rule: Repair, found: Case): Fixed | null {
   };
 }
 
-const ORDER = ['needs', 'workspace', 'toolchain', 'config', 'deps', 'build', 'port', 'start'];
+/** Whether the run can carry it out. */
+export const possible = ({ do: what }: Action, { can }: Heal): boolean =>
+  !(WORLDLY as readonly string[]).includes(what) || (can as readonly string[]).includes(what);
+
+const ORDER = ['needs', 'workspace', 'toolchain', 'config', 'deps', 'services', 'build', 'port', 'start'];
 /** The step whose input the fix changes: the earliest of them, so that all that follows is done again with it. */
 function goOnFrom(rule: Repair, { heal: input }: Case, actions: readonly Action[]): string {
   const failed = input.step === 'prove' ? 'start' : input.step;
@@ -117,6 +142,14 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
       return 'deps';
     case 'set-command':
       return action.role === 'install' ? 'deps' : action.role;
+    case 'run-command':
+    case 'migrate':
+      return 'build';
+    case 'start-service':
+    case 'create-database':
+    case 'map-host':
+    case 'install-system-package':
+      return 'needs';
     case 'set-env':
       return action.value === GENERATE ? 'config' : null;
   }

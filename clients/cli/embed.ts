@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Check } from '../../actors/doctor.js';
 import { type Request, type Response, verbs } from '../../actors/front-door/contract.js';
+import type { Explained } from '../../actors/front-door/contract-fixes.js';
 import type { RunLine } from '../../actors/front-door/contract-runs.js';
 import type { LogsWanted } from '../../actors/logs.js';
 import type { Runtime } from '../../actors/main.js';
@@ -19,6 +20,19 @@ export const diagnose = async (config: Config): Promise<Check[]> =>
   (await import('../../actors/doctor.js')).diagnose(config);
 export const planOf = async (root: string, service: string | null): Promise<Plan> =>
   (await import('../../actors/plan.js')).planOf(root, service);
+
+/** What a failure comes from. @throws RUN_UNKNOWN */
+export const explainOf = async (config: Config, what: { run: string } | { text: string }): Promise<Explained[]> => {
+  const { explainRun, explainText } = await import('../../actors/explain.js');
+  return 'run' in what ? explainRun(config.state, what.run) : [explainText(what.text)];
+};
+export const runIsHere = async ({ state }: Config, run: string): Promise<boolean> =>
+  (await import('../../actors/at-rest.js')).fromDisk(state, run) !== null;
+/** What was learned on this machine. */
+export const fixesOf = async ({ learned }: Config) => {
+  const { forget, readLearned } = await import('../../actors/explain.js');
+  return { read: () => readLearned(learned), forget: (id: string) => forget(learned, id) };
+};
 
 /** The state folder itself, where no runtime is: what it is asked, it answers as a runtime would. */
 export async function folderOf(config: Config) {

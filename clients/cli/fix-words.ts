@@ -10,7 +10,7 @@ export const fixWords = ({ cause, actions }: Pick<Fix, 'cause' | 'actions'>): st
   return line.length > LINE ? `${line.slice(0, LINE - 1)}…` : line;
 };
 
-function actionWords(action: Action): string {
+export function actionWords(action: Action): string {
   switch (action.do) {
     case 'set-env':
       if (action.value === GENERATE) return `${action.name} is generated`;
@@ -29,5 +29,17 @@ function actionWords(action: Action): string {
       return `take another port than ${action.port}`;
     case 'write-overlay-file':
       return `write ${action.path} into a copy`;
+    case 'run-command':
+      return `run ${action.command}`;
+    case 'migrate':
+      return `migrate with ${action.command}`;
+    case 'start-service':
+      return `start ${action.service}`;
+    case 'create-database':
+      return `create the database ${action.database}`;
+    case 'map-host':
+      return `${action.host} is ${action.address}`;
+    case 'install-system-package':
+      return `install ${action.packages.join(' ')}`;
   }
 }

@@ -402,6 +402,23 @@ export async function runCli(argv: string[]): Promise<void> {
     .description('what a run did and when: steps, repairs, decisions, and where the time went')
     .argument('<run>')
     .action(act<[string]>(async (globals, run) => (await room()).runsShow(globals, run)));
+  common(rr.command('explain'))
+    .description('the rule, the cause and the repair of an output, a log or a run; runs nothing')
+    .argument('<what...>', 'an output, the path of a log, a run, or - for standard input')
+    .action(act<[string[]]>(async (globals, what) => (await import('./commands/fixes.js')).explain(globals, what)));
+  const fixes = rr.command('fixes').description('what helped on this machine before, and is tried first');
+  const learned = () => import('./commands/fixes.js');
+  common(fixes.command('list'))
+    .description('every repair that was tried: how often it helped, how often not')
+    .action(act(async (globals) => (await learned()).list(globals)));
+  common(fixes.command('forget'))
+    .description('forget what was learned')
+    .argument('<id>', 'of one, the name of a rule, or all')
+    .action(act<[string]>(async (globals, id) => (await learned()).forget(globals, id)));
+  common(fixes.command('export'))
+    .description('write what was learned as JSON')
+    .argument('[file]', 'default: standard output')
+    .action(act<[string | undefined]>(async (globals, file) => (await learned()).exportTo(globals, file)));
   common(rr.command('doctor'))
     .description('what is here, what is missing, and the fix')
     .action(act(async (globals) => (await import('./commands/doctor.js')).doctor(globals)));

@@ -47,6 +47,8 @@ export function scratch(extra: Record<string, string> = {}, finished: Finished =
   const env = {
     ...(process.env as Record<string, string>),
     RR_HOME: state,
+    // What one test has learned is no other's.
+    RR_LEARNED: join(dir, 'learned-fixes.json'),
     RR_BROKER_IDLE_MS: '1500',
     RR_LOG_LEVEL: 'debug',
     NO_COLOR: '1',

@@ -96,3 +96,28 @@ export function within(found: Case, path: string): string | null {
     ? null
     : plain;
 }
+
+/** A command of ours before those of the step that failed. */
+export function before(found: Case, first: string): Action[] {
+  switch (found.heal.step) {
+    case 'deps':
+      return installOf(found).includes(first) ? [] : [command('install', first, ...installOf(found))];
+    case 'build':
+      return buildOf(found).includes(first) ? [] : [command('build', first, ...buildOf(found))];
+    default: {
+      const start = startOf(found);
+      return start === '' || start.includes(first) ? [] : [command('start', `${first} && ${start}`)];
+    }
+  }
+}
+/** The commands of the step that failed, each line rewritten; nothing when no line changes. */
+export function rewriteStep(found: Case, rewrite: (line: string) => string): Action[] {
+  const { step } = found.heal;
+  if (step === 'deps') return rewriteInstall(found, rewrite);
+  if (step === 'build') {
+    const lines = buildOf(found).map(rewrite);
+    return lines.some((line, n) => line !== buildOf(found)[n]) ? [command('build', ...lines)] : [];
+  }
+  const start = startOf(found);
+  return start !== '' && rewrite(start) !== start ? [command('start', rewrite(start))] : [];
+}

@@ -42,7 +42,7 @@ const TEXTS: readonly RegExp[] = [
 const ENVALID = /Missing environment variables:\s*\n((?:\s+[A-Z][A-Z0-9_]*: [^\n]*\n?)+)/;
 const PYDANTIC = /validation errors? for \w*(?:Settings|Config|Env)\w*\n((?:.*\n?)*)/;
 const WORDS =
-  /^(ERROR|WARN|WARNING|INFO|NODE|JSON|HTTP|HTTPS|GET|POST|PUT|NULL|URL|API|ENOENT|EACCES|FATAL|DEBUG|NOT|ENV|MISSING|REQUIRED|THE|FILE|SQL|HTML|CSS|ID|P\d+|[A-Z]+_ERROR|ERR_\w+)$/;
+  /^(ERROR|WARN|WARNING|INFO|NODE|JSON|HTTP|HTTPS|GET|POST|PUT|NULL|URL|API|ENOENT|EACCES|FATAL|DEBUG|NOT|ENV|MISSING|REQUIRED|THE|FILE|SQL|HTML|CSS|ID|P\d+|[A-Z]+_ERROR|ERR_\w+|COREPACK_\w+)$/;
 
 /** A program that says so and goes on. */
 const SOFT =
@@ -126,16 +126,19 @@ const list = (names: string[]): string => names.join(', ');
 export const config: readonly Rule[] = [
   {
     id: 'missing-env',
+    about: 'a variable is not set that the repository or we can fill',
     steps: ['deps', 'build', 'start', 'prove'],
     signature: [/[A-Z][A-Z0-9_]{2,}/, /\n\s+[Ff]ield required/],
     guard: (found) => open(found).length > 0 && open(found).every((name) => valueFor(found, name) !== null),
     cause: (found) => `${list(open(found))} ${open(found).length > 1 ? 'are' : 'is'} not set`,
+    does: ['set-env'],
     actions: setAll,
     key: (found) => list(open(found)),
     proves: 'the application starts with these variables',
   },
   {
     id: 'env-of-others',
+    about: 'a variable is not set whose value only a person has',
     steps: ['deps', 'build', 'start', 'prove'],
     signature: [/[A-Z][A-Z0-9_]{2,}/, /\n\s+[Ff]ield required/],
     guard: (found) => open(found).some((name) => valueFor(found, name) === null),
@@ -153,20 +156,25 @@ export const config: readonly Rule[] = [
   },
   {
     id: 'dotenv-file',
+    about: 'the program reads a file of variables that is not there',
+    after: ['missing-env'],
     steps: ['deps', 'build', 'start', 'prove'],
     signature: DOTENV,
     guard: (found) => dotenv(found) !== null && !found.look.files.includes(dotenv(found)!),
     cause: (found) => `the program reads ${dotenv(found)}, which is not there`,
+    does: ['write-overlay-file'],
     actions: (found) => [{ do: 'write-overlay-file', path: dotenv(found)!, text: filledExample(found) }],
     key: (found) => dotenv(found)!,
     proves: 'the application starts with that file',
   },
   {
     id: 'settings-file',
+    about: 'the program reads a settings file that is not there, and the repository has an example of it',
     steps: ['deps', 'build', 'start', 'prove'],
     signature: NO_FILE,
     guard: (found) => sample(found) !== null,
     cause: (found) => `${sample(found)!.path} is not there; the repository has an example of it`,
+    does: ['write-overlay-file'],
     actions: (found) => [{ do: 'write-overlay-file', ...sample(found)! }],
     key: (found) => sample(found)!.path,
     proves: 'the application starts with that file',

@@ -4,24 +4,41 @@
  * as a whole, and choices below what was asked for, come last.
  */
 import { config } from './config.js';
+import { data } from './data.js';
+import { files } from './files.js';
 import { nodeInstall } from './node-install.js';
+import { nodeManagers } from './node-managers.js';
 import { nodeModules } from './node-modules.js';
 import { nodeRun } from './node-run.js';
+import { nodeTools } from './node-tools.js';
+import { otherLanguages } from './other-languages.js';
 import { ports } from './ports.js';
 import { python } from './python.js';
+import { pythonInstall } from './python-install.js';
 import { pythonOffline } from './python-offline.js';
+import { pythonRun } from './python-run.js';
 import type { Rule } from './rule.js';
+import { systemRepairs, systemVerdicts } from './system.js';
 import { lastResort, missingThings, outOfReach } from './verdicts.js';
 
 export const rules: readonly Rule[] = [
   ...pythonOffline,
+  ...nodeManagers,
+  ...pythonInstall,
+  ...nodeTools,
+  ...systemRepairs,
+  ...systemVerdicts,
   ...outOfReach,
   ...nodeInstall,
+  ...otherLanguages,
   ...python,
+  ...pythonRun,
   ...nodeRun,
   ...nodeModules,
   ...ports,
   ...config,
+  ...files,
+  ...data,
   ...missingThings,
   ...lastResort,
 ];

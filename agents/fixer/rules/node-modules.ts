@@ -138,44 +138,53 @@ const checked = ({ match }: Case): string => {
 export const nodeModules: readonly Rule[] = [
   {
     id: 'node-too-old',
+    about: 'the code uses what a newer node has',
     steps: ['build', 'start', 'prove'],
     signature: BUILT_IN.map(([pattern]) => pattern),
     guard: (found) => found.heal.service.language === 'node' && newer(found) !== undefined,
     cause: (found) =>
       `the code uses ${found.match[1] ?? newer(found)![2]}, which node has from ${newer(found)![1].slice(2)} on`,
+    does: ['choose-version'],
     actions: (found) => [{ do: 'choose-version', tool: 'node', want: newer(found)![1] }],
     key: (found) => newer(found)![1],
     proves: 'the step passes on that version',
   },
   {
     id: 'node-version-check',
+    about: 'the program itself checks for a newer node',
     steps: ['deps', 'build', 'start'],
     signature: OWN_CHECK,
     guard: (found) => found.heal.service.language === 'node' && /^\d/.test(checked(found).replace(/^[^\d]+/, '')),
     cause: (found) => `the program itself wants node ${checked(found)}`,
+    does: ['choose-version'],
     actions: (found) => [{ do: 'choose-version', tool: 'node', want: checked(found) }],
     key: checked,
     proves: 'the step passes on that version',
   },
   {
     id: 'native-rebuild',
+    about: 'a native package was built for another version of node',
     steps: ['build', 'start', 'prove'],
     signature: [/was compiled against a different Node\.js version/, /NODE_MODULE_VERSION \d+/],
     cause: () => 'a native package was built for another version of node',
+    does: ['add-install'],
     actions: (found) => [addInstall(managerOf(found) === 'pnpm' ? 'pnpm rebuild' : 'npm rebuild')],
     proves: 'the module loads',
   },
   {
     id: 'prisma-client',
+    about: 'the client of prisma has not been generated',
     steps: ['build', 'start', 'prove'],
     signature: [/@prisma\/client did not initialize yet/, /Cannot find module '\.prisma\/client/],
     cause: () => 'the client of prisma has not been generated',
+    does: ['add-install'],
     actions: () => [addInstall('npx prisma generate')],
     key: () => 'generate',
     proves: 'the client loads',
   },
   {
     id: 'declared-module',
+    about: 'a module is in package.json and not in node_modules',
     steps: ['build', 'start', 'prove'],
     signature: MISSING,
     guard: (found) => {
@@ -183,12 +192,14 @@ export const nodeModules: readonly Rule[] = [
       return name !== null && name in manifestOf(found).declared;
     },
     cause: (found) => `${specifierOf(found)} is in package.json and not in node_modules`,
+    does: ['set-command'],
     actions: reinstall,
     key: () => 'reinstall',
     proves: 'the module is found',
   },
   {
     id: 'declared-program',
+    about: 'a program comes with a package of package.json that is not installed',
     steps: ['deps', 'build', 'start'],
     signature: NOT_FOUND,
     guard: (found) => {
@@ -197,12 +208,15 @@ export const nodeModules: readonly Rule[] = [
       return program in declared || (packageOf(program) ?? '') in declared;
     },
     cause: ({ match }) => `${match[1]} comes with a package of package.json that is not installed`,
+    does: ['set-command'],
     actions: reinstall,
     key: () => 'reinstall',
     proves: 'the program is found',
   },
   {
     id: 'undeclared-module',
+    about: 'a module is used that package.json does not name',
+    after: ['declared-module'],
     steps: ['build', 'start', 'prove'],
     signature: MISSING,
     guard: (found) => {
@@ -215,12 +229,15 @@ export const nodeModules: readonly Rule[] = [
       );
     },
     cause: (found) => `${specifierOf(found)} is used and package.json does not name it`,
+    does: ['add-install', 'use-copy'],
     actions: (found) => addPackages(found, specifierOf(found)!),
     key: (found) => specifierOf(found)!,
     proves: 'the module is found',
   },
   {
     id: 'undeclared-program',
+    about: 'a program is called that no package of package.json has',
+    after: ['declared-program'],
     steps: ['build', 'start'],
     signature: NOT_FOUND,
     guard: (found) =>
@@ -228,16 +245,19 @@ export const nodeModules: readonly Rule[] = [
       packageOf(found.match[1]!) !== null &&
       !found.look.bins.includes(found.match[1]!),
     cause: ({ match }) => `${match[1]} is called and package.json names no package that has it`,
+    does: ['add-install', 'use-copy'],
     actions: (found) => addPackages(found, packageOf(found.match[1]!)!),
     key: ({ match }) => match[1]!,
     proves: 'the program is found',
   },
   {
     id: 'own-modules-path',
+    about: 'a module of the repository is meant from its root, where node does not look',
     steps: ['start', 'prove'],
     signature: [/Cannot find module '((?:src|app|lib|config|utils|server|dist)\/[^'\n]*)'/],
     guard: (found) => isOwn(found, found.match[1]!.split('/')[0]!),
     cause: ({ match }) => `${match[1]} is meant from the folder of the service, where node does not look by itself`,
+    does: ['set-env'],
     actions: (found) => (/\bNODE_PATH=/.test(startOf(found)) ? [] : [env('NODE_PATH', '.')]),
     key: () => 'NODE_PATH',
     proves: 'the module is found',

@@ -166,18 +166,22 @@ function realEntry(found: Case): Action[] {
 export const nodeRun: readonly Rule[] = [
   {
     id: 'openssl-legacy',
+    about: 'a tool of the time of OpenSSL 1 asks OpenSSL 3 for MD4',
     steps: ['deps', 'build', 'start', 'prove'],
     signature: [/ERR_OSSL_EVP_UNSUPPORTED/, /0308010C:digital envelope/],
     cause: () => 'a tool of the time of OpenSSL 1 asks OpenSSL 3 for MD4',
+    does: ['set-env'],
     actions: (found) => nodeOptions(found, '--openssl-legacy-provider'),
     key: () => 'legacy provider',
     proves: 'the step ends without that error',
   },
   {
     id: 'heap',
+    about: 'node reached its limit of memory',
     steps: ['deps', 'build', 'start', 'prove'],
     signature: [/JavaScript heap out of memory/, /Reached heap limit/],
     cause: () => 'node reached its limit of memory',
+    does: ['set-env'],
     actions: (found) =>
       /--max-old-space-size/.test(startBody(found))
         ? []
@@ -187,32 +191,39 @@ export const nodeRun: readonly Rule[] = [
   },
   {
     id: 'ci-warnings',
+    about: 'with CI set, the build takes warnings for errors',
     steps: ['build'],
     signature: [/Treating warnings as errors because process\.env\.CI = true/],
     cause: () => 'with CI set the build takes warnings for errors',
+    does: ['set-env'],
     actions: () => [env('CI', 'false')],
     proves: 'the build ends with 0',
   },
   {
     id: 'sveltekit-adapter',
+    about: 'adapter-auto of SvelteKit does not know where it is to run',
     steps: ['build', 'start'],
     signature: [/Could not detect a supported production environment/],
     cause: () => 'adapter-auto of SvelteKit does not know where it is to run',
+    does: ['set-env'],
     actions: () => [env('GCP_BUILDPACKS', 'true')],
     from: 'build',
     proves: 'the build makes a server',
   },
   {
     id: 'missing-script',
+    about: 'package.json has no script of the name that is called',
     steps: ['build', 'start'],
     signature: NO_SCRIPT,
     cause: ({ match }) => `package.json has no script ${match[1]}`,
+    does: ['set-command'],
     actions: insteadOfScript,
     key: ({ match }) => match[1]!,
     proves: 'the application is up by another way to start it that the repository has',
   },
   {
     id: 'missing-build',
+    about: 'what a build makes is not there: the build has not been done',
     steps: ['start', 'prove'],
     signature: [
       ...NO_FILE,
@@ -226,6 +237,7 @@ export const nodeRun: readonly Rule[] = [
     },
     cause: (found) =>
       `${found.match[1] === 'production build' ? '.next' : entryOf(found)} is made by a build that has not been done`,
+    does: ['set-command'],
     actions: (found) => {
       const output = found.match[1] === 'production build' ? '.next' : entryOf(found)!;
       const build =
@@ -238,15 +250,18 @@ export const nodeRun: readonly Rule[] = [
   },
   {
     id: 'typescript-entry',
+    about: 'node is started on TypeScript, which this version does not run',
     steps: ['start'],
     signature: [/Unknown file extension "\.tsx?"/, /ERR_UNKNOWN_FILE_EXTENSION/],
     cause: () => 'node is started on TypeScript, which this version does not run',
+    does: ['set-command', 'add-install'],
     actions: throughTsx,
     key: () => 'tsx',
     proves: 'the application starts',
   },
   {
     id: 'module-kind',
+    about: 'a file mixes the two kinds of modules of node',
     steps: ['start', 'prove'],
     signature: [
       /Cannot use import statement outside a module/,
@@ -255,12 +270,14 @@ export const nodeRun: readonly Rule[] = [
       /ERR_REQUIRE_ESM/,
     ],
     cause: () => 'a file mixes the two kinds of modules of node',
+    does: ['set-command', 'add-install'],
     actions: throughTsx,
     key: () => 'tsx',
     proves: 'the application starts',
   },
   {
     id: 'esm-extension',
+    about: 'imports leave out the end of the file name, which node wants for ES modules',
     steps: ['start', 'prove'],
     signature: [/Cannot find module '([^'\n]+)' imported from/, /ERR_UNSUPPORTED_DIR_IMPORT/],
     guard: (found) => {
@@ -273,12 +290,14 @@ export const nodeRun: readonly Rule[] = [
       );
     },
     cause: () => 'imports leave out the end of the file name, which node wants for ES modules',
+    does: ['set-command', 'add-install'],
     actions: throughTsx,
     key: () => 'tsx',
     proves: 'the application starts',
   },
   {
     id: 'wrong-entry',
+    about: 'the start names a file that is not there',
     steps: ['start'],
     signature: NO_FILE,
     guard: (found) => {
@@ -292,6 +311,7 @@ export const nodeRun: readonly Rule[] = [
       );
     },
     cause: (found) => `the start names ${entryOf(found)}, which is not there`,
+    does: ['set-command', 'add-install'],
     actions: realEntry,
     key: (found) => entryOf(found)!,
     proves: 'the application is up from the file that is there',

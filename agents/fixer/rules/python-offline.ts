@@ -9,6 +9,7 @@ const PIP_INSTALL = /\bpip3? install\b/;
 export const pythonOffline: readonly Rule[] = [
   {
     id: 'installed-packages',
+    about: "no package index answers; what this machine's own Python has may do",
     steps: ['deps'],
     // What pip says; other installers have no such thing to fall back on.
     signature: [
@@ -27,6 +28,7 @@ export const pythonOffline: readonly Rule[] = [
     },
     cause: () =>
       "the package index does not answer; packages that this machine's own Python has installed are used instead (degraded)",
+    does: ['set-command', 'set-env'],
     actions: (found) => [
       command('install', ...installOf(found).map((line) => line.replace(VENV, '$1 --system-site-packages'))),
       // It is known not to answer: what is still missing after this should be said soon.

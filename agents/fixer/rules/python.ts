@@ -176,9 +176,11 @@ const NO_MODULE = [
 export const python: readonly Rule[] = [
   {
     id: 'externally-managed',
+    about: 'the system keeps its Python for itself',
     steps: ['deps', 'build', 'start'],
     signature: [/externally-managed-environment/, /This environment is externally managed/],
     cause: () => 'the system keeps this Python for itself, and packages are installed into it',
+    does: ['set-command', 'use-copy'],
     actions: (found) => {
       const start = startOf(found);
       const build = buildOf(found);
@@ -200,6 +202,7 @@ export const python: readonly Rule[] = [
   },
   {
     id: 'python-version',
+    about: 'a package wants another version of Python',
     steps: ['deps', 'build'],
     signature: [
       /requires a different Python: \S+ not in ['"]([^'"\n]+)['"]/,
@@ -210,15 +213,18 @@ export const python: readonly Rule[] = [
       (heal.overlay.versions.python ?? heal.service.versions.python?.want) !== match[1] &&
       !heal.overlay.relaxed.includes('python'),
     cause: ({ match }) => `a package wants python ${match[1]}`,
+    does: ['choose-version'],
     actions: ({ match }) => [{ do: 'choose-version', tool: 'python', want: match[1]!.trim() }],
     key: ({ match }) => match[1]!,
     proves: 'the install ends with 0 on that version',
   },
   {
     id: 'uv-lock-drift',
+    about: 'uv.lock does not match pyproject.toml',
     steps: ['deps'],
     signature: [/lockfile at `?uv\.lock`? needs to be updated/],
     cause: () => 'uv.lock does not match pyproject.toml',
+    does: ['set-command', 'use-copy'],
     actions: (found) => [
       command('install', ...installOf(found).map((line) => line.replace(/ --locked\b/, '').replace(/ --frozen\b/, ''))),
       useCopy,
@@ -227,9 +233,11 @@ export const python: readonly Rule[] = [
   },
   {
     id: 'poetry-lock-drift',
+    about: 'poetry.lock does not match pyproject.toml',
     steps: ['deps'],
     signature: [/pyproject\.toml changed significantly since poetry\.lock/, /poetry\.lock is not up to date/],
     cause: () => 'poetry.lock does not match pyproject.toml',
+    does: ['set-command', 'use-copy'],
     actions: (found) => [
       command('install', 'poetry lock', ...installOf(found).filter((line) => line !== 'poetry lock')),
       useCopy,
@@ -239,6 +247,7 @@ export const python: readonly Rule[] = [
   },
   {
     id: 'wrong-app',
+    about: 'the start names an application object that is not there',
     steps: ['start', 'prove'],
     signature: [
       /Could not locate a Flask application/,
@@ -253,12 +262,14 @@ export const python: readonly Rule[] = [
       const app = appsOf(found)[0];
       return `the start names an application that is not there${app === undefined ? '' : `; it is ${app.module}:${app.name}`}`;
     },
+    does: ['set-command', 'set-env'],
     actions: renameApp,
     key: startOf,
     proves: 'the application is up from the object that is there',
   },
   {
     id: 'python-path',
+    about: 'a module of the repository is where Python does not look by itself',
     steps: ['build', 'start', 'prove'],
     signature: NO_MODULE,
     guard: (found) => {
@@ -267,6 +278,7 @@ export const python: readonly Rule[] = [
     },
     cause: (found) =>
       `${moduleOf(found)} is in ${homeOf(found, moduleOf(found)) === '.' ? 'the repository' : homeOf(found, moduleOf(found))}, where python does not look by itself`,
+    does: ['set-env'],
     actions: (found) => {
       const before = found.heal.overlay.env.PYTHONPATH;
       const home = homeOf(found, moduleOf(found))!;
@@ -277,31 +289,38 @@ export const python: readonly Rule[] = [
   },
   {
     id: 'module-gone',
+    about: 'a module was taken out of newer versions of Python',
     steps: ['deps', 'build', 'start', 'prove'],
     signature: NO_MODULE,
     guard: (found) => moduleOf(found) in GONE && !found.heal.overlay.relaxed.includes('python'),
     cause: (found) => `${moduleOf(found)} left Python with ${GONE[moduleOf(found)]!.slice(1)}`,
+    does: ['choose-version'],
     actions: (found) => [{ do: 'choose-version', tool: 'python', want: GONE[moduleOf(found)]! }],
     key: moduleOf,
     proves: 'the module is found',
   },
   {
     id: 'python-module',
+    about: 'a module is not installed',
+    after: ['python-path', 'wrong-app'],
     steps: ['build', 'start', 'prove'],
     signature: NO_MODULE,
     guard: (found) => /^[A-Za-z]\w*$/.test(moduleOf(found)) && !(moduleOf(found) in GONE),
     cause: (found) =>
       `${moduleOf(found)} is used and ${declares(found, packageOf(moduleOf(found))) ? 'not installed' : 'nothing declares it'}`,
+    does: ['add-install', 'set-command', 'use-copy'],
     actions: (found) => addPackage(found, packageOf(moduleOf(found))),
     key: moduleOf,
     proves: 'the module is found',
   },
   {
     id: 'wrong-program',
+    about: 'the start names a program that is not there',
     steps: ['start'],
     signature: [/can't open file '([^'\n]+)'/],
     guard: (found) => within(found, found.match[1]!) !== null,
     cause: (found) => `the start names ${within(found, found.match[1]!)}, which is not there`,
+    does: ['set-command'],
     actions: (found) => {
       const missing = within(found, found.match[1]!)!;
       const base = missing.split('/').at(-1)!;

@@ -14,6 +14,10 @@ export interface Case {
 }
 interface Known {
   id: string;
+  /** The kind of failure, in one sentence that needs no case of it. */
+  about: string;
+  /** Rules whose text it also knows: they are asked before it, and it answers when they have nothing new to offer. */
+  after?: readonly string[];
   /** The failed steps it may answer. */
   steps: readonly Step[];
   /** Any of them, searched in the failure's text. */
@@ -25,6 +29,8 @@ interface Known {
   cause: (found: Case) => string;
 }
 export interface Repair extends Known {
+  /** Which repairs it may answer with. */
+  does: readonly Action['do'][];
   /** None: nothing to offer for this case. Never one that writes a file the repository tracks outside a copy. */
   actions: (found: Case) => Action[];
   /** What the fix is about, to know a repeat by; absent: the text that matched. */
@@ -48,3 +54,9 @@ export const command = (role: 'install' | 'build' | 'start', ...commands: string
 });
 export const addInstall = (text: string): Action => ({ do: 'add-install', command: text });
 export const useCopy: Action = { do: 'use-copy' };
+export const runCommand = (text: string): Action => ({ do: 'run-command', command: text });
+export const overlayFile = (path: string, text: string): Action => ({ do: 'write-overlay-file', path, text });
+export const languageIs =
+  (...languages: string[]) =>
+  ({ heal }: Case): boolean =>
+    languages.includes(heal.service.language);

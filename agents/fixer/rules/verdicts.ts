@@ -43,6 +43,7 @@ const REFUSED = [
   new RegExp(`connection to server at "([^"\\n]+)"[^\\n]{0,60}port (${PORTS}) failed`),
   /Can't reach database server at `?([\w.-]+)`?:`?(\d+)/,
   new RegExp(`Error (?:\\d+ )?connecting to ([\\w.-]+):(${PORTS})`),
+  /Can't connect to (?:MySQL|MariaDB) server on '([\w.-]+?)(?::(\d+))?'/,
   new RegExp(`dial tcp (\\S+?):(${PORTS}): connect`),
   new RegExp(`(?:Mongo\\w*Error|ServerSelectionTimeoutError)[^\\n]*?([\\w.-]+):(${PORTS})`),
 ];
@@ -51,9 +52,14 @@ const UNKNOWN_HOST = [
   /could not translate host name "([\w-]+)"/,
   /Name or service not known[^\n]*?host[= ']+([\w-]+)/,
 ];
+/** What is said when a service does not answer. */
+export const serviceSignatures: readonly RegExp[] = [...REFUSED, ...UNKNOWN_HOST];
 /** The service behind a refused connection: by its port, by its name in a compose file. */
-function serviceAt({ match }: Case): { service: (typeof SERVICES)[string]; at: string } | null {
-  const port = match[2] ?? HOSTS.find(([name]) => name.test(match[1] ?? ''))?.[1];
+export function serviceAt({ match }: Case): { service: (typeof SERVICES)[string]; at: string } | null {
+  const port =
+    match[2] ??
+    (/MySQL|MariaDB/.test(match[0]) ? '3306' : undefined) ??
+    HOSTS.find(([name]) => name.test(match[1] ?? ''))?.[1];
   const service = port === undefined ? undefined : SERVICES[port];
   return service === undefined ? null : { service, at: `${match[1]}:${port}` };
 }
@@ -88,6 +94,7 @@ const tool = (found: Case): { name: string; want: string; met: string } | null =
 export const outOfReach: readonly Rule[] = [
   {
     id: 'access-refused',
+    about: 'a registry wants to know who asks',
     steps: ['deps', 'build'],
     signature: [
       /code E40[13]\b/,
@@ -95,6 +102,7 @@ export const outOfReach: readonly Rule[] = [
       /ERR_PNPM_FETCH_40[13]/,
       /40[13] (?:Unauthorized|Forbidden)[^\n]*/,
       /(?:HTTP|status code|ERROR:)[^\n]{0,30}\b40[13]\b[^\n]{0,10}(?:Client Error|Unauthorized|Forbidden)/,
+      /^User for [\w.:-]+: /m,
       /could not read Username for '([^'\n]+)'/,
     ],
     cause: ({ text }) => `${registryOf(text)} wants to know who asks`,
@@ -107,6 +115,8 @@ export const outOfReach: readonly Rule[] = [
   },
   {
     id: 'host-unreachable',
+    about: 'a host cannot be reached from this machine',
+    after: ['dead-registry', 'fonts-offline', 'installed-packages', 'network-hiccup', 'prisma-engine'],
     steps: ['deps', 'build'],
     signature: UNREACHED,
     // A service of the application that does not answer while it is built is another matter.
@@ -123,6 +133,8 @@ export const outOfReach: readonly Rule[] = [
   },
   {
     id: 'package-absent',
+    about: 'a package, or its version, is not in the registry',
+    after: ['installed-packages', 'host-unreachable', 'network-hiccup', 'pin-absent', 'version-absent'],
     steps: ['deps'],
     signature: [
       /404 Not Found - GET (\S+)/,
@@ -158,8 +170,10 @@ const packageIn = ({ match }: Case): string => {
 export const missingThings: readonly Rule[] = [
   {
     id: 'service-missing',
+    about: 'the application needs a database or another service that is not there',
+    after: ['service-to-start'],
     steps: ['build', 'start', 'prove'],
-    signature: [...REFUSED, ...UNKNOWN_HOST],
+    signature: serviceSignatures,
     guard: (found) => serviceAt(found) !== null,
     cause: (found) => `it needs ${serviceAt(found)!.service[0]} at ${serviceAt(found)!.at}, and nothing answers there`,
     error: (found) => {
@@ -182,6 +196,7 @@ export const missingThings: readonly Rule[] = [
   },
   {
     id: 'docker-missing',
+    about: 'a command calls docker and there is none',
     steps: ['deps', 'build', 'start'],
     signature: [
       /docker(?:-compose)?: (?:command )?not found/,
@@ -200,6 +215,7 @@ export const missingThings: readonly Rule[] = [
   },
   {
     id: 'compose-missing',
+    about: 'the docker of this machine came without compose',
     steps: ['deps', 'build', 'start'],
     signature: [
       /unknown shorthand flag: 'f' in -f/,
@@ -219,6 +235,7 @@ export const missingThings: readonly Rule[] = [
   },
   {
     id: 'venv-missing',
+    about: 'the Python of this machine came without what makes virtual environments',
     steps: ['deps'],
     signature: [
       /ensurepip is not\s+available[\s\S]{0,200}?apt(?:-get)? install (python[\d.]*-venv)/,
@@ -236,12 +253,13 @@ export const missingThings: readonly Rule[] = [
   },
   {
     id: 'program-missing',
+    about: 'a program of the system is called that is not installed',
+    after: ['declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script'],
     steps: ['deps', 'build', 'start'],
     signature: [
       /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.+-]+): (?:not found|command not found)/,
-      /gyp ERR! (?:not ok[\s\S]{0,200})?not found: (make|g\+\+|gcc)/,
+      /gyp ERR! (?:stack Error: )?not found: (make|g\+\+|gcc)/,
       /gyp ERR! find (Python)/,
-      /(pg_config) executable not found/,
       /command '(gcc|cc|g\+\+|x86_64-linux-gnu-gcc)' failed: No such file/,
     ],
     cause: ({ match }) => `${match[1]} is called, and this machine has none`,
@@ -275,6 +293,7 @@ export const missingThings: readonly Rule[] = [
   },
   {
     id: 'python-2',
+    about: 'the code is written for Python 2',
     steps: ['deps', 'build', 'start'],
     signature: [
       /Missing parentheses in call to 'print'/,
@@ -296,6 +315,7 @@ export const missingThings: readonly Rule[] = [
 export const lastResort: readonly Rule[] = [
   {
     id: 'nearest-version',
+    about: 'no version of a tool is to be had that the repository asks for',
     steps: ['toolchain'],
     code: 'TOOL_MISSING',
     signature: [/is needed/],
@@ -303,6 +323,7 @@ export const lastResort: readonly Rule[] = [
     guard: (found) => /\d/.test(tool(found)?.met.split(';')[0] ?? ''),
     cause: (found) =>
       `${tool(found)!.name} ${tool(found)!.want} is not to be had; the nearest to it here is taken (degraded)`,
+    does: ['relax-version'],
     actions: (found) => [{ do: 'relax-version', tool: tool(found)!.name }],
     key: (found) => tool(found)!.name,
     proves: 'everything that follows, on a version the repository did not ask for',

@@ -14,6 +14,8 @@ export interface Given {
   overlay?: Partial<Heal['overlay']>;
   tried?: Heal['tried'];
   port?: number | null;
+  can?: Heal['can'];
+  limit?: string;
 }
 
 export const lookOf = ({ look = {}, manifest }: Given): Look => ({
@@ -22,6 +24,7 @@ export const lookOf = ({ look = {}, manifest }: Given): Look => ({
   bins: [],
   log: '',
   memoryMb: 4_000,
+  nodeDir: '/usr',
   holder: null,
   ...look,
   texts: { ...(manifest === undefined ? {} : { 'package.json': JSON.stringify(manifest) }), ...look.texts },
@@ -36,13 +39,15 @@ export const healOf = ({
   overlay,
   tried = [],
   port = 4_100,
+  can = [],
+  limit,
 }: Given): Heal =>
   Heal.parse({
     type: 'fixer.heal',
     step,
     phase: ['start', 'prove'].includes(step) ? 'run' : 'setup',
     error: { code, message, fix: 'read the log' },
-    evidence: { command: 'a command', exitCode: 1, signal: null, limit: null, tail, log: '' },
+    evidence: { command: 'a command', exitCode: 1, signal: null, limit: limit ?? null, tail, log: '' },
     service: {
       name: 'web',
       path: '.',
@@ -65,6 +70,7 @@ export const healOf = ({
     cwd,
     port,
     tried,
+    can,
   });
 
 export const actionsOf = (fact: Fact): Action[] => (fact.type === 'fixer.fixed' ? fact.actions : []);

@@ -1,17 +1,17 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { apply } from '../../../agents/fixer/apply.js';
 import { type Action, emptyOverlay, Fact, Overlay } from '../../../agents/fixer/contract.js';
-import { heal } from '../../../agents/fixer/match.js';
+import { heal, searchable } from '../../../agents/fixer/match.js';
 import { rules } from '../../../agents/fixer/rules/index.js';
 import { mainLine } from '../../../providers/process/main-line.js';
 import { actionsOf, type Given, healOf, lookOf } from './case.js';
+import { corpus as pieces } from './corpus.js';
 
 const ask = (given: Given): Fact => heal(healOf(given), lookOf(given));
-const folder = join(import.meta.dirname, 'corpus');
-const corpus = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'utf8'));
+
+const corpus = pieces.map(({ text }) => text);
 const steps = ['toolchain', 'deps', 'build', 'start', 'prove'];
 
 const words = fc.oneof(
@@ -61,6 +61,33 @@ test('a text of 200 000 characters is judged soon', () => {
   }
 });
 
+/** Inputs that a pattern which goes back and forth would be lost in: its own words over and over, on one line and on many. */
+const adversaries = (own: string): string[] => {
+  const words = own.replace(/\s+/g, ' ').trim().slice(0, 300) || 'a';
+  return [' ', '\n', ''].flatMap((between) => {
+    const piece = `${words.slice(0, Math.ceil(words.length * 0.8))}${between}`;
+    return [piece.repeat(Math.ceil(200_000 / piece.length)), `${own.split('\n')[0]}${'a'.repeat(200_000)}`];
+  });
+};
+test.each(rules.map((rule) => [rule.id, rule] as const))(
+  'no pattern of %s is slow on 200 KB made against it',
+  (id, rule) => {
+    const own = pieces.find((piece) => piece.rule === id)!.text;
+    for (const text of [...adversaries(own), `${'A_'.repeat(100_000)}`, '\'"`: '.repeat(40_000)]) {
+      const seen = searchable(text);
+      for (const signature of rule.signature) {
+        // A search that does not end is ended: what runs here can be interrupted.
+        const took = runInNewContext(
+          'const began = Date.now(); new RegExp(source, flags).exec(seen); Date.now() - began',
+          { source: signature.source, flags: signature.flags, seen },
+          { timeout: 2_000 },
+        ) as number;
+        expect(took, `${id}: ${signature.source}`).toBeLessThan(500);
+      }
+    }
+  },
+);
+
 const text = fc.string({ maxLength: 12 });
 const actions: fc.Arbitrary<Action[]> = fc.array(
   fc.oneof(
@@ -75,6 +102,12 @@ const actions: fc.Arbitrary<Action[]> = fc.array(
     fc.record({ do: fc.constant('relax-version' as const), tool: text }),
     fc.record({ do: fc.constant('use-copy' as const) }),
     fc.record({ do: fc.constant('write-overlay-file' as const), path: text, text }),
+    fc.record({ do: fc.constant('run-command' as const), command: text }),
+    fc.record({ do: fc.constant('migrate' as const), command: text }),
+    fc.record({ do: fc.constant('start-service' as const), service: text, host: fc.constant(null), port: fc.nat() }),
+    fc.record({ do: fc.constant('create-database' as const), service: text, database: text }),
+    fc.record({ do: fc.constant('map-host' as const), host: text, address: text }),
+    fc.record({ do: fc.constant('install-system-package' as const), packages: fc.array(text) }),
   ),
 );
 test('laying actions over an overlay leaves the one before as it was, so that going back to it undoes them', () => {

@@ -14,6 +14,9 @@ test.each<[Action, string]>([
   [{ do: 'set-command', role: 'build', commands: [] }, 'no build'],
   [{ do: 'set-command', role: 'install', commands: ['a', 'b'] }, 'install with a && b'],
   [{ do: 'relax-version', tool: 'node' }, 'take the nearest node'],
+  [{ do: 'migrate', command: 'npx knex migrate:latest' }, 'migrate with npx knex migrate:latest'],
+  [{ do: 'start-service', service: 'redis', host: null, port: 6379 }, 'start redis'],
+  [{ do: 'install-system-package', packages: ['libpq-dev', 'make'] }, 'install libpq-dev make'],
   [{ do: 'write-overlay-file', path: '.env', text: 'SECRET=1' }, 'write .env into a copy'],
 ])('%j is told as "%s"', (action, words) => expect(told(action)).toBe(words));
 

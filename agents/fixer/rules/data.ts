@@ -1,0 +1,139 @@
+/** Databases: services that are not there, names that only compose knows, tables that no migration has made. */
+import type { Action } from '../contract.js';
+import { manifestOf } from './commands.js';
+import { type Case, env, type Repair, type Rule, useCopy } from './rule.js';
+import { serviceAt, serviceSignatures } from './verdicts.js';
+
+const text = ({ look }: Case, path: string): string => look.texts[path] ?? '';
+const declared = (found: Case, name: string): boolean =>
+  name in manifestOf(found).declared ||
+  new RegExp(`(^|[\\n"'\\s])${name}\\b`, 'i').test(
+    text(found, 'requirements.txt') + text(found, 'pyproject.toml') + text(found, 'Gemfile'),
+  );
+const python = (found: Case): string =>
+  found.heal.service.commands.install.some((line) => line.includes('.venv')) ? '.venv/bin/python' : 'python3';
+
+/** The command that brings the tables up to date, by the tool the repository has for it. */
+export function migrationOf(found: Case): string | null {
+  const { files } = found.look;
+  const { scripts } = manifestOf(found);
+  const has = (pattern: RegExp): string | undefined => files.find((file) => pattern.test(file));
+  const script = [
+    'db:migrate',
+    'migrate',
+    'migrate:deploy',
+    'migration:run',
+    'migrations:run',
+    'db:push',
+    'db:setup',
+  ].find((name) => Object.hasOwn(scripts, name));
+  const manage = has(/(^|\/)manage\.py$/);
+  if (manage !== undefined) return `${python(found)} ${manage} migrate --no-input`;
+  if (has(/(^|\/)alembic\.ini$/)) return `${python(found)} -m alembic upgrade head`;
+  if (has(/(^|\/)migrations\/alembic\.ini$/) || (declared(found, 'flask-migrate') && has(/(^|\/)migrations\//)))
+    return `${python(found)} -m flask db upgrade`;
+  if (has(/(^|\/)bin\/rails$/)) return 'bin/rails db:prepare';
+  if (has(/(^|\/)artisan$/)) return 'php artisan migrate --force';
+  if (has(/(^|\/)schema\.prisma$/))
+    return has(/prisma\/migrations\//) ? 'npx prisma migrate deploy' : 'npx prisma db push';
+  if (script !== undefined) return `npm run ${script}`;
+  if (has(/(^|\/)knexfile\.[cm]?[jt]s$/)) return 'npx knex migrate:latest';
+  if (has(/(^|\/)drizzle\.config\.[cm]?[jt]s$/))
+    return has(/drizzle\/\w+\.sql$/) ? 'npx drizzle-kit migrate' : 'npx drizzle-kit push --force';
+  if (has(/(^|\/)(\.sequelizerc|migrations\/.*\.js)$/) && declared(found, 'sequelize'))
+    return 'npx sequelize-cli db:migrate';
+  return null;
+}
+/** A database in a file of the work copy is ours; a server is ours only when a fix started it. */
+const isFile = ({ text: said, look, heal }: Case): boolean =>
+  /sqlite|no such table/i.test(said) ||
+  (heal.overlay.services.length === 0 &&
+    Object.entries(look.texts).some(
+      ([path, one]) => /settings|config|database|schema/.test(path) && /sqlite/i.test(one),
+    ));
+const isOurs = (found: Case): boolean => isFile(found) || found.heal.overlay.services.length > 0;
+
+const PENDING = [
+  /You have \d+ unapplied migration/,
+  /no such table: ["'`]?(\w+)/,
+  /relation "(\w+)" does not exist/,
+  /Table '[\w.]*?(\w+)' doesn't exist/,
+  /PendingMigrationError|Migrations are pending/,
+  /The table `?(?:main\.|public\.)?(\w+)`? does not exist in the current database/,
+  /\bP2021\b/,
+  /Can't locate revision|Target database is not up to date/,
+];
+const NO_DATABASE = [
+  /database "([\w-]+)" does not exist/,
+  /Unknown database '([\w-]+)'/,
+  /Database `([\w-]+)` does not exist/,
+];
+
+const LOCAL = /^(localhost|127\.|::1$|\[::1\]|0\.0\.0\.0)/;
+
+export const data: readonly Rule[] = [
+  {
+    id: 'service-to-start',
+    about: 'the application needs a database or another service, and nothing answers where it looks for it',
+    steps: ['build', 'start', 'prove'],
+    signature: serviceSignatures,
+    guard: (found) => serviceAt(found) !== null,
+    cause: (found) => `it needs ${serviceAt(found)!.service[0]} at ${serviceAt(found)!.at}, and nothing answers there`,
+    does: ['start-service', 'map-host'],
+    actions: (found) => {
+      const { service, at } = serviceAt(found)!;
+      const [, host = at, port = ''] = /^(.*):(\d+)$/.exec(at) ?? [];
+      const start: Action = {
+        do: 'start-service',
+        service: service[0],
+        host: LOCAL.test(host) ? null : host,
+        port: port === '' ? null : Number(port),
+      };
+      return LOCAL.test(host) ? [start] : [start, { do: 'map-host', host, address: '127.0.0.1' }];
+    },
+    key: (found) => serviceAt(found)!.service[0],
+    proves: 'the application reaches the service and answers',
+  } satisfies Repair,
+  {
+    id: 'database-absent',
+    about: 'the database server answers, and has no database of that name',
+    steps: ['build', 'start', 'prove'],
+    signature: NO_DATABASE,
+    // One that belongs to somebody else is never written into.
+    guard: (found) => found.heal.overlay.services.length > 0,
+    cause: ({ match }) => `the database ${match[1]} has not been made`,
+    does: ['create-database'],
+    actions: ({ match, heal }) => [
+      { do: 'create-database', service: heal.overlay.services.at(-1)!.service, database: match[1]! },
+    ],
+    key: ({ match }) => match[1]!,
+    proves: 'the application reaches its database and answers',
+  },
+  {
+    id: 'migration-pending',
+    about: 'a table is not there: the migrations of the repository have not been run',
+    steps: ['build', 'start', 'prove'],
+    signature: PENDING,
+    guard: (found) => isOurs(found) && migrationOf(found) !== null,
+    cause: ({ match }) =>
+      `${match[1] === undefined ? 'tables are' : `the table ${match[1]} is`} not there: the migrations have not been run`,
+    does: ['migrate', 'use-copy'],
+    actions: (found) => [{ do: 'migrate', command: migrationOf(found)! }, ...(isFile(found) ? [useCopy] : [])],
+    key: () => 'migrate',
+    proves: 'the application answers from its tables',
+  },
+  {
+    id: 'secret-key-base',
+    about: 'the framework wants a secret of its own for sessions, and nobody set one',
+    steps: ['build', 'start', 'prove'],
+    signature: [/Missing `?secret_key_base`?/, /(?:Missing|missing)[^\n]{0,30}\bSECRET_KEY_BASE\b/],
+    cause: () => 'SECRET_KEY_BASE is not set',
+    does: ['set-env'],
+    actions: () => [env('SECRET_KEY_BASE', '$generate')],
+    key: () => 'SECRET_KEY_BASE',
+    proves: 'the application starts',
+  },
+];
+
+/** Asked when no repair is to be had: somebody else's server is never written into. */
+export { NO_DATABASE, PENDING };

@@ -1,0 +1,105 @@
+/** Files of the repository that cannot be run or written as they are: line ends, rights, folders that are not there. */
+import type { Action } from '../contract.js';
+import { before, quote, within } from './commands.js';
+import { type Case, type Rule, runCommand, useCopy } from './rule.js';
+
+/** The script that the text names, or the one a command of the service calls. */
+function scriptIn(found: Case): string | null {
+  const said = found.match.slice(1).find((one) => one !== undefined) ?? null;
+  const { install, build, start } = found.heal.service.commands;
+  const called =
+    /(?:^|\s|\.\/)([\w./-]+\.(?:sh|bash|py|rb|pl)|\.\/[\w./-]+|[\w/-]+\/(?:mvnw|gradlew|manage\.py))(?=\s|$|;|&)/;
+  const path =
+    said ??
+    called.exec([found.heal.evidence?.command ?? '', start ?? '', ...build, ...install].join('\n'))?.[1] ??
+    null;
+  return path === null ? null : within(found, path.replace(/^\.\//, ''));
+}
+const onCopy = (found: Case, first: string): Action[] => {
+  const actions = before(found, first);
+  return actions.length === 0 ? [] : [...actions, useCopy];
+};
+const folderIn = (found: Case): string | null => {
+  const path = within(found, found.match[1] ?? '');
+  if (path === null || /(^|\/)(node_modules|\.git|dist|build|\.next)(\/|$)/.test(path)) return null;
+  const isFile = /\.\w{1,5}$/.test(path);
+  const folder = isFile ? path.split('/').slice(0, -1).join('/') : path;
+  return folder === '' || found.look.files.some((file) => file.startsWith(`${folder}/`)) ? null : folder;
+};
+
+export const files: readonly Rule[] = [
+  {
+    id: 'crlf-script',
+    about: 'a script has the line ends of Windows, which a shell takes for part of its words',
+    steps: ['deps', 'build', 'start'],
+    signature: [
+      /([\w./-]+): (?:line \d+|\d+): [^\n]*\\r(?:'|\b)/,
+      /env: ['‘]?\w+\\r['’]?: No such file/,
+      /bad interpreter: [^\n]*\^M/,
+      /([\w./-]+): cannot execute: required file not found/,
+      /sh: (?:line )?\d+: ([\w./-]+\.(?:sh|py|rb)): not found/,
+      /spawn ([\w./-]+\.(?:sh|py)) ENOENT/,
+      /\$'\\r': command not found/,
+      /([\w./-]+\.sh): (?:line )?\d+: set: Illegal option -\s*$/m,
+    ],
+    guard: (found) => scriptIn(found) !== null && found.look.files.includes(scriptIn(found)!),
+    cause: (found) => `${scriptIn(found)} has the line ends of Windows`,
+    does: ['set-command', 'use-copy'],
+    actions: (found) => onCopy(found, `sed -i 's/\\r$//' ${quote(scriptIn(found)!)}`),
+    key: (found) => scriptIn(found)!,
+    proves: 'the script runs',
+  },
+  {
+    id: 'not-executable',
+    about: 'a script of the repository is not marked as one that may be run',
+    steps: ['deps', 'build', 'start'],
+    signature: [
+      /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: (\.?[\w./-]+): Permission denied/,
+      /spawn (\.?[\w./-]+) EACCES/,
+      /PermissionError: \[Errno 13\] Permission denied: '(\.?\/?[\w./-]+)'/,
+      /exec: "?(\.?[\w./-]+)"?: permission denied/,
+    ],
+    guard: (found) => scriptIn(found) !== null && found.look.files.includes(scriptIn(found)!),
+    cause: (found) => `${scriptIn(found)} may not be run: it lacks the right`,
+    does: ['set-command', 'use-copy'],
+    actions: (found) => onCopy(found, `chmod +x ${quote(scriptIn(found)!)}`),
+    key: (found) => scriptIn(found)!,
+    proves: 'the script runs',
+  },
+  {
+    id: 'missing-folder',
+    about: 'the application writes into a folder that nobody made',
+    steps: ['build', 'start', 'prove'],
+    signature: [
+      /ENOENT: no such file or directory, (?:scandir|open|mkdir|opendir|watch|copyfile|access|stat) '([^'\n]+)'/,
+      /(?:FileNotFoundError|NotADirectoryError): \[Errno 2?0?\d?\] No such file or directory: '([^'\n]+)'/,
+      /open ([\w./-]+\/[\w.-]*): no such file or directory/,
+    ],
+    guard: (found) =>
+      folderIn(found) !== null &&
+      /(^|\/)(uploads?|tmp|temp|logs?|data|storage|public|media|cache|files|backups?|sessions?|db|database|instance|run|var|static|output|assets)(\/|$)/i.test(
+        folderIn(found)!,
+      ),
+    after: ['missing-build', 'settings-file', 'dotenv-file'],
+    cause: (found) => `${folderIn(found)} is not there, and the application wants to use it`,
+    does: ['run-command', 'use-copy'],
+    actions: (found) => [runCommand(`mkdir -p ${quote(folderIn(found)!)}`), useCopy],
+    key: (found) => folderIn(found)!,
+    proves: 'the application starts',
+  },
+  {
+    id: 'stale-pid',
+    about: 'a file of an earlier server says that one is running',
+    steps: ['start', 'prove'],
+    signature: [
+      /A server is already running[^\n]*?([\w./-]*tmp\/pids\/server\.pid)/,
+      /(?:pid ?file|lock ?file)[^\n]{0,40} ([\w./-]+\.pid)[^\n]{0,20}(?:exists|already)/i,
+    ],
+    guard: (found) => scriptIn(found) !== null,
+    cause: (found) => `${scriptIn(found)} is left over from an earlier server`,
+    does: ['run-command', 'use-copy'],
+    actions: (found) => [runCommand(`rm -f ${quote(scriptIn(found)!)}`), useCopy],
+    key: (found) => scriptIn(found)!,
+    proves: 'the application starts',
+  },
+];
