@@ -1,4 +1,6 @@
 /** What the steps of `repo-run` see: the chosen service with the run's overlay laid over it. Pure. */
+import { portOfKind } from '../agents/database/contract.js';
+import { kindsOf } from '../agents/database/wants.js';
 import type { Plan, Service } from '../agents/detection/contract.js';
 import { GENERATE, type Overlay } from '../agents/fixer/contract.js';
 import type { RunView, Scope, Workflow } from '../runtime/workflow.js';
@@ -72,6 +74,11 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
   if (!service) return base;
   const proves =
     service.proof.how === 'exit' ? (service.proof.command ?? service.commands.start) : service.commands.start;
+  const kinds = kindsOf(service, (overlay as { services?: string[] }).services);
+  const ports = ((results['ports']?.items ?? []) as ({ port: number } | null)[]).filter((one) => one !== null);
+  const services = results.services as { envFile: string; set: string[] } | undefined;
+  // They stand in the file with the addresses of what was started.
+  const ofServices = services?.set ?? [];
   return {
     ...base,
     plan,
@@ -85,7 +92,12 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
       text,
     })),
     // Those that the config agent makes up reach the application in its file.
-    variables: Object.fromEntries(Object.entries(overlay.env).filter(([, value]) => value !== GENERATE)),
+    variables: Object.fromEntries(
+      Object.entries(overlay.env).filter(([name, value]) => value !== GENERATE && !ofServices.includes(name)),
+    ),
+    envFile: services?.envFile ?? results.config?.envFile,
+    serviceKinds: kinds.map((kind) => ({ kind, lease: `service:${kind}`, ports: [portOfKind[kind]] })),
+    serviceWants: kinds.map((kind, n) => ({ kind, port: ports[n]?.port })),
     install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
     // Not `build`: that is the step's own result.
     buildCommands: overlay.build ?? service.commands.build,

@@ -1,4 +1,5 @@
 /** What `repo-run` tells people about its steps, and when it cannot go on. Pure. */
+import type { Started } from '../agents/database/contract.js';
 import type { Tool } from '../agents/dependency/contract.js';
 import type { Plan, Service } from '../agents/detection/contract.js';
 import { type ErrorRecord, fail } from '../runtime/errors.js';
@@ -29,6 +30,16 @@ export function judge(step: string, scoped: Scope): ErrorRecord | null {
     'add a test script, an example that serves, or a start command (Procfile)',
   );
 }
+
+const servicesWords = ({ services, theirs, lacking }: Omit<Started, 'type'>): string =>
+  [
+    ...services.map(
+      ({ program, from, port, kept, note }) =>
+        `${program} (${from}) on port ${port}${note ? `, ${note}` : kept ? ', with the data of the last run' : ''}`,
+    ),
+    ...theirs.map(({ kind, by }) => `${kind} is yours (${by})`),
+    ...lacking.map(({ kind, reason, fix }) => `needs ${kind} (${reason}): ${fix}`),
+  ].join('; ') || 'nothing started';
 
 /** What a step did, in a few words for people. Pure. */
 export function describe(step: string, s: Scope): string {
@@ -83,6 +94,10 @@ export function describe(step: string, s: Scope): string {
           .join(', ') || 'no variables needed'
       );
     }
+    case 'ports':
+      return `${list(get<{ items: { port: number }[] }>('ports').items.map(({ port }) => String(port)))}`;
+    case 'services':
+      return servicesWords(get<Omit<Started, 'type'>>('services'));
     case 'deps':
     case 'build':
       return list(get<{ commands: { command: string }[] }>(step).commands.map(({ command }) => command));

@@ -194,8 +194,8 @@ export const halt: Perform<object> = async (_, { bundle, run }): Promise<Message
   const keeper = await findKeeper({ bundle, run });
   if (!keeper) return told({ type: 'runner.halted', commands: 0 });
   try {
-    const all = await keeper.list();
-    // Also those that have ended: what they left behind them may hold a port.
+    // Also those that have ended: what they left behind them may hold a port. The run's services stay: it goes on with them.
+    const all = (await keeper.list()).filter(({ id }) => !id.startsWith(`${run}/database/`));
     await Promise.all(all.map(({ id }) => keeper.stop(id, HALT_GRACE_MS)));
     return told({ type: 'runner.halted', commands: all.filter(({ alive }) => alive).length });
   } finally {

@@ -76,6 +76,7 @@ export async function runCli(argv: string[]): Promise<void> {
       .option('--ref <ref>', 'branch, tag or commit of a git URL')
       .option('--service <name>', 'the service to run, by name or path')
       .option('--copy', 'work on a copy in any case', false)
+      .option('--fresh', 'begin its databases with empty data')
       .option('--workflow <name>', 'what to do (default: repo-run); rr workflows list')
       .option('--input <json>', 'what the steps of the workflow see as $input', object)
       .addOption(

@@ -83,6 +83,8 @@ export function openVoice(json: boolean): Voice {
       }
       switch (fact.type) {
         case 'run.step-ended':
+          // One of many of a kind that has nothing of its own to say: the whole says it.
+          if (fact.ok && fact.note === '' && fact.step.endsWith(']')) break;
           if (fact.ok) row(green('✓'), fact.step, fact.ms, fact.note);
           else row(red('✗'), fact.step, fact.ms, fact.note);
           break;

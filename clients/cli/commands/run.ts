@@ -15,6 +15,7 @@ export interface JobOptions {
   ref?: string;
   service?: string;
   copy: boolean;
+  fresh?: boolean;
   env: Record<string, string>;
   workflow?: string;
   input?: Record<string, unknown>;
@@ -38,7 +39,10 @@ const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
 class Asked extends Error {}
 
 /** @throws USAGE where nothing says what to do. */
-export function request(source: string | undefined, { ref, service, copy, env, workflow, input, restart }: JobOptions) {
+export function request(
+  source: string | undefined,
+  { ref, service, copy, fresh, env, workflow, input, restart }: JobOptions,
+) {
   if (source === undefined && workflow === undefined)
     throw fail('USAGE', {
       met: 'no source was given',
@@ -49,6 +53,7 @@ export function request(source: string | undefined, { ref, service, copy, env, w
     ref: ref ?? null,
     service: service ?? null,
     copy,
+    ...(fresh ? { fresh } : {}),
     env,
     workflow: workflow ?? 'repo-run',
     input: input ?? {},

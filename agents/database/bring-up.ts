@@ -1,0 +1,246 @@
+/**
+ * Brings one service up: finds its server, takes its data folder, sets it up, starts it under the run's keeper and waits
+ * until it says that it is ready. Safe to repeat: the keeper knows each command by its id, and a server of this run that is
+ * up already is taken as it is.
+ */
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
+import { listenersOfApp } from '../../providers/process/sockets.js';
+import { tail } from '../../providers/process/tail.js';
+import { findService } from '../../providers/services/find.js';
+import type { FoundService, Job, Lodging, ServiceKind, Wish } from '../../providers/services/kind.js';
+import {
+  claim,
+  claimAside,
+  HELD_EXIT,
+  holding,
+  isMade,
+  type Place,
+  writeHolder,
+} from '../../providers/services/lodging.js';
+import type { EffectContext } from '../../runtime/actor.js';
+import { type ErrorRecord, fail } from '../../runtime/errors.js';
+import { bootId } from '../../runtime/identity.js';
+import type { Lacking, Running } from './contract.js';
+
+const READY_MS = 90_000;
+const LOOK_MS = 40;
+const ASK_MS = 2_000;
+/** Commands of one service in one effect: numbers of their own, the same when it is repeated. */
+const COMMANDS_EACH = 16;
+const LOG_LINES = 6;
+const LOG_BYTES = 16 * 1024;
+
+export class NotStarted extends Error {
+  readonly record: ErrorRecord;
+  readonly evidence: Evidence | null;
+  constructor(record: ErrorRecord, evidence: Evidence | null) {
+    super(record.message);
+    this.record = record;
+    this.evidence = evidence;
+  }
+}
+export interface Wanted {
+  kind: ServiceKind;
+  /** Its place among those of this effect. */
+  n: number;
+  port: number;
+  repository: string;
+  fresh: boolean;
+  wish: Wish;
+}
+export interface Up {
+  running: Running;
+  found: FoundService;
+  lodging: Lodging;
+}
+const HOST = '127.0.0.1';
+
+/** @throws NotStarted when its server is here and does not start. */
+export async function bringUp(wanted: Wanted, context: EffectContext): Promise<Up | Lacking> {
+  const { kind, repository, fresh } = wanted;
+  const { config, run, bundle, signal, log } = context;
+  const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
+  if ('lacking' in found) return { kind: kind.name, reason: found.lacking, fix: kind.manual };
+  const owner = { state: config.state, repository, kind: kind.name, run, bundle, fresh, signal };
+  const place = await claim(owner);
+  const first = await lodge(wanted, found, place, 0, context);
+  if (first !== 'held') return first;
+  const second = await lodge(wanted, found, await claimAside(owner), COMMANDS_EACH / 2, context);
+  if (second === 'held') throw notStarted(kind.name, `another server holds ${place.folder}`, null);
+  return second;
+}
+
+async function lodge(
+  { kind, n, port, wish }: Wanted,
+  found: FoundService,
+  place: Place,
+  offset: number,
+  context: EffectContext,
+): Promise<Up | 'held'> {
+  const { folder, running, aside } = place;
+  // Files of one major version cannot be read by another.
+  const data = join(folder, 'data', kind.dataName?.(found) ?? 'files');
+  const isFresh = !isMade(data);
+  const lodging: Lodging = { data, folder, host: HOST, port: running?.port ?? port, fresh: isFresh };
+  const up = (app: string): Up => ({
+    found,
+    lodging,
+    running: {
+      kind: kind.name,
+      program: `${kind.title ?? kind.name} ${found.version}`,
+      from: found.from,
+      host: HOST,
+      port: lodging.port,
+      app,
+      data,
+      kept: !isFresh,
+      note: aside,
+    },
+  });
+  if (running?.app) {
+    await awaitReady(kind, lodging, wish, () => true, context);
+    return up(running.app);
+  }
+  const order = (role: number) => ({
+    n: 1 + n * COMMANDS_EACH + offset + role,
+    cwd: folder,
+    tools: [],
+    envFile: null,
+    install: false,
+    log: `${kind.name}.log`,
+  });
+  const perform = async (role: number, job: Job | null | undefined): Promise<void> => {
+    if (!job) return;
+    lay(job);
+    const { initMs } = LIMITS;
+    const { exit, evidence } = await execute(context, {
+      ...order(role),
+      shell: job.shell,
+      env: job.env,
+      wallMs: initMs,
+      idleMs: null,
+    });
+    if (exit.code !== 0) throw notStarted(kind.name, reasonOf(evidence), evidence);
+  };
+  if (isFresh) {
+    const job = kind.initialise?.(found, { ...lodging, data: join(folder, 'set-up') }, wish);
+    mkdirSync(dirname(data), { recursive: true, mode: 0o700 });
+    if (job) {
+      await perform(0, { ...job, shell: `rm -rf set-up && ${job.shell}` });
+      // Whole or not at all: a set-up that was killed is begun anew.
+      renameSync(join(folder, 'set-up'), data);
+    } else mkdirSync(data, { recursive: true, mode: 0o700 });
+  }
+  await perform(1, kind.prepare?.(found, lodging, wish));
+  const job = kind.serve(found, lodging, wish);
+  lay(job);
+  const command = commandOf(context, {
+    ...order(2),
+    shell: holding(job.shell),
+    env: job.env,
+    wallMs: null,
+    idleMs: null,
+  });
+  const keeper = await keeperFor(context);
+  try {
+    const kept = await keeper.start(command);
+    writeHolder(folder, {
+      pid: kept.pid,
+      startTime: kept.startTime,
+      bootId: bootId(),
+      run: context.run,
+      app: kept.id,
+      host: HOST,
+      port: lodging.port,
+      program: found.server,
+    });
+    const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
+    const ended = { now: false };
+    void keeper.exited(kept.id, context.signal).then(
+      () => {
+        ended.now = true;
+      },
+      () => undefined, // the keeper is gone or nobody waits any more: then nothing is ready either
+    );
+    const isOurs = async (): Promise<boolean> =>
+      (await listenersOfApp(app)).some(({ port: bound }) => bound === lodging.port);
+    const isReady = await awaitReady(kind, lodging, wish, isOurs, context, () => ended.now);
+    if (!isReady) {
+      const exit = ended.now ? await keeper.exited(kept.id) : await keeper.stop(kept.id, ASK_MS);
+      if (exit.code === HELD_EXIT) return 'held';
+      const evidence = evidenceOf(job.shell, exit, command.log);
+      const reason = ended.now ? reasonOf(evidence) : `it was not ready within ${READY_MS / 1_000} s`;
+      throw notStarted(kind.name, reason, evidence);
+    }
+    await perform(3, kind.provide?.(found, lodging, wish));
+    return up(kept.id);
+  } finally {
+    keeper.close();
+  }
+}
+const LIMITS = { initMs: 5 * 60_000 };
+
+function lay({ files = [] }: Job): void {
+  for (const { path, text } of files) {
+    writeFileSync(path, text, { mode: 0o600 });
+    chmodSync(path, 0o600);
+  }
+}
+
+/** @param isOurs whether it is our server that listens: the port may have become another's. */
+async function awaitReady(
+  kind: ServiceKind,
+  lodging: Lodging,
+  wish: Wish,
+  isOurs: () => boolean | Promise<boolean>,
+  { signal }: Pick<EffectContext, 'signal'>,
+  hasEnded: () => boolean = () => false,
+): Promise<boolean> {
+  const { send, isReady } = kind.ask(lodging, wish);
+  for (const until = performance.now() + READY_MS; performance.now() < until && !hasEnded(); ) {
+    if ((await answers(lodging, send, isReady)) && (await isOurs())) return true;
+    await sleep(LOOK_MS, undefined, { signal });
+  }
+  return false;
+}
+function answers(
+  { host, port }: Pick<Lodging, 'host' | 'port'>,
+  send: Buffer,
+  isReady: (heard: Buffer) => boolean,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const parts: Buffer[] = [];
+    const tell = (ready: boolean): void => {
+      socket.destroy();
+      resolve(ready);
+    };
+    socket.setTimeout(ASK_MS, () => tell(false));
+    socket.on('error', () => tell(false));
+    socket.on('close', () => resolve(false));
+    socket.on('connect', () => {
+      if (send.length > 0) socket.write(send);
+      if (isReady(Buffer.alloc(0))) tell(true);
+    });
+    socket.on('data', (part: Buffer) => {
+      parts.push(part);
+      if (isReady(Buffer.concat(parts))) tell(true);
+    });
+  });
+}
+
+export const notStarted = (service: string, reason: string, evidence: Evidence | null): NotStarted =>
+  new NotStarted(fail('SERVICE_NOT_STARTED', { service, reason }).toRecord(), evidence);
+
+/** The end of what it printed; a full disk is said as that. */
+export function reasonOf({ log, exitCode, signal }: Evidence): string {
+  const lines = tail(log, LOG_LINES, LOG_BYTES).filter((line) => line.trim() !== '');
+  const full = lines.find((line) => /no space left on device|disk (?:is )?full|errno: 28|ENOSPC/i.test(line));
+  if (full !== undefined) return `the disk is full (${full.trim()})`;
+  const how = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
+  return lines.length === 0 ? `it ended with ${how} and printed nothing` : `${lines.join(' | ')} (${how})`;
+}

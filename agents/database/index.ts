@@ -1,0 +1,116 @@
+/**
+ * Database agent: brings up private databases and other servers that a repository asks for, and points its variables at them.
+ *
+ * Hears `database.start` and says `database.started` with what runs where, what is a person's own and what is not to be
+ * had here, or `database.failed` for a server that is here and does not start. Servers run under the run's keeper and end
+ * with it; their data is kept in the state folder for the repository's next run. Passwords go to files of the run only.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setup } from 'xstate';
+import { makeSecret, readGiven, readSeed, seedOf } from '../../providers/secrets.js';
+import { serviceKinds } from '../../providers/services/index.js';
+import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
+import { urlOf } from './address.js';
+import { bringUp, NotStarted, type Up } from './bring-up.js';
+import { Command, type Command as Commands, Ends, Fact, type Lacking, type Start, type Started } from './contract.js';
+import { lookAt } from './look.js';
+import { theirs, variableOf, variablesFor, wishOf } from './wants.js';
+
+type Told = { type: 'told'; fact: Fact };
+const told = (fact: Fact): Message => ({ type: 'told', fact }) as Told;
+
+const machine = setup({
+  types: { context: {} as Record<never, never>, events: {} as Commands | Told | EffectFailed<'start'> },
+  actions: { start: effect<Start>(), emit: effect<Fact>() },
+}).createMachine({
+  id: 'database',
+  context: {},
+  initial: 'ready',
+  states: {
+    ready: {
+      on: {
+        'database.start': { actions: { type: 'start', params: ({ event }) => event } },
+        told: { actions: { type: 'emit', params: ({ event }) => event.fact } },
+        startFailed: {
+          actions: {
+            type: 'emit',
+            params: ({ event }): Fact => ({ type: 'database.failed', error: event.error, evidence: null }),
+          },
+        },
+      },
+    },
+  },
+});
+
+const start: Perform<Start> = async (wanted, context): Promise<Message> => {
+  const { bundle } = context;
+  const kinds = wanted.wants.map(({ kind }) => kind);
+  const known = lookAt(wanted, await readGiven(bundle));
+  const seed = await readSeed(seedOf(bundle));
+  const fact: Started = { type: 'database.started', services: [], theirs: [], lacking: [], envFile: '', set: [] };
+  const values: Record<string, string> = {};
+  const entries: ServiceEntry[] = [];
+  const begin = async ({ kind: name, port }: Start['wants'][number], n: number): Promise<void> => {
+    const by = theirs(name, kinds, known);
+    const kind = serviceKinds[name];
+    if (by !== null) return void fact.theirs.push({ kind: name, by });
+    if (kind === undefined) return;
+    const wish = wishOf(kind, kinds, known, wanted.service, makeSecret(seed, `${name.toUpperCase()}_PASSWORD`));
+    const { repository, fresh } = wanted;
+    const up = await bringUp({ kind, n, port, repository, fresh, wish }, context);
+    if (isLacking(up)) {
+      const fix = `${up.fix}, or give one of your own: --env ${variableOf(name, kinds, known)}=${kind.schemes[0]}://…`;
+      return void fact.lacking.push({ ...up, fix });
+    }
+    const { running, found, lodging } = up;
+    fact.services.push(running);
+    Object.assign(values, variablesFor(kind, kinds, known, wish, running));
+    const main = wish.logins[0]!;
+    entries.push({
+      kind: name,
+      url: urlOf(kind.schemes[0]!, running.host, running.port, main),
+      shell: kind.shell?.(found, lodging, main) ?? null,
+      dump: kind.dump?.(found, lodging, main) ?? null,
+    });
+  };
+  // All to their end, also when one fails: what was begun is known to the keeper and found again.
+  const ended = await Promise.allSettled(wanted.wants.map(begin));
+  const failed = ended.find((one) => one.status === 'rejected')?.reason as Error | undefined;
+  if (failed instanceof NotStarted)
+    return told({ type: 'database.failed', error: failed.record, evidence: failed.evidence });
+  if (failed) throw failed;
+  const configured = JSON.parse(readFileSync(wanted.envFile, 'utf8')) as Record<string, string>;
+  fact.envFile = join(dirname(wanted.envFile), `env.services.${encodeURIComponent(wanted.service)}.json`);
+  fact.set = Object.keys(values);
+  writePrivate(fact.envFile, { ...configured, ...values });
+  writePrivate(servicesFile(bundle), entries);
+  return told(fact);
+};
+
+/** What `rr db` needs of a service that is up. */
+export interface ServiceEntry {
+  kind: string;
+  url: string;
+  shell: { command: string; args: string[]; env: Record<string, string> } | null;
+  dump: { command: string; args: string[]; env: Record<string, string> } | null;
+}
+const servicesFile = (bundle: string): string => join(bundle, 'inputs', 'services.json');
+const isLacking = (one: Up | Lacking): one is Lacking => 'reason' in one;
+function writePrivate(path: string, value: unknown): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const partial = `${path}.${randomBytes(4).toString('hex')}`;
+  writeFileSync(partial, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  renameSync(partial, path);
+}
+
+export const database = defineActor({
+  kind: 'database',
+  version: 1,
+  accepts: Command,
+  emits: Fact,
+  ends: Ends,
+  machine,
+  effects: { start },
+});
