@@ -1,5 +1,5 @@
 /** What the steps of `repo-run` see: the chosen service with the run's overlay laid over it. Pure. */
-import { portOfKind } from '../agents/database/contract.js';
+import { portOfKind, type Started } from '../agents/database/contract.js';
 import { kindsOf } from '../agents/database/wants.js';
 import type { Plan, Service } from '../agents/detection/contract.js';
 import { GENERATE, type Overlay } from '../agents/fixer/contract.js';
@@ -75,8 +75,8 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
   const proves =
     service.proof.how === 'exit' ? (service.proof.command ?? service.commands.start) : service.commands.start;
   const kinds = kindsOf(service, (overlay as { services?: string[] }).services);
-  const ports = ((results['ports']?.items ?? []) as ({ port: number } | null)[]).filter((one) => one !== null);
-  const services = results.services as { envFile: string; set: string[] } | undefined;
+  const ports = ((results.ports?.items ?? []) as ({ port: number } | null)[]).filter((one) => one !== null);
+  const services = results.services as Started | undefined;
   // They stand in the file with the addresses of what was started.
   const ofServices = services?.set ?? [];
   return {
@@ -96,6 +96,8 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
       Object.entries(overlay.env).filter(([name, value]) => value !== GENERATE && !ofServices.includes(name)),
     ),
     envFile: services?.envFile ?? results.config?.envFile,
+    // Tables are made only in what this run has brought up itself.
+    ownDatabase: services?.services.some(({ kind }) => kind === 'postgres' || kind === 'mysql'),
     serviceKinds: kinds.map((kind) => ({ kind, lease: `service:${kind}`, ports: [portOfKind[kind]] })),
     serviceWants: kinds.map((kind, n) => ({ kind, port: ports[n]?.port })),
     install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],

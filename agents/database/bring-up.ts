@@ -56,6 +56,8 @@ export interface Up {
   running: Running;
   found: FoundService;
   lodging: Lodging;
+  /** How its server is begun. */
+  serve: { shell: string; env: Record<string, string> };
 }
 const HOST = '127.0.0.1';
 
@@ -86,9 +88,12 @@ async function lodge(
   const data = join(folder, 'data', kind.dataName?.(found) ?? 'files');
   const isFresh = !isMade(data);
   const lodging: Lodging = { data, folder, host: HOST, port: running?.port ?? port, fresh: isFresh };
+  const job = kind.serve(found, lodging, wish);
+  const serve = { shell: holding(job.shell), env: job.env };
   const up = (app: string): Up => ({
     found,
     lodging,
+    serve,
     running: {
       kind: kind.name,
       program: `${kind.title ?? kind.name} ${found.version}`,
@@ -136,12 +141,10 @@ async function lodge(
     } else mkdirSync(data, { recursive: true, mode: 0o700 });
   }
   await perform(1, kind.prepare?.(found, lodging, wish));
-  const job = kind.serve(found, lodging, wish);
   lay(job);
   const command = commandOf(context, {
     ...order(2),
-    shell: holding(job.shell),
-    env: job.env,
+    ...serve,
     wallMs: null,
     idleMs: null,
   });

@@ -57,8 +57,9 @@ export const Migrate = z.strictObject({
   type: z.literal('database.migrate'),
   service: z.string(),
   root: z.string(),
-  path: z.string(),
   cwd: z.string(),
+  /** As `database.started` told them. */
+  services: z.array(z.lazy(() => Running)),
   tools: z.array(Tool),
   envFile: z.string(),
   env: z.record(z.string(), z.string()).default({}),

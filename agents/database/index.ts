@@ -5,8 +5,7 @@
  * had here, or `database.failed` for a server that is here and does not start. Servers run under the run's keeper and end
  * with it; their data is kept in the state folder for the repository's next run. Passwords go to files of the run only.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setup } from 'xstate';
 import { makeSecret, readGiven, readSeed, seedOf } from '../../providers/secrets.js';
@@ -14,16 +13,27 @@ import { serviceKinds } from '../../providers/services/index.js';
 import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
 import { urlOf } from './address.js';
 import { bringUp, NotStarted, type Up } from './bring-up.js';
-import { Command, type Command as Commands, Ends, Fact, type Lacking, type Start, type Started } from './contract.js';
+import {
+  Command,
+  type Command as Commands,
+  Ends,
+  Fact,
+  type Lacking,
+  type Migrate,
+  type Start,
+  type Started,
+} from './contract.js';
+import { type ServiceEntry, writeEntries, writePrivate } from './entries.js';
 import { lookAt } from './look.js';
+import { migrate } from './migrate.js';
 import { theirs, variableOf, variablesFor, wishOf } from './wants.js';
 
 type Told = { type: 'told'; fact: Fact };
 const told = (fact: Fact): Message => ({ type: 'told', fact }) as Told;
 
 const machine = setup({
-  types: { context: {} as Record<never, never>, events: {} as Commands | Told | EffectFailed<'start'> },
-  actions: { start: effect<Start>(), emit: effect<Fact>() },
+  types: { context: {} as Record<never, never>, events: {} as Commands | Told | EffectFailed<'start' | 'migrate'> },
+  actions: { start: effect<Start>(), migrate: effect<Migrate>(), emit: effect<Fact>() },
 }).createMachine({
   id: 'database',
   context: {},
@@ -32,8 +42,15 @@ const machine = setup({
     ready: {
       on: {
         'database.start': { actions: { type: 'start', params: ({ event }) => event } },
+        'database.migrate': { actions: { type: 'migrate', params: ({ event }) => event } },
         told: { actions: { type: 'emit', params: ({ event }) => event.fact } },
         startFailed: {
+          actions: {
+            type: 'emit',
+            params: ({ event }): Fact => ({ type: 'database.failed', error: event.error, evidence: null }),
+          },
+        },
+        migrateFailed: {
           actions: {
             type: 'emit',
             params: ({ event }): Fact => ({ type: 'database.failed', error: event.error, evidence: null }),
@@ -64,8 +81,12 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
       const fix = `${up.fix}, or give one of your own: --env ${variableOf(name, kinds, known)}=${kind.schemes[0]}://…`;
       return void fact.lacking.push({ ...up, fix });
     }
-    const { running, found, lodging } = up;
-    fact.services.push(running);
+    const { running, found, lodging, serve } = up;
+    const asked = known.servers.find((server) => server.kind === name)?.version;
+    const isOther = asked && /^\d/.test(asked) && majorOf(asked) !== majorOf(found.version) && name === 'postgres';
+    fact.services.push(
+      isOther ? { ...running, note: [running.note, `asked for ${asked}`].filter(Boolean).join(', ') } : running,
+    );
     Object.assign(values, variablesFor(kind, kinds, known, wish, running));
     const main = wish.logins[0]!;
     entries.push({
@@ -73,6 +94,10 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
       url: urlOf(kind.schemes[0]!, running.host, running.port, main),
       shell: kind.shell?.(found, lodging, main) ?? null,
       dump: kind.dump?.(found, lodging, main) ?? null,
+      load: kind.load?.(found, lodging, main) ?? null,
+      init: known.servers.filter((server) => server.kind === name).flatMap((server) => server.init),
+      data: lodging.data,
+      serve: { ...serve, cwd: lodging.folder, host: running.host, port: running.port },
     });
   };
   // All to their end, also when one fails: what was begun is known to the keeper and found again.
@@ -85,26 +110,12 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
   fact.envFile = join(dirname(wanted.envFile), `env.services.${encodeURIComponent(wanted.service)}.json`);
   fact.set = Object.keys(values);
   writePrivate(fact.envFile, { ...configured, ...values });
-  writePrivate(servicesFile(bundle), entries);
+  writeEntries(bundle, entries);
   return told(fact);
 };
 
-/** What `rr db` needs of a service that is up. */
-export interface ServiceEntry {
-  kind: string;
-  url: string;
-  shell: { command: string; args: string[]; env: Record<string, string> } | null;
-  dump: { command: string; args: string[]; env: Record<string, string> } | null;
-}
-const servicesFile = (bundle: string): string => join(bundle, 'inputs', 'services.json');
+const majorOf = (version: string): string => version.split('.')[0]!;
 const isLacking = (one: Up | Lacking): one is Lacking => 'reason' in one;
-function writePrivate(path: string, value: unknown): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const partial = `${path}.${randomBytes(4).toString('hex')}`;
-  writeFileSync(partial, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-  renameSync(partial, path);
-}
-
 export const database = defineActor({
   kind: 'database',
   version: 1,
@@ -112,5 +123,5 @@ export const database = defineActor({
   emits: Fact,
   ends: Ends,
   machine,
-  effects: { start },
+  effects: { start, migrate },
 });

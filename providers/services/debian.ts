@@ -71,15 +71,15 @@ export async function fetchPackages(
   }
 }
 
-/** The packages and all they need that is not installed here; null where apt does not know them. */
+/** The packages and all they need that is not installed here; a text where apt cannot say: why. */
 async function closureOf(
   work: string,
   packages: readonly string[],
   options: string[],
-): Promise<readonly string[] | null> {
+): Promise<readonly string[] | string> {
   const words = [...options, '-o', 'Debug::NoLocking=1', '-s', '--no-install-recommends', 'install', ...packages];
   const listed = await run('apt-get', words, work, LIST_MS);
-  if (!listed.worked) return null;
+  if (!listed.worked) return listed.told || `apt knows no package ${packages.join(', ')}`;
   // `Inst name [old] (new …)` is an upgrade of what is installed: what there is will do.
   const lacking = [...listed.said.matchAll(/^Inst (\S+) \(/gm)].map(([, one]) => one!);
   return [...new Set([...packages, ...lacking])];

@@ -3,7 +3,7 @@
  * What is on the machine already is taken as it is; nothing is ever installed into the machine.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { searchPath } from '../../runtime/broker/find.js';
@@ -71,8 +71,9 @@ async function tryIn(
       const server = join(folder, program);
       if (!isExecutable(server)) continue;
       const version = await probe(server, env, versionOf);
-      // Clients may lie in another folder than the server: /usr/bin beside /usr/sbin.
-      if (version !== null) return { server, version, from, env, path: [...new Set([folder, ...folders])] };
+      // Clients may lie in another folder than the server: /usr/bin beside /usr/sbin, or where a link leads.
+      const path = [...new Set([dirname(realpathSync(server)), folder, ...folders])];
+      if (version !== null) return { server, version, from, env, path };
     }
   return null;
 }
@@ -89,7 +90,8 @@ async function probe(
       cwd: '/',
       env: { PATH: process.env.PATH, ...env },
     });
-    return /\bv?=?(\d+(?:\.\d+)+)/.exec(`${stdout}\n${stderr}`)?.[1] ?? null;
+    // Some begin with their own path, which may hold numbers.
+    return /\bv?=?(\d+(?:\.\d+)+)/.exec(`${stdout}\n${stderr}`.replaceAll(server, ''))?.[1] ?? null;
   } catch {
     return null; // absent libraries, another machine's program, or not what its name says
   }

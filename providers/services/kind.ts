@@ -70,6 +70,8 @@ export interface ServiceKind {
   /** An interactive client, and one that writes everything out; null where its program is absent. */
   shell?(found: FoundService, lodging: Lodging, login: Login): Client | null;
   dump?(found: FoundService, lodging: Lodging, login: Login): Client | null;
+  /** Takes SQL on its standard input and ends at the first error. */
+  load?(found: FoundService, lodging: Lodging, login: Login): Client | null;
   /** What a person does where it is not to be had, e.g. the package to install. */
   manual: string;
 }

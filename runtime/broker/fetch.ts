@@ -82,21 +82,21 @@ async function fetchPackage(cache: string, say: (line: string) => void): Promise
 
 /**
  * Leaves Debian's packages in `work` as `<name>_*.deb`.
- * @param list which ones it takes, by what apt knows with these options; null where it does not know them.
+ * @param list which ones it takes, by what apt knows with these options; a text where it cannot say: why.
  * @throws Refusal
  */
 export async function downloadPackages(
   work: string,
   names: readonly string[],
-  list: (options: string[]) => Promise<readonly string[] | null> = async () => names,
+  list: (options: string[]) => Promise<readonly string[] | string> = async () => names,
   totalMs = TOTAL_MS,
 ): Promise<void> {
   const deadline = Date.now() + totalMs;
   const left = (): number => Math.max(1_000, deadline - Date.now());
   const get = async (options: string[]): Promise<Ran> => {
     const wanted = await list(options);
-    if (wanted !== null) return runApt([...options, 'download', ...wanted], work, left());
-    return { worked: false, told: `apt knows no package ${names.join(', ')}`, silent: false, some: false };
+    if (typeof wanted !== 'string') return runApt([...options, 'download', ...wanted], work, left());
+    return { worked: false, told: wanted, silent: false, some: false };
   };
 
   const first = await get(common);

@@ -1,5 +1,5 @@
 /** Databases and other servers that a repository asks for: private ones, real ones, used by real drivers. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
@@ -32,6 +32,16 @@ async function run(s: Scratch, folder: string, ...options: string[]) {
   };
   await expectNothingLeft(s);
   return { code, result, output, told: `${out}${err}`, says: String(result.services[0]?.proof?.excerpt ?? '') };
+}
+/** The texts that others than their owner could read. */
+function openTexts(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((path) => {
+      const stat = lstatSync(path);
+      return stat.isFile() && (stat.mode & 0o077) !== 0 && !path.includes('/work/');
+    })
+    .map((path) => readFileSync(path, 'latin1'));
 }
 async function foreign(port: number, finished: Finished): Promise<{ connections: number } | null> {
   const seen = { connections: 0 };
@@ -85,5 +95,82 @@ test.concurrent(
       expect(output('services').services[0].port).not.toBe(6379);
       // Where another program of this machine has the port already, it is the one that is left alone.
       expect(seen?.connections ?? 0).toBe(0);
+    }),
+);
+
+test.concurrent(
+  'postgres: the login of the compose file, its SQL files run once, the host of the compose network led to the private one',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-postgres');
+      const first = await run(s, folder);
+      expect(first.result, JSON.stringify(first.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(first.output('services')).toMatchObject({ services: [{ kind: 'postgres', kept: false }], lacking: [] });
+      expect(first.output('migrate').done.map(({ what }: { what: string }) => what)).toEqual([
+        '01-tables.sql',
+        '02-items.sql',
+      ]);
+      expect(first.says).toContain('shop in shop_development');
+      expect(first.says).toContain('A LAMP; A CHAIR!, A TABLE!');
+      // The password is in the inputs of the run and in the data's own set-up, for their owner alone.
+      expect(first.told).not.toContain('ss-word');
+      expect(openTexts(s.state).filter((text) => /p@ss-word|p%40ss-word/.test(text))).toEqual([]);
+      const second = await run(s, folder);
+      expect(second.output('migrate').done).toEqual([]);
+      expect(second.output('services').services[0].kept).toBe(true);
+      expect(second.says).toContain('A LAMP; A CHAIR!, A TABLE!');
+    }),
+);
+
+test.concurrent(
+  'knex: its migrations and seeds are run, and one that fails says how and leaves what it had made',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-knex');
+      const { result, output, says } = await run(s, folder);
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(output('migrate').done.map(({ what }: { what: string }) => what)).toEqual([
+        'knex migrate:latest',
+        'knex seed:run',
+      ]);
+      expect(says).toContain('On Tables, On Rows');
+      writeFileSync(
+        join(folder, 'migrations/20240102000000_prices.js'),
+        "exports.up = (knex) => knex.raw('ALTER TABLE books ADD COLUMN price numeric(8, 2) DEFAULT no_such_price');\nexports.down = () => {};\n",
+      );
+      const failed = await run(s, folder);
+      expect(failed.result.error).toMatchObject({
+        code: 'MIGRATION_FAILED',
+        message: expect.stringMatching(/knex migrate:latest failed .*no_such_price/s),
+        fix: expect.stringContaining('rr db shell'),
+      });
+      expect(failed.code).toBe(1);
+      rmSync(join(folder, 'migrations/20240102000000_prices.js'));
+      const mended = await run(s, folder);
+      // Seeds are first rows: they are not put in twice.
+      expect(mended.says).toMatch(/On Tables, On Rows(?!, On)/);
+    }),
+);
+
+test.concurrent(
+  'mariadb: variables apart, a password that wants quoting, rows that stay',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-mysql');
+      const first = await run(s, folder);
+      expect(first.result, JSON.stringify(first.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(first.output('services')).toMatchObject({
+        services: [{ kind: 'mysql', kept: false }],
+        set: expect.arrayContaining(['DB_HOST', 'DB_PORT', 'DB_USER', 'DB_PASSWORD', 'DB_NAME']),
+      });
+      const notes = (text: string) => Number(/notes: (\d+)/.exec(text)?.[1]);
+      const second = await run(s, folder);
+      expect(notes(second.says)).toBeGreaterThan(notes(first.says));
     }),
 );
