@@ -74,7 +74,15 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
   if (!service) return base;
   const proves =
     service.proof.how === 'exit' ? (service.proof.command ?? service.commands.start) : service.commands.start;
-  const kinds = kindsOf(service, (overlay as { services?: string[] }).services);
+  // What a fix of the run adds to the plan.
+  const { services: extra = [], hosts = {} } = overlay as {
+    services?: { service: string; port: number | null; database?: string | null }[];
+    hosts?: Record<string, string>;
+  };
+  const kinds = kindsOf(
+    service,
+    extra.map((one) => one.service),
+  );
   const ports = ((results.ports?.items ?? []) as ({ port: number } | null)[]).filter((one) => one !== null);
   const services = results.services as Started | undefined;
   // They stand in the file with the addresses of what was started.
@@ -99,6 +107,8 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
     // Tables are made only in what this run has brought up itself.
     ownDatabase: services?.services.some(({ kind }) => kind === 'postgres' || kind === 'mysql'),
     serviceKinds: kinds.map((kind) => ({ kind, lease: `service:${kind}`, ports: [portOfKind[kind]] })),
+    extraServices: extra.map(({ service: name, database = null }) => ({ service: name, database })),
+    extraHosts: hosts,
     serviceWants: kinds.map((kind, n) => ({ kind, port: ports[n]?.port })),
     install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
     // Not `build`: that is the step's own result.

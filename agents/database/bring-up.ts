@@ -3,8 +3,9 @@
  * until it says that it is ready. Safe to repeat: the keeper knows each command by its id, and a server of this run that is
  * up already is taken as it is.
  */
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
@@ -23,11 +24,12 @@ import {
 } from '../../providers/services/lodging.js';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
-import { bootId } from '../../runtime/identity.js';
+import { bootId, onLinux } from '../../runtime/identity.js';
 import type { Lacking, Running } from './contract.js';
 
 const READY_MS = 90_000;
 const LOOK_MS = 40;
+const STOP_MS = 5_000;
 const ASK_MS = 2_000;
 /** Commands of one service in one effect: numbers of their own, the same when it is repeated. */
 const COMMANDS_EACH = 16;
@@ -51,6 +53,8 @@ export interface Wanted {
   repository: string;
   fresh: boolean;
   wish: Wish;
+  /** A name in the code leads to it, with its usual port: another address of loopback has that port free. */
+  named: boolean;
 }
 export interface Up {
   running: Running;
@@ -60,6 +64,7 @@ export interface Up {
   serve: { shell: string; env: Record<string, string> };
 }
 const HOST = '127.0.0.1';
+const wishPrint = (wish: Wish): string => createHash('sha256').update(JSON.stringify(wish)).digest('hex').slice(0, 16);
 
 /** @throws NotStarted when its server is here and does not start. */
 export async function bringUp(wanted: Wanted, context: EffectContext): Promise<Up | Lacking> {
@@ -68,7 +73,7 @@ export async function bringUp(wanted: Wanted, context: EffectContext): Promise<U
   const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
   if ('lacking' in found) return { kind: kind.name, reason: found.lacking, fix: kind.manual };
   const owner = { state: config.state, repository, kind: kind.name, run, bundle, fresh, signal };
-  const place = await claim(owner);
+  const place = kind.ofTheRun ? { ...(await claimAside(owner)), aside: null } : await claim(owner);
   const first = await lodge(wanted, found, place, 0, context);
   if (first !== 'held') return first;
   const second = await lodge(wanted, found, await claimAside(owner), COMMANDS_EACH / 2, context);
@@ -77,17 +82,22 @@ export async function bringUp(wanted: Wanted, context: EffectContext): Promise<U
 }
 
 async function lodge(
-  { kind, n, port, wish }: Wanted,
+  { kind, n, port, wish, named }: Wanted,
   found: FoundService,
   place: Place,
   offset: number,
   context: EffectContext,
 ): Promise<Up | 'held'> {
-  const { folder, running, aside } = place;
+  const { folder, aside } = place;
+  const wanted = wishPrint(wish);
+  const running = place.running?.wish === wanted ? place.running : null;
+  // Up for something else, e.g. before a fix asked for one more database: it is begun anew.
+  if (place.running?.app && running === null) await stop(place.running.app, context);
   // Files of one major version cannot be read by another.
   const data = join(folder, 'data', kind.dataName?.(found) ?? 'files');
   const isFresh = !isMade(data);
-  const lodging: Lodging = { data, folder, host: HOST, port: running?.port ?? port, fresh: isFresh };
+  const at = running ?? (named ? await addressFor(kind.port, port, context.run) : { host: HOST, port });
+  const lodging: Lodging = { data, folder, host: at.host, port: at.port, fresh: isFresh };
   const job = kind.serve(found, lodging, wish);
   const serve = { shell: holding(job.shell), env: job.env };
   const up = (app: string): Up => ({
@@ -96,9 +106,9 @@ async function lodge(
     serve,
     running: {
       kind: kind.name,
-      program: `${kind.title ?? kind.name} ${found.version}`,
+      program: [kind.title ?? kind.name, kind.own ? '' : found.version].filter(Boolean).join(' '),
       from: found.from,
-      host: HOST,
+      host: lodging.host,
       port: lodging.port,
       app,
       data,
@@ -157,9 +167,10 @@ async function lodge(
       bootId: bootId(),
       run: context.run,
       app: kept.id,
-      host: HOST,
+      host: lodging.host,
       port: lodging.port,
       program: found.server,
+      wish: wanted,
     });
     const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
     const ended = { now: false };
@@ -186,6 +197,28 @@ async function lodge(
   }
 }
 const LIMITS = { initMs: 5 * 60_000 };
+
+async function stop(app: string, context: EffectContext): Promise<void> {
+  const keeper = await keeperFor(context);
+  try {
+    await keeper.stop(app, STOP_MS);
+  } finally {
+    keeper.close();
+  }
+}
+
+/** The usual port, on an address of loopback of the run's own where it is another's on the first. Linux has all of 127/8. */
+async function addressFor(usual: number, leased: number, run: string): Promise<{ host: string; port: number }> {
+  if (leased === usual || !onLinux) return { host: HOST, port: leased };
+  const [a = 0, b = 0, c = 0] = createHash('sha256').update(run).digest();
+  const host = `127.${(a % 250) + 2}.${b}.${(c % 250) + 2}`;
+  const isFree = await new Promise<boolean>((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port: usual, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+  return isFree ? { host, port: usual } : { host: HOST, port: leased };
+}
 
 function lay({ files = [] }: Job): void {
   for (const { path, text } of files) {

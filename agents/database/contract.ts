@@ -49,6 +49,9 @@ export const Start = z.strictObject({
   /** The file of the config agent, and what it says of each variable. */
   envFile: z.string(),
   set: z.array(z.strictObject({ name: z.string(), origin: z.string(), from: z.string() })),
+  /** What a fix of the run asks for beside the plan: a database that must be there in a service, names that must resolve. */
+  extra: z.array(z.object({ service: z.string(), database: z.string().nullish() })).default([]),
+  hosts: z.record(z.string(), z.string()).default({}),
   /** Begin with empty data; what was kept goes. */
   fresh: z.boolean().default(false),
 });
@@ -63,6 +66,7 @@ export const Migrate = z.strictObject({
   tools: z.array(Tool),
   envFile: z.string(),
   env: z.record(z.string(), z.string()).default({}),
+  hosts: z.record(z.string(), z.string()).default({}),
 });
 export const Running = z.strictObject({
   kind: z.string(),
@@ -89,6 +93,8 @@ export const Started = z.strictObject({
   services: z.array(Running),
   /** Those of others that the application was pointed at by a person. */
   theirs: z.array(z.strictObject({ kind: z.string(), by: z.string() })),
+  /** Names that stand in the code, of servers in a compose network → where they are now. */
+  hosts: z.record(z.string(), z.string()),
   /** Not to be had here. The application may do without. */
   lacking: z.array(Lacking),
   /** The config agent's variables and those of the services: mode 0600, values never cross the bus. */

@@ -18,6 +18,7 @@ import {
   type Command as Commands,
   Ends,
   Fact,
+  kindOfNeed,
   type Lacking,
   type Migrate,
   type Start,
@@ -66,7 +67,15 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
   const kinds = wanted.wants.map(({ kind }) => kind);
   const known = lookAt(wanted, await readGiven(bundle));
   const seed = await readSeed(seedOf(bundle));
-  const fact: Started = { type: 'database.started', services: [], theirs: [], lacking: [], envFile: '', set: [] };
+  const fact: Started = {
+    type: 'database.started',
+    services: [],
+    theirs: [],
+    lacking: [],
+    hosts: {},
+    envFile: '',
+    set: [],
+  };
   const values: Record<string, string> = {};
   const entries: ServiceEntry[] = [];
   const begin = async ({ kind: name, port }: Start['wants'][number], n: number): Promise<void> => {
@@ -74,20 +83,27 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
     const kind = serviceKinds[name];
     if (by !== null) return void fact.theirs.push({ kind: name, by });
     if (kind === undefined) return;
-    const wish = wishOf(kind, kinds, known, wanted.service, makeSecret(seed, `${name.toUpperCase()}_PASSWORD`));
+    const extra = wanted.extra.flatMap(({ service, database }) =>
+      kindOfNeed[service] === name && database ? [database] : [],
+    );
+    const password = makeSecret(seed, `${name.toUpperCase()}_PASSWORD`);
+    const wish = wishOf(kind, kinds, known, wanted.service, password, extra);
+    const names = Object.entries(known.names).filter(([, one]) => one === name);
+    const asked = Object.keys(wanted.hosts).length > 0;
     const { repository, fresh } = wanted;
-    const up = await bringUp({ kind, n, port, repository, fresh, wish }, context);
+    const up = await bringUp({ kind, n, port, repository, fresh, wish, named: names.length > 0 || asked }, context);
     if (isLacking(up)) {
       const fix = `${up.fix}, or give one of your own: --env ${variableOf(name, kinds, known)}=${kind.schemes[0]}://…`;
       return void fact.lacking.push({ ...up, fix });
     }
     const { running, found, lodging, serve } = up;
-    const asked = known.servers.find((server) => server.kind === name)?.version;
-    const isOther = asked && /^\d/.test(asked) && majorOf(asked) !== majorOf(found.version) && name === 'postgres';
+    const version = known.servers.find((server) => server.kind === name)?.version;
+    const isOther = version && majorOf(version) !== majorOf(found.version) && name === 'postgres';
     fact.services.push(
-      isOther ? { ...running, note: [running.note, `asked for ${asked}`].filter(Boolean).join(', ') } : running,
+      isOther ? { ...running, note: [running.note, `asked for ${version}`].filter(Boolean).join(', ') } : running,
     );
     Object.assign(values, variablesFor(kind, kinds, known, wish, running));
+    for (const [host] of names) fact.hosts[host] = running.host;
     const main = wish.logins[0]!;
     entries.push({
       kind: name,
@@ -106,6 +122,9 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
   if (failed instanceof NotStarted)
     return told({ type: 'database.failed', error: failed.record, evidence: failed.evidence });
   if (failed) throw failed;
+  // A fix names only the host; where it leads is where the first of the services is.
+  const first = fact.services[0]?.host;
+  if (first !== undefined) for (const host of Object.keys(wanted.hosts)) fact.hosts[host] ??= first;
   const configured = JSON.parse(readFileSync(wanted.envFile, 'utf8')) as Record<string, string>;
   fact.envFile = join(dirname(wanted.envFile), `env.services.${encodeURIComponent(wanted.service)}.json`);
   fact.set = Object.keys(values);

@@ -14,6 +14,7 @@ const CODE = /\.(?:[cm]?[jt]sx?|py|rb|go|php|java|kt|rs|ya?ml|toml|json|ini|cfg|
 const SKIPPED = /^(?:node_modules|vendor|dist|build|target|__pycache__|tests?|spec|docs|examples?|\..*)$/;
 const LITERAL =
   /\b(?:postgres(?:ql)?(?:\+\w+)?|mysql2?(?:\+\w+)?|mariadb|redis|mongodb|amqp|nats):\/\/[^\s"'`<>(){}\\,;]+/gi;
+const HOST = /\bhost(?:name)?["']?\s*[:=]\s*["']([a-z][\w-]*)["']/gi;
 
 /** @param given what a person gave with the job. */
 export function lookAt(
@@ -35,10 +36,18 @@ export function lookAt(
   for (const { name, value } of compose.flatMap((one) => one.variables)) say(name, value, 'compose');
   for (const { name, default: value } of env) say(name, value, 'code');
   for (const { name } of set) say(name, null, 'config');
+  const servers = compose.flatMap((one) => one.servers);
+  const { literals, hosts } = codeOf(folders[0]!);
+  const kindOf = new Map(servers.map(({ name, kind }) => [name, kind]));
+  const named = [
+    ...literals.flatMap((text) => readAddress(text) ?? []).map(({ host, kind }) => [host, kind] as const),
+    ...hosts.flatMap((host) => (kindOf.has(host) ? [[host, kindOf.get(host)!] as const] : [])),
+  ];
   return {
     variables: [...variables.values()],
-    servers: compose.flatMap((one) => one.servers),
-    literals: literalsIn(folders[0]!),
+    servers,
+    literals,
+    names: Object.fromEntries(named.filter(([host]) => /^[a-z][\w-]*$/i.test(host) && host !== 'localhost')),
   };
 }
 
@@ -170,8 +179,10 @@ function mysqlLogin(any: (...names: string[]) => string): { user: string; passwo
   return { user: user || (password ? 'root' : ''), password, database: any('MYSQL_DATABASE', 'MARIADB_DATABASE') };
 }
 
-function literalsIn(folder: string): string[] {
+/** Addresses that stand in the code as they are, and what it calls a host. */
+function codeOf(folder: string): { literals: string[]; hosts: string[] } {
   const found = new Set<string>();
+  const hosts = new Set<string>();
   let files = 0;
   const walk = (at: string, depth: number): void => {
     for (const name of listing(at)) {
@@ -181,14 +192,16 @@ function literalsIn(folder: string): string[] {
       if (stat?.isDirectory() && depth < 4 && !SKIPPED.test(name)) walk(path, depth + 1);
       if (!stat?.isFile() || !CODE.test(name) || COMPOSE.test(name) || /lock/.test(name)) continue;
       files += 1;
-      for (const [hit] of (textOf(path) ?? '').matchAll(LITERAL)) {
+      const text = textOf(path) ?? '';
+      for (const [, host] of text.matchAll(HOST)) hosts.add(host!);
+      for (const [hit] of text.matchAll(LITERAL)) {
         const address = hit.includes('$') ? null : readAddress(hit);
         if (address !== null && isLocal(address.host)) found.add(hit);
       }
     }
   };
   walk(folder, 0);
-  return [...found].slice(0, 20);
+  return { literals: [...found].slice(0, 20), hosts: [...hosts].slice(0, 100) };
 }
 
 /** A path with nothing of it outside the repository; null otherwise. */

@@ -9,6 +9,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Evidence, execute } from '../../providers/process/execute.js';
 import { mainLine } from '../../providers/process/main-line.js';
+import { withHosts } from '../../providers/services/hosts.js';
 import { type Client, quote } from '../../providers/services/kind.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
@@ -21,7 +22,7 @@ const SQL = ['postgres', 'mysql'];
 const told = (fact: Fact): Message => ({ type: 'told', fact }) as Message;
 
 export const migrate: Perform<Migrate> = async (wanted, context): Promise<Message> => {
-  const { service, cwd, root, services, tools, envFile, env } = wanted;
+  const { service, cwd, root, services, tools, envFile, env, hosts } = wanted;
   const { buildWallMs: wallMs, idleMs } = context.config;
   const done: { what: string; ms: number }[] = [];
   const notes: string[] = [];
@@ -32,7 +33,17 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
   /** @returns how it failed. */
   const perform = async (what: string, shell: string, more: Record<string, string>): Promise<Evidence | null> => {
     n += 1;
-    const order = { n, shell, cwd, tools, env: { ...env, ...more }, envFile, install: false, wallMs, idleMs };
+    const order = {
+      n,
+      shell: withHosts(shell, hosts, context.bundle),
+      cwd,
+      tools,
+      env: { ...env, ...more },
+      envFile,
+      install: false,
+      wallMs,
+      idleMs,
+    };
     const { exit, ms, evidence } = await execute(context, {
       ...order,
       log: `${service}.migrate.log`.replaceAll('/', '-'),

@@ -30,6 +30,8 @@ export interface Known {
   servers: readonly ComposeServer[];
   /** URLs that stand in the code as they are. */
   literals: readonly string[];
+  /** Names in the code that only a compose network knows → the kind of server they mean. */
+  names: Readonly<Record<string, string>>;
 }
 
 const SQL = ['postgres', 'mysql'];
@@ -81,13 +83,14 @@ const fill = (login: Login, by: Login): Login => ({
   database: login.database || by.database,
 });
 
-/** Everybody who is to be able to log in; the main login first. @param made a password for where nobody names one. */
+/** Everybody who is to be able to log in; the main login first. @param made a password for where nobody names one. @param extra further databases. */
 export function wishOf(
   { name: kind, login: usual }: Pick<ServiceKind, 'name' | 'login'>,
   kinds: readonly string[],
   { variables, servers, literals }: Known,
   service: string,
   made: string,
+  extra: readonly string[] = [],
 ): Wish {
   const mine = variables.flatMap((one) => {
     const meaning = meaningOf(one, kinds);
@@ -117,7 +120,9 @@ export function wishOf(
     database: isSql ? (said.user && said.user !== usual.user ? said.user : plainName) : usual.database,
   });
   const others = [...urls, ...inCode].map((one) => fill(one, main));
-  const logins = [main, ...others].map(({ user, password, database }) => ({ user, password, database }));
+  const logins = [main, ...others, ...extra.map((database) => ({ ...main, database }))].map(
+    ({ user, password, database }) => ({ user, password, database }),
+  );
   return { logins: [...new Map(logins.map((one) => [`${one.user}/${one.database}`, one])).values()] };
 }
 

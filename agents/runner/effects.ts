@@ -7,6 +7,7 @@ import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '..
 import { type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
+import { withHosts } from '../../providers/services/hosts.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
@@ -59,7 +60,7 @@ export const portEnv = (port: number): Record<string, string> => ({
 });
 
 export const start: Perform<Begin> = async (
-  { service, cwd, command, until, tools, envFile, env, port },
+  { service, cwd, command, until, tools, envFile, env, port, hosts },
   context,
 ): Promise<Message> => {
   const { startMs, buildWallMs } = context.config;
@@ -67,7 +68,7 @@ export const start: Perform<Begin> = async (
   const bins = /(^|\s)rr-static\s/.test(command) ? [{ bin: staticServer(context.bundle), env: {} }] : [];
   const order = {
     n: 0,
-    shell: command,
+    shell: withHosts(command, hosts, context.bundle),
     cwd,
     tools: [...tools, ...bins],
     env: { ...portEnv(port), ...env },

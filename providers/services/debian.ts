@@ -22,18 +22,17 @@ export class ServiceFetchFailure extends Error {}
 
 /**
  * The folder that the packages are unpacked into. Who wants the same at the same time waits and shares it.
+ * @param home where they are to lie, e.g. `<cache>/services/redis`.
  * @param packages the first one names the version.
  * @throws ServiceFetchFailure with the true cause: no apt here, no such package, hosts that are silent.
  */
 export async function fetchPackages(
-  cache: string,
-  name: string,
+  home: string,
   packages: readonly string[],
   say: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<string> {
   if (fetcher() === null) throw new ServiceFetchFailure('there is no apt-get with dpkg here to fetch it with');
-  const home = servicesCache(cache, name);
   mkdirSync(home, { recursive: true });
   const before = new Set(placesIn(home));
   let lock = takeLock(join(home, '.lock'));

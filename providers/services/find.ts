@@ -22,10 +22,11 @@ export interface Finding {
  * @returns what was found, or why there is none: what was looked at, in words for a person.
  */
 export async function findService(kind: ServiceKind, o: Finding): Promise<FoundService | { lacking: string }> {
+  if (kind.own) return kind.own();
   const folders = [...searchPath(), ...kind.folders.flatMap((pattern) => under('/', pattern))];
   const onMachine = await tryIn(kind, folders, {}, 'machine');
   if (onMachine !== null) return onMachine;
-  const home = servicesCache(o.cache, kind.name);
+  const home = kind.cacheFolder === undefined ? servicesCache(o.cache, kind.name) : join(o.cache, kind.cacheFolder);
   for (const place of placesIn(home).reverse()) {
     const found = await inPlace(kind, join(home, place), 'cache');
     if (found !== null) return found;
@@ -33,7 +34,7 @@ export async function findService(kind: ServiceKind, o: Finding): Promise<FoundS
   const looked = `no ${kind.programs.join(' or ')} on PATH`;
   if (kind.packages.length === 0) return { lacking: looked };
   try {
-    const place = await fetchPackages(o.cache, kind.name, kind.packages, o.say, o.signal);
+    const place = await fetchPackages(home, kind.packages, o.say, o.signal);
     const found = await inPlace(kind, place, 'fetched');
     return found ?? { lacking: `${looked}; what ${kind.packages[0]} of the package source holds does not run here` };
   } catch (error) {
@@ -61,7 +62,7 @@ const inPlace = (kind: ServiceKind, root: string, from: FoundService['from']): P
 };
 
 async function tryIn(
-  { programs, versionOf }: ServiceKind,
+  { programs, versionOf, versionUnknown }: ServiceKind,
   folders: string[],
   env: Record<string, string>,
   from: FoundService['from'],
@@ -70,7 +71,7 @@ async function tryIn(
     for (const program of programs) {
       const server = join(folder, program);
       if (!isExecutable(server)) continue;
-      const version = await probe(server, env, versionOf);
+      const version = versionUnknown ? '' : await probe(server, env, versionOf);
       // Clients may lie in another folder than the server: /usr/bin beside /usr/sbin, or where a link leads.
       const path = [...new Set([dirname(realpathSync(server)), folder, ...folders])];
       if (version !== null) return { server, version, from, env, path };

@@ -49,6 +49,14 @@ export interface ServiceKind {
   /** Debian's packages with the server and its clients, the server's first; empty: it is not to be had there. */
   packages: readonly string[];
   versionOf?: readonly string[];
+  /** Its program cannot tell its version while nothing is up. */
+  versionUnknown?: boolean;
+  /** Of our cache; default: `services/<name>`. */
+  cacheFolder?: string;
+  /** A program of ours: nothing is looked for. */
+  own?(): FoundService;
+  /** Its data is in the bundle of the run, not kept for the next one. */
+  ofTheRun?: boolean;
   /** For people; default: its name. */
   title?: string;
   /** Of the data folder; default: the same for all versions. */

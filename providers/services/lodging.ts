@@ -20,6 +20,8 @@ export interface Holder extends Identity {
   host: string;
   port: number;
   program: string;
+  /** What it was set up for, to know a change by. */
+  wish: string;
 }
 export interface Place {
   folder: string;
@@ -95,6 +97,7 @@ async function take(
       host: '',
       port: 0,
       program: '',
+      wish: '',
     });
     return { folder, running: null, aside: null };
   } finally {

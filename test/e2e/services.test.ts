@@ -1,5 +1,5 @@
 /** Databases and other servers that a repository asks for: private ones, real ones, used by real drivers. */
-import { lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
@@ -172,5 +172,90 @@ test.concurrent(
       const notes = (text: string) => Number(/notes: (\d+)/.exec(text)?.[1]);
       const second = await run(s, folder);
       expect(notes(second.says)).toBeGreaterThan(notes(first.says));
+    }),
+);
+
+test.concurrent(
+  'memcached and nats answer the application, and its mail is kept in the bundle',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const { result, output, says } = await run(s, s.repo('express-odds'));
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      const kinds = output('services').services.map(({ kind }: { kind: string }) => kind);
+      expect(kinds.sort()).toEqual(['mail', 'memcached', 'nats']);
+      expect(says).toContain('cached: good day');
+      expect(says).toContain('heard: hello over nats');
+      const kept = join(result.bundle, 'services/mail/data/files');
+      const mails = readdirSync(kept).filter((name) => name.endsWith('.eml'));
+      expect(mails).toEqual(['00001.eml']);
+      const text = readFileSync(join(kept, mails[0]!), 'utf8');
+      expect(text).toMatch(/X-Envelope-To: someone@example\.com\r\n/);
+      expect(text).toContain('The mail is here.\r\n.\r\nAlso after a dot.');
+    }),
+);
+
+test.concurrent(
+  'a host of the compose network that is fixed in the code resolves for the application alone, also when its port is another’s',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const seen = await foreign(6379, onTestFinished);
+      const { result, output, says } = await run(s, s.repo('express-fixed-host'));
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      const { services, hosts } = output('services');
+      expect(services).toMatchObject([{ kind: 'redis', port: 6379, host: hosts.cache }]);
+      expect(services[0].host).not.toBe('127.0.0.1');
+      expect(says).toMatch(/visits: \d+/);
+      expect(seen?.connections ?? 0).toBe(0);
+      expect(readFileSync('/etc/hosts', 'utf8')).not.toContain(' cache');
+    }),
+);
+
+test.concurrent(
+  'what a person gives is used as it is, and nothing is started for it',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const { result, output } = await run(s, s.repo('express-redis'), '--env', 'REDIS_URL=redis://127.0.0.1:1/0');
+      expect(output('services')).toMatchObject({ services: [], theirs: [{ kind: 'redis', by: 'REDIS_URL' }], set: [] });
+      expect(result.outcome).not.toBe('healthy');
+    }),
+);
+
+test.concurrent(
+  'a server that does not start says its last lines, and a data folder that another run holds is left to it',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-redis');
+      const first = s.rr('run', folder, '--json');
+      await first.object(({ type }) => type === 'result', TEST_MS);
+      const beside = await finish(s.rr('run', folder, '--once', '--json'));
+      const result = resultOf(beside.objects);
+      expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy' });
+      const { services } = JSON.parse(readFileSync(join(result.bundle, 'steps/services/1/output.json'), 'utf8'));
+      expect(services[0]).toMatchObject({ kept: false, note: expect.stringContaining('is held by 2') });
+      expect(services[0].data).toContain(result.bundle);
+      first.child.kill('SIGINT');
+      await first.exited;
+
+      const bin = join(s.dir, 'broken-bin');
+      mkdirSync(bin);
+      writeFileSync(
+        join(bin, 'redis-server'),
+        '#!/bin/sh\n[ "$1" = --version ] && echo "Redis server v=7.0.0" && exit 0\necho "# cannot open the frobnicator"\nexit 3\n',
+        { mode: 0o755 },
+      );
+      s.env.PATH = `${bin}:${s.env.PATH}`;
+      const broken = await run(s, folder);
+      expect(broken.result.error).toMatchObject({
+        code: 'SERVICE_NOT_STARTED',
+        message: expect.stringContaining('cannot open the frobnicator'),
+      });
     }),
 );

@@ -14,6 +14,7 @@ const known = (variables: [name: string, value: string | null, by?: Variable['by
   variables: variables.map(([name, value, by = 'config']) => ({ name, value, by })),
   servers: [],
   literals: [],
+  names: {},
   ...more,
 });
 const login = { user: 'me', password: 'made', database: 'shop' };
