@@ -1,5 +1,6 @@
 /** Every kind of actor there is. The only file that imports every room. */
 import { config } from '../agents/config/index.js';
+import { database } from '../agents/database/index.js';
 import { dependency } from '../agents/dependency/index.js';
 import { detection } from '../agents/detection/index.js';
 import { envDetector } from '../agents/env-detector/index.js';
@@ -31,6 +32,7 @@ export const workers: readonly ActorDefinition[] = [
   requirements,
   dependency,
   config,
+  database,
   setup,
   runner,
   health,

@@ -103,6 +103,16 @@ export const errors = {
     fix: '{fix}',
     retry: 'never',
   },
+  SERVICE_NOT_STARTED: {
+    message: 'the private {service} of this run does not start: {reason}',
+    fix: 'rr logs has its whole output; --fresh begins with empty data, --env gives the application a server of your own',
+    retry: 'never',
+  },
+  MIGRATION_FAILED: {
+    message: '{what} failed on the private {service} of this run: {reason}',
+    fix: 'rr logs has its whole output; the database is kept as it is for a look (rr db shell {run}); mend it, then run again with --fresh',
+    retry: 'never',
+  },
   HOST_UNREACHABLE: {
     message: '{host} cannot be reached from here ({reason}), wanted to fetch packages from it',
     fix: 'check the network and the proxy (HTTPS_PROXY), or name a mirror in the settings of the package manager (npm config set registry …, PIP_INDEX_URL)',

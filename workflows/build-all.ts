@@ -41,6 +41,7 @@ export const buildService: Workflow = {
       buildCommands: service.commands.build,
       variables: {},
       ...results,
+      envFile: results.config?.envFile,
     };
   },
   describe,

@@ -1,4 +1,6 @@
 /** What the steps of `repo-run` see: the chosen service with the run's overlay laid over it. Pure. */
+import { portOfKind, type Started } from '../agents/database/contract.js';
+import { kindsOf } from '../agents/database/wants.js';
 import type { Plan, Service } from '../agents/detection/contract.js';
 import { GENERATE, type Overlay } from '../agents/fixer/contract.js';
 import type { RunView, Scope, Workflow } from '../runtime/workflow.js';
@@ -72,6 +74,19 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
   if (!service) return base;
   const proves =
     service.proof.how === 'exit' ? (service.proof.command ?? service.commands.start) : service.commands.start;
+  // What a fix of the run adds to the plan.
+  const { services: extra = [], hosts = {} } = overlay as {
+    services?: { service: string; port: number | null; database?: string | null }[];
+    hosts?: Record<string, string>;
+  };
+  const kinds = kindsOf(
+    service,
+    extra.map((one) => one.service),
+  );
+  const ports = ((results.ports?.items ?? []) as ({ port: number } | null)[]).filter((one) => one !== null);
+  const services = results.services as Started | undefined;
+  // They stand in the file with the addresses of what was started.
+  const ofServices = services?.set ?? [];
   return {
     ...base,
     plan,
@@ -85,7 +100,16 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
       text,
     })),
     // Those that the config agent makes up reach the application in its file.
-    variables: Object.fromEntries(Object.entries(overlay.env).filter(([, value]) => value !== GENERATE)),
+    variables: Object.fromEntries(
+      Object.entries(overlay.env).filter(([name, value]) => value !== GENERATE && !ofServices.includes(name)),
+    ),
+    envFile: services?.envFile ?? results.config?.envFile,
+    // Tables are made only in what this run has brought up itself.
+    ownDatabase: services?.services.some(({ kind }) => kind === 'postgres' || kind === 'mysql'),
+    serviceKinds: kinds.map((kind) => ({ kind, lease: `service:${kind}`, ports: [portOfKind[kind]] })),
+    extraServices: extra.map(({ service: name, database = null }) => ({ service: name, database })),
+    extraHosts: hosts,
+    serviceWants: kinds.map((kind, n) => ({ kind, port: ports[n]?.port })),
     install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
     // Not `build`: that is the step's own result.
     buildCommands: [...(overlay.build ?? service.commands.build), ...(overlay.prepare ?? [])],

@@ -1,4 +1,6 @@
 /** What `repo-run` tells people about its steps, and when it cannot go on. Pure. */
+import type { Started } from '../agents/database/contract.js';
+import { meaningOf } from '../agents/database/wants.js';
 import type { Tool } from '../agents/dependency/contract.js';
 import type { Plan, Service } from '../agents/detection/contract.js';
 import { type ErrorRecord, fail } from '../runtime/errors.js';
@@ -29,6 +31,16 @@ export function judge(step: string, scoped: Scope): ErrorRecord | null {
     'add a test script, an example that serves, or a start command (Procfile)',
   );
 }
+
+const servicesWords = ({ services, theirs, lacking }: Omit<Started, 'type'>): string =>
+  [
+    ...services.map(
+      ({ program, from, port, kept, note }) =>
+        `${program} (${from}) on port ${port}${note ? `, ${note}` : ''}${kept ? ', with the data of the last run' : ''}`,
+    ),
+    ...theirs.map(({ kind, by }) => `${kind} is yours (${by})`),
+    ...lacking.map(({ kind, reason, fix }) => `needs ${kind} (${reason}): ${fix}`),
+  ].join('; ') || 'nothing started';
 
 /** What a step did, in a few words for people. Pure. */
 export function describe(step: string, s: Scope): string {
@@ -73,7 +85,10 @@ export function describe(step: string, s: Scope): string {
         ),
       );
     case 'config': {
-      const { set, missing } = get<{ set: { origin: string }[]; missing: { name: string }[] }>('config');
+      const { set, missing: all } = get<{ set: { origin: string }[]; missing: { name: string }[] }>('config');
+      // The address of a service is found once it is up.
+      const kinds = (get<{ kind: string }[] | undefined>('serviceKinds') ?? []).map(({ kind }) => kind);
+      const missing = all.filter(({ name }) => meaningOf({ name, value: null }, kinds) === null);
       return (
         [
           set.length > 0 && `${set.length} variable${set.length === 1 ? '' : 's'} set`,
@@ -83,6 +98,14 @@ export function describe(step: string, s: Scope): string {
           .join(', ') || 'no variables needed'
       );
     }
+    case 'ports':
+      return `${list(get<{ items: { port: number }[] }>('ports').items.map(({ port }) => String(port)))}`;
+    case 'migrate': {
+      const { done, notes } = get<{ done: { what: string }[]; notes: string[] }>('migrate');
+      return [done.length > 0 ? list(done.map(({ what }) => what)) : 'nothing to do', ...notes].join('; ');
+    }
+    case 'services':
+      return servicesWords(get<Omit<Started, 'type'>>('services'));
     case 'deps':
     case 'build':
       return list(get<{ commands: { command: string }[] }>(step).commands.map(({ command }) => command));

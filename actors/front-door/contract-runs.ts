@@ -102,6 +102,7 @@ export const runVerbs = {
       ref: Job.shape.ref,
       service: Job.shape.service,
       copy: Job.shape.copy,
+      fresh: z.boolean().optional().describe('its databases begin empty; else with the data of the last run'),
       env: z
         .record(z.string(), z.string())
         .default({})

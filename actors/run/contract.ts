@@ -25,6 +25,8 @@ export const Job = z.strictObject({
   service: z.string().nullable().default(null),
   /** Work on a copy in any case. */
   copy: z.boolean().default(false),
+  /** Databases of the run begin with empty data; absent: with that of the last run. */
+  fresh: z.boolean().optional(),
   /** Who asked. */
   user: z.string().default('local'),
   /** What the workflow's steps see as `$input`. */

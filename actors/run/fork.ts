@@ -7,7 +7,7 @@
  */
 import type { Overlay } from '../../agents/fixer/contract.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
-import { bind, downstream, type Scope, type Workflow } from '../../runtime/workflow.js';
+import { bind, downstream, type Scope, type Step, type Workflow } from '../../runtime/workflow.js';
 import type { Job, Seed } from './contract.js';
 import { type Draft, draftOf, open, rootOf, scopeOf } from './draft.js';
 import type { RunContext } from './state.js';
@@ -26,7 +26,12 @@ export function keptSteps(workflow: Workflow, old: RunContext, from: string, gon
       met: `${from} is no step of ${workflow.name}`,
       fix: `its steps are ${workflow.steps.map(({ id }) => id).join(', ')}`,
     });
-  const lives = workflow.steps.filter(({ phase }) => phase === 'run' || phase === 'prove').map(({ id }) => id);
+  // So do the ports and servers of its databases; a run that had none has nothing to do again.
+  const holds = ({ id, to }: Step): boolean =>
+    (to === 'database' || to === 'port-manager') && old.steps[id]?.state === 'done';
+  const lives = workflow.steps
+    .filter((step) => step.phase === 'run' || step.phase === 'prove' || holds(step))
+    .map(({ id }) => id);
   const open = workflow.steps.filter(({ id }) => !isOver(workflow, old, id)).map(({ id }) => id);
   const again = new Set([from, ...lives, ...open, ...gone].flatMap((id) => [...downstream(workflow.steps, id)]));
   return workflow.steps.map(({ id }) => id).filter((id) => !again.has(id));

@@ -15,6 +15,8 @@ export const Start = z.strictObject({
   env: z.record(z.string(), z.string()).default({}),
   /** The port leased to it, handed over in every known way. */
   port: z.int(),
+  /** Names that must resolve for it alone → address. */
+  hosts: z.record(z.string(), z.string()).default({}),
 });
 /** Waits until an application ends. */
 export const Watch = z.strictObject({ type: z.literal('runner.watch'), app: z.string() });

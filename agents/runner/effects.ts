@@ -7,6 +7,7 @@ import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '..
 import { type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
+import { withHosts } from '../../providers/services/hosts.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
@@ -59,7 +60,7 @@ export const portEnv = (port: number): Record<string, string> => ({
 });
 
 export const start: Perform<Begin> = async (
-  { service, cwd, command, until, tools, envFile, env, port },
+  { service, cwd, command, until, tools, envFile, env, port, hosts },
   context,
 ): Promise<Message> => {
   const { startMs, buildWallMs } = context.config;
@@ -67,7 +68,7 @@ export const start: Perform<Begin> = async (
   const bins = /(^|\s)rr-static\s/.test(command) ? [{ bin: staticServer(context.bundle), env: {} }] : [];
   const order = {
     n: 0,
-    shell: command,
+    shell: withHosts(command, hosts, context.bundle),
     cwd,
     tools: [...tools, ...bins],
     env: { ...portEnv(port), ...env },
@@ -194,8 +195,8 @@ export const halt: Perform<object> = async (_, { bundle, run }): Promise<Message
   const keeper = await findKeeper({ bundle, run });
   if (!keeper) return told({ type: 'runner.halted', commands: 0 });
   try {
-    const all = await keeper.list();
-    // Also those that have ended: what they left behind them may hold a port.
+    // Also those that have ended: what they left behind them may hold a port. The run's services stay: it goes on with them.
+    const all = (await keeper.list()).filter(({ id }) => !id.startsWith(`${run}/database/`));
     await Promise.all(all.map(({ id }) => keeper.stop(id, HALT_GRACE_MS)));
     return told({ type: 'runner.halted', commands: all.filter(({ alive }) => alive).length });
   } finally {

@@ -102,6 +102,7 @@ export async function runCli(argv: string[]): Promise<void> {
       .option('--service <name>', 'the service to run, by name or path')
       .option('--all', 'every service of the repository, each with the addresses of the others', false)
       .option('--copy', 'work on a copy in any case', false)
+      .option('--fresh', 'begin its databases with empty data')
       .option('--workflow <name>', 'what to do (default: repo-run); rr workflows list')
       .option('--input <json>', 'what the steps of the workflow see as $input', object)
       .addOption(

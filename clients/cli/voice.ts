@@ -92,6 +92,8 @@ export function openVoice(json: boolean): Voice {
       }
       switch (fact.type) {
         case 'run.step-ended':
+          // One of many of a kind that has nothing of its own to say: the whole says it.
+          if (fact.ok && fact.note === '' && fact.step.endsWith(']')) break;
           row(fact.ok ? green('✓') : red('✗'), nameOf(fact), fact.ms, fact.note);
           break;
         case 'run.step-waits':

@@ -18,6 +18,7 @@ export interface JobOptions {
   service?: string;
   all: boolean;
   copy: boolean;
+  fresh?: boolean;
   env: Record<string, string>;
   workflow?: string;
   input?: Record<string, unknown>;
@@ -43,7 +44,7 @@ class Asked extends Error {}
 /** @throws USAGE where nothing says what to do. */
 export function request(
   source: string | undefined,
-  { ref, service, all, copy, env, workflow, input, restart }: JobOptions,
+  { ref, service, all, copy, fresh, env, workflow, input, restart }: JobOptions,
 ) {
   if (all && (service !== undefined || workflow !== undefined))
     throw fail('USAGE', { met: '--all chooses for itself', fix: 'leave --service and --workflow out' });
@@ -57,6 +58,7 @@ export function request(
     ref: ref ?? null,
     service: service ?? null,
     copy,
+    ...(fresh ? { fresh } : {}),
     env,
     workflow: workflow ?? (all ? 'run-all' : 'repo-run'),
     input: input ?? {},

@@ -1,0 +1,282 @@
+/**
+ * Brings one service up: finds its server, takes its data folder, sets it up, starts it under the run's keeper and waits
+ * until it says that it is ready. Safe to repeat: the keeper knows each command by its id, and a server of this run that is
+ * up already is taken as it is.
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
+import { listenersOfApp } from '../../providers/process/sockets.js';
+import { tail } from '../../providers/process/tail.js';
+import { findService } from '../../providers/services/find.js';
+import type { FoundService, Job, Lodging, ServiceKind, Wish } from '../../providers/services/kind.js';
+import {
+  claim,
+  claimAside,
+  HELD_EXIT,
+  holding,
+  isMade,
+  type Place,
+  writeHolder,
+} from '../../providers/services/lodging.js';
+import type { EffectContext } from '../../runtime/actor.js';
+import { type ErrorRecord, fail } from '../../runtime/errors.js';
+import { bootId, onLinux } from '../../runtime/identity.js';
+import type { Lacking, Running } from './contract.js';
+
+const READY_MS = 90_000;
+const LOOK_MS = 40;
+const STOP_MS = 5_000;
+const ASK_MS = 2_000;
+/** Commands of one service in one effect: numbers of their own, the same when it is repeated. */
+const COMMANDS_EACH = 16;
+const LOG_LINES = 6;
+const LOG_BYTES = 16 * 1024;
+
+export class NotStarted extends Error {
+  readonly record: ErrorRecord;
+  readonly evidence: Evidence | null;
+  constructor(record: ErrorRecord, evidence: Evidence | null) {
+    super(record.message);
+    this.record = record;
+    this.evidence = evidence;
+  }
+}
+export interface Wanted {
+  kind: ServiceKind;
+  /** Its place among those of this effect. */
+  n: number;
+  port: number;
+  repository: string;
+  fresh: boolean;
+  wish: Wish;
+  /** A name in the code leads to it, with its usual port: another address of loopback has that port free. */
+  named: boolean;
+}
+export interface Up {
+  running: Running;
+  found: FoundService;
+  lodging: Lodging;
+  /** How its server is begun. */
+  serve: { shell: string; env: Record<string, string> };
+}
+const HOST = '127.0.0.1';
+const wishPrint = (wish: Wish): string => createHash('sha256').update(JSON.stringify(wish)).digest('hex').slice(0, 16);
+
+/** @throws NotStarted when its server is here and does not start. */
+export async function bringUp(wanted: Wanted, context: EffectContext): Promise<Up | Lacking> {
+  const { kind, repository, fresh } = wanted;
+  const { config, run, bundle, signal, log } = context;
+  const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
+  if ('lacking' in found) return { kind: kind.name, reason: found.lacking, fix: kind.manual };
+  const owner = { state: config.state, repository, kind: kind.name, run, bundle, fresh, signal };
+  const place = kind.ofTheRun ? { ...(await claimAside(owner)), aside: null } : await claim(owner);
+  const first = await lodge(wanted, found, place, 0, context);
+  if (first !== 'held') return first;
+  const second = await lodge(wanted, found, await claimAside(owner), COMMANDS_EACH / 2, context);
+  if (second === 'held') throw notStarted(kind.name, `another server holds ${place.folder}`, null);
+  return second;
+}
+
+async function lodge(
+  { kind, n, port, wish, named }: Wanted,
+  found: FoundService,
+  place: Place,
+  offset: number,
+  context: EffectContext,
+): Promise<Up | 'held'> {
+  const { folder, aside } = place;
+  const wanted = wishPrint(wish);
+  const running = place.running?.wish === wanted ? place.running : null;
+  // Up for something else, e.g. before a fix asked for one more database: it is begun anew.
+  if (place.running?.app && running === null) await stop(place.running.app, context);
+  // Files of one major version cannot be read by another.
+  const data = join(folder, 'data', kind.dataName?.(found) ?? 'files');
+  const isFresh = !isMade(data);
+  const at = running ?? (named ? await addressFor(kind.port, port, context.run) : { host: HOST, port });
+  const lodging: Lodging = { data, folder, host: at.host, port: at.port, fresh: isFresh };
+  const job = kind.serve(found, lodging, wish);
+  const serve = { shell: holding(job.shell), env: job.env };
+  const up = (app: string): Up => ({
+    found,
+    lodging,
+    serve,
+    running: {
+      kind: kind.name,
+      program: [kind.title ?? kind.name, kind.own ? '' : found.version].filter(Boolean).join(' '),
+      from: found.from,
+      host: lodging.host,
+      port: lodging.port,
+      app,
+      data,
+      kept: !isFresh,
+      note: aside,
+    },
+  });
+  if (running?.app) {
+    await awaitReady(kind, lodging, wish, () => true, context);
+    return up(running.app);
+  }
+  const order = (role: number) => ({
+    n: 1 + n * COMMANDS_EACH + offset + role,
+    cwd: folder,
+    tools: [],
+    envFile: null,
+    install: false,
+    log: `${kind.name}.log`,
+  });
+  const perform = async (role: number, job: Job | null | undefined): Promise<void> => {
+    if (!job) return;
+    lay(job);
+    const { initMs } = LIMITS;
+    const { exit, evidence } = await execute(context, {
+      ...order(role),
+      shell: job.shell,
+      env: job.env,
+      wallMs: initMs,
+      idleMs: null,
+    });
+    if (exit.code !== 0) throw notStarted(kind.name, reasonOf(evidence), evidence);
+  };
+  if (isFresh) {
+    const job = kind.initialise?.(found, { ...lodging, data: join(folder, 'set-up') }, wish);
+    mkdirSync(dirname(data), { recursive: true, mode: 0o700 });
+    if (job) {
+      await perform(0, { ...job, shell: `rm -rf set-up && ${job.shell}` });
+      // Whole or not at all: a set-up that was killed is begun anew.
+      renameSync(join(folder, 'set-up'), data);
+    } else mkdirSync(data, { recursive: true, mode: 0o700 });
+  }
+  await perform(1, kind.prepare?.(found, lodging, wish));
+  lay(job);
+  const command = commandOf(context, {
+    ...order(2),
+    ...serve,
+    wallMs: null,
+    idleMs: null,
+  });
+  const keeper = await keeperFor(context);
+  try {
+    const kept = await keeper.start(command);
+    writeHolder(folder, {
+      pid: kept.pid,
+      startTime: kept.startTime,
+      bootId: bootId(),
+      run: context.run,
+      app: kept.id,
+      host: lodging.host,
+      port: lodging.port,
+      program: found.server,
+      wish: wanted,
+    });
+    const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
+    const ended = { now: false };
+    void keeper.exited(kept.id, context.signal).then(
+      () => {
+        ended.now = true;
+      },
+      () => undefined, // the keeper is gone or nobody waits any more: then nothing is ready either
+    );
+    const isOurs = async (): Promise<boolean> =>
+      (await listenersOfApp(app)).some(({ port: bound }) => bound === lodging.port);
+    const isReady = await awaitReady(kind, lodging, wish, isOurs, context, () => ended.now);
+    if (!isReady) {
+      const exit = ended.now ? await keeper.exited(kept.id) : await keeper.stop(kept.id, ASK_MS);
+      if (exit.code === HELD_EXIT) return 'held';
+      const evidence = evidenceOf(job.shell, exit, command.log);
+      const reason = ended.now ? reasonOf(evidence) : `it was not ready within ${READY_MS / 1_000} s`;
+      throw notStarted(kind.name, reason, evidence);
+    }
+    await perform(3, kind.provide?.(found, lodging, wish));
+    return up(kept.id);
+  } finally {
+    keeper.close();
+  }
+}
+const LIMITS = { initMs: 5 * 60_000 };
+
+async function stop(app: string, context: EffectContext): Promise<void> {
+  const keeper = await keeperFor(context);
+  try {
+    await keeper.stop(app, STOP_MS);
+  } finally {
+    keeper.close();
+  }
+}
+
+/** The usual port, on an address of loopback of the run's own where it is another's on the first. Linux has all of 127/8. */
+async function addressFor(usual: number, leased: number, run: string): Promise<{ host: string; port: number }> {
+  if (leased === usual || !onLinux) return { host: HOST, port: leased };
+  const [a = 0, b = 0, c = 0] = createHash('sha256').update(run).digest();
+  const host = `127.${(a % 250) + 2}.${b}.${(c % 250) + 2}`;
+  const isFree = await new Promise<boolean>((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port: usual, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+  return isFree ? { host, port: usual } : { host: HOST, port: leased };
+}
+
+function lay({ files = [] }: Job): void {
+  for (const { path, text } of files) {
+    writeFileSync(path, text, { mode: 0o600 });
+    chmodSync(path, 0o600);
+  }
+}
+
+/** @param isOurs whether it is our server that listens: the port may have become another's. */
+async function awaitReady(
+  kind: ServiceKind,
+  lodging: Lodging,
+  wish: Wish,
+  isOurs: () => boolean | Promise<boolean>,
+  { signal }: Pick<EffectContext, 'signal'>,
+  hasEnded: () => boolean = () => false,
+): Promise<boolean> {
+  const { send, isReady } = kind.ask(lodging, wish);
+  for (const until = performance.now() + READY_MS; performance.now() < until && !hasEnded(); ) {
+    if ((await answers(lodging, send, isReady)) && (await isOurs())) return true;
+    await sleep(LOOK_MS, undefined, { signal });
+  }
+  return false;
+}
+function answers(
+  { host, port }: Pick<Lodging, 'host' | 'port'>,
+  send: Buffer,
+  isReady: (heard: Buffer) => boolean,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const parts: Buffer[] = [];
+    const tell = (ready: boolean): void => {
+      socket.destroy();
+      resolve(ready);
+    };
+    socket.setTimeout(ASK_MS, () => tell(false));
+    socket.on('error', () => tell(false));
+    socket.on('close', () => resolve(false));
+    socket.on('connect', () => {
+      if (send.length > 0) socket.write(send);
+      if (isReady(Buffer.alloc(0))) tell(true);
+    });
+    socket.on('data', (part: Buffer) => {
+      parts.push(part);
+      if (isReady(Buffer.concat(parts))) tell(true);
+    });
+  });
+}
+
+export const notStarted = (service: string, reason: string, evidence: Evidence | null): NotStarted =>
+  new NotStarted(fail('SERVICE_NOT_STARTED', { service, reason }).toRecord(), evidence);
+
+/** The end of what it printed; a full disk is said as that. */
+export function reasonOf({ log, exitCode, signal }: Evidence): string {
+  const lines = tail(log, LOG_LINES, LOG_BYTES).filter((line) => line.trim() !== '');
+  const full = lines.find((line) => /no space left on device|disk (?:is )?full|errno: 28|ENOSPC/i.test(line));
+  if (full !== undefined) return `the disk is full (${full.trim()})`;
+  const how = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
+  return lines.length === 0 ? `it ended with ${how} and printed nothing` : `${lines.join(' | ')} (${how})`;
+}

@@ -1,0 +1,119 @@
+/**
+ * Makes tables and first rows, on databases that this run has brought up itself and on no others.
+ *
+ * Order: the files that the server's image would run on its first start, then the repository's own migrations, then its
+ * seeds. Files and seeds are done once for a database; migrations each time, for their tool knows what is done. What
+ * fails leaves the database as it is, for a look.
+ */
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Evidence, execute } from '../../providers/process/execute.js';
+import { mainLine } from '../../providers/process/main-line.js';
+import { withHosts } from '../../providers/services/hosts.js';
+import { type Client, quote } from '../../providers/services/kind.js';
+import type { Message, Perform } from '../../runtime/actor.js';
+import { fail } from '../../runtime/errors.js';
+import { reasonOf } from './bring-up.js';
+import type { Fact, Migrate } from './contract.js';
+import { readEntries } from './entries.js';
+import { makingsOf } from './orm.js';
+
+const SQL = ['postgres', 'mysql'];
+const told = (fact: Fact): Message => ({ type: 'told', fact }) as Message;
+
+export const migrate: Perform<Migrate> = async (wanted, context): Promise<Message> => {
+  const { service, cwd, root, services, tools, envFile, env, hosts } = wanted;
+  const { buildWallMs: wallMs, idleMs } = context.config;
+  const done: { what: string; ms: number }[] = [];
+  const notes: string[] = [];
+  const own = readEntries(context.bundle).filter(
+    ({ kind }) => SQL.includes(kind) && services.some((running) => running.kind === kind),
+  );
+  let n = 0;
+  /** @returns how it failed. */
+  const perform = async (what: string, shell: string, more: Record<string, string>): Promise<Evidence | null> => {
+    n += 1;
+    const order = {
+      n,
+      shell: withHosts(shell, hosts, context.bundle),
+      cwd,
+      tools,
+      env: { ...env, ...more },
+      envFile,
+      install: false,
+      wallMs,
+      idleMs,
+    };
+    const { exit, ms, evidence } = await execute(context, {
+      ...order,
+      log: `${service}.migrate.log`.replaceAll('/', '-'),
+    });
+    if (exit.code !== 0) return evidence;
+    done.push({ what, ms });
+    return null;
+  };
+  const failed = (what: string, kind: string, evidence: Evidence): Message => {
+    const full = /no space left on device|disk is full|ENOSPC/i.test(evidence.tail);
+    const reason = full ? reasonOf(evidence) : (errorLine(evidence.tail) ?? reasonOf(evidence));
+    const error = fail('MIGRATION_FAILED', { what, service: kind, reason, run: context.run }).toRecord();
+    return told({ type: 'database.failed', error, evidence });
+  };
+
+  for (const { kind, init, load, data } of own) {
+    const files = init.flatMap(filesOf);
+    const left = files.filter((path) => !/\.sql(?:\.gz)?$/.test(path));
+    if (left.length > 0) notes.push(`${left.map((path) => basename(path)).join(', ')} not run: only the image can`);
+    for (const path of files.filter((one) => /\.sql(?:\.gz)?$/.test(one))) {
+      const what = basename(path);
+      if (isDone(data, `init ${what}`)) continue;
+      if (load === null) {
+        notes.push(`${what} not run: there is no client of ${kind} here`);
+        continue;
+      }
+      const evidence = await perform(what, feed(load, path), load.env);
+      if (evidence !== null) return failed(what, kind, evidence);
+      markDone(data, `init ${what}`);
+    }
+  }
+  const main = own[0];
+  const { makings, notes: more } = makingsOf(cwd, root);
+  notes.push(...more);
+  if (main !== undefined)
+    for (const { what, shell, once } of makings) {
+      if (once && isDone(main.data, what)) continue;
+      const evidence = await perform(what, shell, {});
+      if (evidence !== null) return failed(what, main.kind, evidence);
+      if (once) markDone(main.data, what);
+    }
+  return told({ type: 'database.migrated', done, notes });
+};
+
+/** A file on the standard input of a client. */
+function feed({ command, args }: Client, path: string): string {
+  const words = [command, ...args].map(quote).join(' ');
+  return path.endsWith('.gz') ? `gzip -dc ${quote(path)} | ${words}` : `${words} < ${quote(path)}`;
+}
+const filesOf = (path: string): string[] => {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+  return readdirSync(path)
+    .filter((name) => !name.startsWith('.'))
+    .sort()
+    .map((name) => join(path, name));
+};
+
+/** What was done once to a database; it goes with the data. */
+const doneFile = (data: string): string => `${data}.done.json`;
+function doneOf(data: string): string[] {
+  try {
+    return JSON.parse(readFileSync(doneFile(data), 'utf8')) as string[];
+  } catch {
+    return []; // nothing yet
+  }
+}
+const isDone = (data: string, what: string): boolean => doneOf(data).includes(what);
+const markDone = (data: string, what: string): void =>
+  writeFileSync(doneFile(data), `${JSON.stringify([...doneOf(data), what])}\n`);
+
+/** The database's own words, where a tool wraps them in its own. */
+const errorLine = (text: string): string | null =>
+  /^.*\b(?:ERROR|FATAL)\b:?\s.*$/m.exec(text)?.[0].trim().slice(0, 300) ?? mainLine(text);

@@ -1,0 +1,185 @@
+/**
+ * What an application wants of its services, and what its variables become once they are up. Pure.
+ *
+ * Who logs in, and to what, is taken from the application's own address, its variables, the compose file and its code, in
+ * this order; only what none of them says is made up. What a person has given (`--env`), or the repository's own `.env`
+ * says of a host elsewhere, is theirs: nothing is started for it and nothing of it is touched.
+ */
+import type { Login, ServiceKind, Wish } from '../../providers/services/kind.js';
+import type { Service } from '../detection/contract.js';
+import { isLocal, moveUrl, type Part, readAddress, roleOf, urlOf } from './address.js';
+import { kindOfNeed } from './contract.js';
+
+/** `given`: by a person. `own`: the repository's `.env`. */
+export interface Variable {
+  name: string;
+  value: string | null;
+  by: 'given' | 'own' | 'config' | 'compose' | 'code';
+}
+/** A server of a compose file. */
+export interface ComposeServer {
+  name: string;
+  kind: string;
+  login: Login;
+  version: string | null;
+  /** Files and folders that its image runs on the first start, absolute. */
+  init: string[];
+}
+export interface Known {
+  variables: readonly Variable[];
+  servers: readonly ComposeServer[];
+  /** URLs that stand in the code as they are. */
+  literals: readonly string[];
+  /** Names in the code that only a compose network knows → the kind of server they mean. */
+  names: Readonly<Record<string, string>>;
+}
+
+const SQL = ['postgres', 'mysql'];
+const EMPTY: Login = { user: '', password: '', database: '' };
+
+/** The kinds that a service asks for, without repeats. @param extra what a fix of the run adds. */
+export function kindsOf({ needs, env }: Pick<Service, 'needs' | 'env'>, extra: readonly string[] = []): string[] {
+  const mail = env.some(({ name, default: value }) => {
+    const role = roleOf(name);
+    return role?.kind === 'mail' && role.part === 'host' && value !== null && value !== '' && isLocal(value);
+  });
+  const named = [...needs, ...extra, ...(mail ? ['mail'] : [])].map((need) => kindOfNeed[need.toLowerCase()]);
+  return [...new Set(named.filter((kind) => kind !== undefined))];
+}
+
+/** The kind and part of a variable: its value says it, else its name. */
+export function meaningOf(
+  { name, value }: Pick<Variable, 'name' | 'value'>,
+  kinds: readonly string[],
+): { kind: string; part: Part } | null {
+  const address = value === null ? null : readAddress(value);
+  if (address !== null) return kinds.includes(address.kind) ? { kind: address.kind, part: 'url' } : null;
+  const role = roleOf(name);
+  if (role === null) return null;
+  const kind = role.kind === 'sql' ? kinds.find((one) => SQL.includes(one)) : role.kind;
+  if (kind === undefined || !kinds.includes(kind)) return null;
+  // `file:./dev.db`, `sqlite:///x`: it is another database's.
+  if (role.part === 'url' && value && /^(?:file|sqlite\w*|libsql|https?|sqlserver|mssql):/i.test(value))
+    return kind === 'elasticsearch' || kind === 'minio' ? { kind, part: 'url' } : null;
+  return { kind, part: role.part };
+}
+
+/** Whose service it is when it is not ours to start: the variable that points elsewhere; null: ours. */
+export function theirs(kind: string, kinds: readonly string[], { variables }: Known): string | null {
+  const elsewhere = variables.find((one) => {
+    const meaning = meaningOf(one, kinds);
+    if (meaning?.kind !== kind || !one.value || !['url', 'host'].includes(meaning.part)) return false;
+    if (one.by === 'given') return true;
+    const host = readAddress(one.value)?.host ?? one.value.replace(/^\w+:\/\//, '').replace(/[:/].*$/, '');
+    return one.by === 'own' && !isLocal(host);
+  });
+  return elsewhere?.name ?? null;
+}
+
+const isAside = (name: string): boolean => /(?:^|_)(?:TEST|SHADOW|REPLICA|READ)/i.test(name);
+const fill = (login: Login, by: Login): Login => ({
+  user: login.user || by.user,
+  password: login.password || by.password,
+  database: login.database || by.database,
+});
+
+/** Everybody who is to be able to log in; the main login first. @param made a password for where nobody names one. @param extra further databases. */
+export function wishOf(
+  { name: kind, login: usual }: Pick<ServiceKind, 'name' | 'login'>,
+  kinds: readonly string[],
+  { variables, servers, literals }: Known,
+  service: string,
+  made: string,
+  extra: readonly string[] = [],
+): Wish {
+  const mine = variables.flatMap((one) => {
+    const meaning = meaningOf(one, kinds);
+    return meaning?.kind === kind && one.value ? [{ ...meaning, name: one.name, value: one.value }] : [];
+  });
+  const urls = mine
+    .filter(({ part }) => part === 'url')
+    .sort((a, b) => Number(isAside(a.name)) - Number(isAside(b.name)))
+    .flatMap(({ value }) => readAddress(value) ?? []);
+  const part = (wanted: Part): string =>
+    mine.filter((one) => one.part === wanted).sort((a, b) => Number(isAside(a.name)) - Number(isAside(b.name)))[0]
+      ?.value ?? '';
+  const apart: Login = { user: part('user'), password: part('password'), database: part('database') };
+  const composed = servers.find((one) => one.kind === kind)?.login ?? EMPTY;
+  const inCode = literals.flatMap((text) => readAddress(text) ?? []).filter((one) => one.kind === kind);
+  const plainName =
+    service
+      .toLowerCase()
+      .replace(/^.*\//, '')
+      .replace(/[^a-z0-9_]+/g, '_')
+      .slice(0, 40) || 'app';
+  const said = [urls[0] ?? EMPTY, apart, composed, inCode[0] ?? EMPTY].reduce(fill, EMPTY);
+  const isSql = SQL.includes(kind) || kind === 'mongodb';
+  const main = fill(said, {
+    user: usual.user,
+    password: usual.user === '' ? '' : made,
+    database: isSql ? (said.user && said.user !== usual.user ? said.user : plainName) : usual.database,
+  });
+  const others = [...urls, ...inCode].map((one) => fill(one, main));
+  const logins = [main, ...others, ...extra.map((database) => ({ ...main, database }))].map(
+    ({ user, password, database }) => ({ user, password, database }),
+  );
+  return { logins: [...new Map(logins.map((one) => [`${one.user}/${one.database}`, one])).values()] };
+}
+
+/**
+ * The variables that lead the application to a private instance: its own names, with its own user, password and database.
+ * Where it names none, those that a client of this kind looks at by itself.
+ */
+export function variablesFor(
+  { name: kind, schemes }: Pick<ServiceKind, 'name' | 'schemes'>,
+  kinds: readonly string[],
+  { variables }: Known,
+  wish: Wish,
+  { host, port }: { host: string; port: number },
+): Record<string, string> {
+  const main = wish.logins[0]!;
+  const values: Record<string, string> = {};
+  for (const one of variables) {
+    const meaning = meaningOf(one, kinds);
+    if (meaning?.kind !== kind) continue;
+    const { part } = meaning;
+    const said = one.value ?? '';
+    if (part === 'host')
+      values[one.name] = /^\w+:\/\//.test(said)
+        ? `${said.replace(/:\/\/.*$/, '')}://${host}:${port}`
+        : /:\d+$/.test(said)
+          ? `${host}:${port}`
+          : host;
+    else if (part === 'port') values[one.name] = String(port);
+    else if (part === 'url')
+      values[one.name] =
+        moveUrl(said, host, port, main) ??
+        (/^[\w.-]+:\d+$/.test(said) ? `${host}:${port}` : urlOf(schemes[0]!, host, port, main));
+    else values[one.name] = said || main[part];
+  }
+  const named = Object.keys(values).length > 0;
+  if (!named) values[usualName[kind] ?? `${kind.toUpperCase()}_URL`] = urlOf(schemes[0]!, host, port, main);
+  if (kind === 'postgres')
+    Object.assign(values, {
+      PGHOST: host,
+      PGPORT: String(port),
+      PGUSER: main.user,
+      PGPASSWORD: main.password,
+      PGDATABASE: main.database,
+    });
+  return values;
+}
+const usualName: Readonly<Record<string, string>> = {
+  postgres: 'DATABASE_URL',
+  mysql: 'DATABASE_URL',
+  mongodb: 'MONGODB_URI',
+  rabbitmq: 'AMQP_URL',
+};
+/** The variable to give by hand, where a service is not to be had. */
+export function variableOf(kind: string, kinds: readonly string[], { variables }: Known): string {
+  const own = variables.find((one) => {
+    const meaning = meaningOf(one, kinds);
+    return meaning?.kind === kind && ['url', 'host'].includes(meaning.part);
+  });
+  return own?.name ?? usualName[kind] ?? `${kind.toUpperCase()}_URL`;
+}

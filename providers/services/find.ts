@@ -1,0 +1,137 @@
+/**
+ * Finding a server's programs: on PATH and where distributions put them, else in our cache, else fetched into it.
+ * What is on the machine already is taken as it is; nothing is ever installed into the machine.
+ */
+import { execFile } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { searchPath } from '../../runtime/broker/find.js';
+import { fetchPackages, placesIn, ServiceFetchFailure, servicesCache } from './debian.js';
+import type { FoundService, ServiceKind } from './kind.js';
+
+const PROBE_MS = 10_000;
+
+export interface Finding {
+  cache: string;
+  say: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * @returns what was found, or why there is none: what was looked at, in words for a person.
+ */
+export async function findService(kind: ServiceKind, o: Finding): Promise<FoundService | { lacking: string }> {
+  if (kind.own) return kind.own();
+  const folders = [...searchPath(), ...kind.folders.flatMap((pattern) => under('/', pattern))];
+  const onMachine = await tryIn(kind, folders, {}, 'machine');
+  if (onMachine !== null) return onMachine;
+  const home = kind.cacheFolder === undefined ? servicesCache(o.cache, kind.name) : join(o.cache, kind.cacheFolder);
+  for (const place of placesIn(home).reverse()) {
+    const found = await inPlace(kind, join(home, place), 'cache');
+    if (found !== null) return found;
+  }
+  const looked = `no ${kind.programs.join(' or ')} on PATH`;
+  if (kind.packages.length === 0) return { lacking: looked };
+  try {
+    const place = await fetchPackages(home, kind.packages, o.say, o.signal);
+    const found = await inPlace(kind, place, 'fetched');
+    return found ?? { lacking: `${looked}; what ${kind.packages[0]} of the package source holds does not run here` };
+  } catch (error) {
+    if (!(error instanceof ServiceFetchFailure)) throw error;
+    return { lacking: `${looked}, and it could not be fetched: ${error.message}` };
+  }
+}
+
+/** A companion of a found server, absolute; null when there is none. */
+export const companion = ({ path }: FoundService, ...names: string[]): string | null =>
+  path.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable) ?? null;
+
+const inPlace = (kind: ServiceKind, root: string, from: FoundService['from']): Promise<FoundService | null> => {
+  const libraries = ['usr/lib/*-linux-gnu*', 'lib/*-linux-gnu*', 'usr/lib/*-linux-gnu*/*'].flatMap((pattern) =>
+    under(root, pattern).filter((folder) => readdirSync(folder).some((name) => /\.so(\.|$)/.test(name))),
+  );
+  const folders = ['usr/sbin', 'usr/bin', 'usr/libexec', ...kind.folders.map((folder) => folder.replace(/^\//, ''))];
+  const env = libraries.length === 0 ? {} : { LD_LIBRARY_PATH: libraries.join(delimiter) };
+  return tryIn(
+    kind,
+    folders.flatMap((pattern) => under(root, pattern)),
+    env,
+    from,
+  );
+};
+
+async function tryIn(
+  { programs, versionOf, versionUnknown }: ServiceKind,
+  folders: string[],
+  env: Record<string, string>,
+  from: FoundService['from'],
+): Promise<FoundService | null> {
+  for (const folder of folders)
+    for (const program of programs) {
+      const server = join(folder, program);
+      if (!isExecutable(server)) continue;
+      const version = versionUnknown ? '' : await probe(server, env, versionOf);
+      // Clients may lie in another folder than the server: /usr/bin beside /usr/sbin, or where a link leads.
+      const path = [...new Set([dirname(realpathSync(server)), folder, ...folders])];
+      if (version !== null) return { server, version, from, env, path };
+    }
+  return null;
+}
+
+async function probe(
+  server: string,
+  env: Record<string, string>,
+  versionOf = ['--version'] as readonly string[],
+): Promise<string | null> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(server, [...versionOf], {
+      timeout: PROBE_MS,
+      killSignal: 'SIGKILL',
+      cwd: '/',
+      env: { PATH: process.env.PATH, ...env },
+    });
+    // Some begin with their own path, which may hold numbers.
+    return /\bv?=?(\d+(?:\.\d+)+)/.exec(`${stdout}\n${stderr}`.replaceAll(server, ''))?.[1] ?? null;
+  } catch {
+    return null; // absent libraries, another machine's program, or not what its name says
+  }
+}
+
+/** Folders that exist; `*` stands for a part of a name. The newest version first. */
+function under(root: string, pattern: string): string[] {
+  return pattern
+    .split('/')
+    .filter((part) => part !== '')
+    .reduce<string[]>(
+      (folders, part) =>
+        folders.flatMap((folder) => {
+          if (!part.includes('*')) return existsSync(join(folder, part)) ? [join(folder, part)] : [];
+          const fits = new RegExp(`^${part.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
+          return listing(folder)
+            .filter((name) => fits.test(name) && statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory())
+            .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+            .map((name) => join(folder, name));
+        }),
+      [root],
+    );
+}
+const listing = (folder: string): string[] => {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // not ours to read
+  }
+};
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+/** For words: `redis-server 7.0.15 (PATH)`. */
+export const foundWords = ({ server, version, from }: FoundService): string =>
+  `${basename(server)} ${version} (${from === 'machine' ? dirname(server) : from})`;

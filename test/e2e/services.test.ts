@@ -1,0 +1,261 @@
+/** Databases and other servers that a repository asks for: private ones, real ones, used by real drivers. */
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { expect, type TestContext, test } from 'vitest';
+import { expectNothingLeft } from './left.js';
+import { finish, resultOf, type Scratch, scratch } from './rr.js';
+
+const TEST_MS = 300_000;
+type Finished = TestContext['onTestFinished'];
+
+// One at a time: each brings up an application and a server, and some want the same well-known port.
+let last: Promise<unknown> = Promise.resolve();
+const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+  const mine = last.then(work, work);
+  last = mine.catch(() => undefined);
+  return mine;
+};
+
+const open = (finished: Finished, env: Record<string, string> = {}): Scratch =>
+  scratch({ RR_BROKER_IDLE_MS: '300', npm_config_prefer_offline: 'true', ...env }, finished);
+
+async function run(s: Scratch, folder: string, ...options: string[]) {
+  const { code, objects, out, err } = await finish(s.rr('run', folder, '--once', '--json', ...options));
+  const result = resultOf(objects);
+  expect(result, `${out}\n${err}`).toBeDefined();
+  const output = (step: string) => {
+    const tries = readdirSync(join(result.bundle, 'steps', step)).map(Number);
+    return JSON.parse(
+      readFileSync(join(result.bundle, 'steps', step, String(Math.max(...tries)), 'output.json'), 'utf8'),
+    );
+  };
+  await expectNothingLeft(s);
+  return { code, result, output, told: `${out}${err}`, says: String(result.services[0]?.proof?.excerpt ?? '') };
+}
+/** The texts that others than their owner could read. */
+function openTexts(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((path) => {
+      const stat = lstatSync(path);
+      return stat.isFile() && (stat.mode & 0o077) !== 0 && !path.includes('/work/');
+    })
+    .map((path) => readFileSync(path, 'latin1'));
+}
+async function foreign(port: number, finished: Finished): Promise<{ connections: number } | null> {
+  const seen = { connections: 0 };
+  const server: Server = createServer((socket) => {
+    seen.connections += 1;
+    socket.destroy();
+  });
+  const bound = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  finished(() => void server.close());
+  return bound ? seen : null;
+}
+
+test.concurrent(
+  'redis: fetched where the machine has none, its data is there in the next run and gone with --fresh',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-redis');
+      const first = await run(s, folder);
+      expect(first.result, JSON.stringify(first.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(first.output('services')).toMatchObject({
+        services: [{ kind: 'redis', kept: false, note: null }],
+        lacking: [],
+        set: ['REDIS_URL'],
+      });
+      // Each visit of a proof counts: the second run goes on where the first ended.
+      const visits = (text: string) => Number(/visits: (\d+)/.exec(text)?.[1]);
+      expect(visits(first.says)).toBeGreaterThan(0);
+      const second = await run(s, folder);
+      expect(second.output('services').services[0].kept).toBe(true);
+      expect(visits(second.says)).toBeGreaterThan(visits(first.says));
+      const third = await run(s, folder, '--fresh');
+      expect(third.output('services').services[0].kept).toBe(false);
+      expect(visits(third.says)).toBeLessThanOrEqual(visits(first.says));
+    }),
+);
+
+test.concurrent(
+  'a server of somebody else on the well-known port is never spoken to',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const seen = await foreign(6379, onTestFinished);
+      const { result, output } = await run(s, s.repo('express-redis'));
+      expect(result.outcome, JSON.stringify(result.error)).toBe('healthy');
+      expect(output('services').services[0].port).not.toBe(6379);
+      // Where another program of this machine has the port already, it is the one that is left alone.
+      expect(seen?.connections ?? 0).toBe(0);
+    }),
+);
+
+test.concurrent(
+  'postgres: the login of the compose file, its SQL files run once, the host of the compose network led to the private one',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-postgres');
+      const first = await run(s, folder);
+      expect(first.result, JSON.stringify(first.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(first.output('services')).toMatchObject({ services: [{ kind: 'postgres', kept: false }], lacking: [] });
+      expect(first.output('migrate').done.map(({ what }: { what: string }) => what)).toEqual([
+        '01-tables.sql',
+        '02-items.sql',
+      ]);
+      expect(first.says).toContain('shop in shop_development');
+      expect(first.says).toContain('A LAMP; A CHAIR!, A TABLE!');
+      // The password is in the inputs of the run and in the data's own set-up, for their owner alone.
+      expect(first.told).not.toContain('ss-word');
+      expect(openTexts(s.state).filter((text) => /p@ss-word|p%40ss-word/.test(text))).toEqual([]);
+      const second = await run(s, folder);
+      expect(second.output('migrate').done).toEqual([]);
+      expect(second.output('services').services[0].kept).toBe(true);
+      expect(second.says).toContain('A LAMP; A CHAIR!, A TABLE!');
+    }),
+);
+
+test.concurrent(
+  'knex: its migrations and seeds are run, and one that fails says how and leaves what it had made',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-knex');
+      const { result, output, says } = await run(s, folder);
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(output('migrate').done.map(({ what }: { what: string }) => what)).toEqual([
+        'knex migrate:latest',
+        'knex seed:run',
+      ]);
+      expect(says).toContain('On Tables, On Rows');
+      writeFileSync(
+        join(folder, 'migrations/20240102000000_prices.js'),
+        "exports.up = (knex) => knex.raw('ALTER TABLE books ADD COLUMN price numeric(8, 2) DEFAULT no_such_price');\nexports.down = () => {};\n",
+      );
+      const failed = await run(s, folder);
+      expect(failed.result.error).toMatchObject({
+        code: 'MIGRATION_FAILED',
+        message: expect.stringMatching(/knex migrate:latest failed .*no_such_price/s),
+        fix: expect.stringContaining('rr db shell'),
+      });
+      expect(failed.code).toBe(1);
+      rmSync(join(folder, 'migrations/20240102000000_prices.js'));
+      const mended = await run(s, folder);
+      // Seeds are first rows: they are not put in twice.
+      expect(mended.says).toMatch(/On Tables, On Rows(?!, On)/);
+    }),
+);
+
+test.concurrent(
+  'mariadb: variables apart, a password that wants quoting, rows that stay',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-mysql');
+      const first = await run(s, folder);
+      expect(first.result, JSON.stringify(first.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(first.output('services')).toMatchObject({
+        services: [{ kind: 'mysql', kept: false }],
+        set: expect.arrayContaining(['DB_HOST', 'DB_PORT', 'DB_USER', 'DB_PASSWORD', 'DB_NAME']),
+      });
+      const notes = (text: string) => Number(/notes: (\d+)/.exec(text)?.[1]);
+      const second = await run(s, folder);
+      expect(notes(second.says)).toBeGreaterThan(notes(first.says));
+    }),
+);
+
+test.concurrent(
+  'memcached and nats answer the application, and its mail is kept in the bundle',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const { result, output, says } = await run(s, s.repo('express-odds'));
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      const kinds = output('services').services.map(({ kind }: { kind: string }) => kind);
+      expect(kinds.sort()).toEqual(['mail', 'memcached', 'nats']);
+      expect(says).toContain('cached: good day');
+      expect(says).toContain('heard: hello over nats');
+      const kept = join(result.bundle, 'services/mail/data/files');
+      const mails = readdirSync(kept).filter((name) => name.endsWith('.eml'));
+      expect(mails).toEqual(['00001.eml']);
+      const text = readFileSync(join(kept, mails[0]!), 'utf8');
+      expect(text).toMatch(/X-Envelope-To: someone@example\.com\r\n/);
+      expect(text).toContain('The mail is here.\r\n.\r\nAlso after a dot.');
+    }),
+);
+
+test.concurrent(
+  'a host of the compose network that is fixed in the code resolves for the application alone, also when its port is another’s',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const seen = await foreign(6379, onTestFinished);
+      const { result, output, says } = await run(s, s.repo('express-fixed-host'));
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      const { services, hosts } = output('services');
+      expect(services).toMatchObject([{ kind: 'redis', port: 6379, host: hosts.cache }]);
+      expect(services[0].host).not.toBe('127.0.0.1');
+      expect(says).toMatch(/visits: \d+/);
+      expect(seen?.connections ?? 0).toBe(0);
+      expect(readFileSync('/etc/hosts', 'utf8')).not.toContain(' cache');
+    }),
+);
+
+test.concurrent(
+  'what a person gives is used as it is, and nothing is started for it',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const { result, output } = await run(s, s.repo('express-redis'), '--env', 'REDIS_URL=redis://127.0.0.1:1/0');
+      expect(output('services')).toMatchObject({ services: [], theirs: [{ kind: 'redis', by: 'REDIS_URL' }], set: [] });
+      expect(result.outcome).not.toBe('healthy');
+    }),
+);
+
+test.concurrent(
+  'a server that does not start says its last lines, and a data folder that another run holds is left to it',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-redis');
+      const first = s.rr('run', folder, '--json');
+      await first.object(({ type }) => type === 'result', TEST_MS);
+      const beside = await finish(s.rr('run', folder, '--once', '--json'));
+      const result = resultOf(beside.objects);
+      expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy' });
+      const { services } = JSON.parse(readFileSync(join(result.bundle, 'steps/services/1/output.json'), 'utf8'));
+      expect(services[0]).toMatchObject({ kept: false, note: expect.stringContaining('is held by 2') });
+      expect(services[0].data).toContain(result.bundle);
+      first.child.kill('SIGINT');
+      await first.exited;
+
+      const bin = join(s.dir, 'broken-bin');
+      mkdirSync(bin);
+      writeFileSync(
+        join(bin, 'redis-server'),
+        '#!/bin/sh\n[ "$1" = --version ] && echo "Redis server v=7.0.0" && exit 0\necho "# cannot open the frobnicator"\nexit 3\n',
+        { mode: 0o755 },
+      );
+      s.env.PATH = `${bin}:${s.env.PATH}`;
+      const broken = await run(s, folder);
+      expect(broken.result.error).toMatchObject({
+        code: 'SERVICE_NOT_STARTED',
+        message: expect.stringContaining('cannot open the frobnicator'),
+      });
+    }),
+);

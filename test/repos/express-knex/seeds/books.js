@@ -1,0 +1,1 @@
+exports.seed = (knex) => knex('books').insert([{ title: 'On Tables' }, { title: 'On Rows' }]);

@@ -1,0 +1,4 @@
+COPY items (name) FROM stdin;
+a lamp; a chair
+a table
+\.
