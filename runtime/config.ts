@@ -27,6 +27,8 @@ export const Config = z
           ? '"fsync" or "process": there is one host only, so nothing to replicate to'
           : '"fsync" or "process"',
     }),
+    /** Whether what comes from a repository runs in a sandbox: where one works, never, or not at all without one. */
+    sandbox: z.enum(['auto', 'off', 'strict']),
     /** Ports leased to applications. */
     portFrom: z.coerce.number().int().min(1024).max(65535),
     portTo: z.coerce.number().int().min(1024).max(65535),
@@ -57,6 +59,7 @@ const names: Record<keyof Config, string> = {
   logLevel: 'RR_LOG_LEVEL',
   forceWire: 'RR_FORCE_WIRE',
   durability: 'RR_DURABILITY',
+  sandbox: 'RR_SANDBOX',
   portFrom: 'RR_PORT_FROM',
   portTo: 'RR_PORT_TO',
   passivateMs: 'RR_PASSIVATE_MS',
@@ -102,6 +105,7 @@ export function readConfig(
     logLevel: 'info',
     forceWire: 'false',
     durability: 'fsync',
+    sandbox: 'auto',
     portFrom: 20_000,
     portTo: 29_999,
     passivateMs: 60_000,

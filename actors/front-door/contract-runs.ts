@@ -92,6 +92,10 @@ export const runVerbs = {
       ref: Job.shape.ref,
       service: Job.shape.service,
       copy: Job.shape.copy,
+      sandbox: z
+        .enum(['auto', 'off', 'strict'])
+        .optional()
+        .describe('whether its commands run in a sandbox; default: the setting of the host'),
       env: z
         .record(z.string(), z.string())
         .default({})

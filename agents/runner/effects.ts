@@ -77,7 +77,7 @@ export const start: Perform<Begin> = async (
     idleMs: null,
     log: `${service}.log`.replaceAll('/', '-'),
   };
-  const under = commandOf(context, order);
+  const under = await commandOf(context, order);
   const keeper = await keeperFor(context);
   try {
     const kept = await keeper.start(under);

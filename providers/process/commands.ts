@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTimeOf } from '../../runtime/identity.js';
 import { LogFile } from './log-file.js';
@@ -17,6 +18,8 @@ import { send, sweep } from './sweep.js';
 
 interface Held {
   applied: Applied;
+  /** Its process is what keeps the command in, and ends by itself when that has ended. */
+  isKept: boolean;
   exit: Exit | null;
   limit: Exit['limit'];
   /** Resolves once the process is made and written down. */
@@ -55,6 +58,7 @@ export class Commands {
       const applied = { id, pid, group, startTime, startedAt, shell, log };
       this.#held.set(id, {
         applied,
+        isKept: false,
         exit,
         limit: exit.limit,
         started: Promise.resolve(),
@@ -81,7 +85,8 @@ export class Commands {
       });
       const { id, shell, log } = command;
       const applied = { id, pid: 0, group: 0, startTime: 0, startedAt: Date.now(), shell, log };
-      held = { applied, exit: null, limit: null, started: Promise.resolve(), ended, end, over: () => {} };
+      const isKept = command.within.length > 0;
+      held = { applied, isKept, exit: null, limit: null, started: Promise.resolve(), ended, end, over: () => {} };
       this.#held.set(id, held);
       held.started = this.#launch(held, command).catch((error) => {
         this.#held.delete(id); // nothing was started: the same id may be tried again
@@ -102,7 +107,8 @@ export class Commands {
     const output = pipe === null ? 'pipe' : pipe.writer;
     let child: ChildProcess;
     try {
-      child = spawn('/bin/sh', ['-c', command.shell], {
+      const [program, ...args] = [...command.within, '/bin/sh', '-c', command.shell];
+      child = spawn(program!, args, {
         cwd: command.cwd,
         env: { ...command.env, PWD: command.cwd, RR_RUN: this.#o.run, RR_STEP: command.id },
         stdio: ['ignore', output, output],
@@ -197,7 +203,10 @@ export class Commands {
       }
       held.end(exit);
     };
-    child.on('exit', (code, signal) => void finish(code, signal));
+    child.on('exit', (code, signal) => {
+      const [number, name] = held.isKept ? within(code, signal) : [code, signal];
+      void finish(number, name);
+    });
     child.on('error', (error: NodeJS.ErrnoException) => {
       if (child.pid !== undefined) return this.#o.note(`${command.id}: ${error.message}`);
       // It never began (no such folder, environment too large): an exit like the shell's own, with the reason in the log.
@@ -232,6 +241,8 @@ export class Commands {
     const ours = (): number => (own() > 0 || startTimeOf(group) === null ? group : 0);
     const tree = (): number[] => treeOf({ pid: own(), group: ours(), run: this.#o.run, id });
     const first = new Map((graceMs > 0 ? tree() : []).map((each) => [each, startTimeOf(each)]));
+    // How the command ends is told by what keeps it in, which therefore stays until then.
+    if (held.isKept && first.size > 1) first.delete(pid);
     for (const each of first.keys()) send(each, 'SIGTERM');
     // What was stopped (SIGSTOP) hears SIGTERM only once it goes on.
     for (const each of first.keys()) send(each, 'SIGCONT');
@@ -250,6 +261,13 @@ export class Commands {
     if (left.length > 0) this.#o.note(`${id}: pids ${left.join(', ')} could not be ended`);
   }
 }
+
+const names = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
+/** A sandbox tells a signal as shells do, by 128 and its number. */
+const within = (code: number | null, signal: string | null): [number | null, string | null] => {
+  const name = code === null ? undefined : names.get(code - 128);
+  return name === undefined ? [code, signal] : [null, name];
+};
 
 const toKept = ({ applied, exit }: Held): Kept => {
   const { id, pid, group, startTime, shell, log } = applied;

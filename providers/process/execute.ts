@@ -6,12 +6,14 @@
  * is started in it any more.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
 import { isAlive } from '../../runtime/identity.js';
 import { npmRegistry, originsAround } from '../network/origins.js';
 import { findSilence, silenceLine } from '../network/silence.js';
+import { decide, keepIn, type Place, readDecided } from '../sandbox/index.js';
+import { isWithin } from '../sandbox/mounts.js';
 import { type Command, type Exit, type Keeper, type Kept, openKeeper } from './client.js';
 import { childEnvironment } from './environment.js';
 import { mainLine } from './main-line.js';
@@ -20,7 +22,7 @@ import { readRecord } from './protocol.js';
 import { send } from './sweep.js';
 import { tail } from './tail.js';
 
-type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal'>;
+type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal' | 'config' | 'log'>;
 export interface Order {
   /** Distinguishes several commands of one effect. */
   n: number;
@@ -114,8 +116,11 @@ export function abandonRun(bundle: string): void {
   }
 }
 
-/** The command as the keeper takes it. @throws INTERRUPTED when the run is being ended. */
-export function commandOf({ id, run, bundle }: Context, order: Order): Command {
+/**
+ * The command as the keeper takes it, with what keeps it in where the run has a sandbox.
+ * @throws INTERRUPTED when the run is being ended, SANDBOX_UNAVAILABLE when there is none and it may not run without.
+ */
+export async function commandOf({ id, run, bundle, config, log }: Context, order: Order): Promise<Command> {
   if (isClosed(bundle)) throw fail('INTERRUPTED');
   const own = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
   mkdirSync(join(bundle, 'logs'), { recursive: true });
@@ -123,11 +128,24 @@ export function commandOf({ id, run, bundle }: Context, order: Order): Command {
     string,
     string
   >;
+  const bins = order.tools.map(({ bin }) => bin);
+  const { install } = order;
+  const decided = readDecided(bundle) ?? (await decide(placeOf(bundle, order.cwd), config, (line) => log.info(line)));
   return {
     id: order.n === 0 ? id : `${id}/${order.n}`,
     shell: order.shell,
+    within: keepIn(decided, {
+      bundle,
+      state: config.state,
+      cache: config.cache,
+      cwd: order.cwd,
+      install,
+      bins,
+      passed: childEnvironment({ run, overlay: {}, install }),
+      hosts: {},
+    }),
     cwd: order.cwd,
-    env: childEnvironment({ run, overlay, install: order.install, toolPath: order.tools.map(({ bin }) => bin) }),
+    env: childEnvironment({ run, overlay, install, toolPath: bins }),
     log: join(bundle, 'logs', order.log),
     wallMs: order.wallMs,
     idleMs: order.idleMs,
@@ -136,9 +154,18 @@ export function commandOf({ id, run, bundle }: Context, order: Order): Command {
   };
 }
 
+/** Where a workflow runs commands without having had a workspace prepared. */
+function placeOf(bundle: string, cwd: string): Place {
+  const work = join(bundle, 'work');
+  if (isWithin(cwd, work)) return { bundle, workspace: work, inPlace: false };
+  let root = cwd;
+  while (!existsSync(join(root, '.git')) && dirname(root) !== root) root = dirname(root);
+  return { bundle, workspace: existsSync(join(root, '.git')) ? root : cwd, inPlace: true };
+}
+
 /** Runs a command to its end. @throws INTERRUPTED, KEEPER_LOST, KEEPER_UNREACHABLE. */
 export async function execute(context: Context, order: Order): Promise<Executed> {
-  const command = commandOf(context, order);
+  const command = await commandOf(context, order);
   const keeper = await keeperFor(context);
   const done = new AbortController();
   try {

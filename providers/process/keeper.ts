@@ -304,6 +304,11 @@ function toCommand(value: unknown): Command {
     const met = raw[name] ?? null;
     return met === null || (typeof met === 'number' && met > 0) ? met : wrong(name, 'a positive number or null');
   };
+  const words = (name: string): string[] => {
+    const met = raw[name];
+    const all = Array.isArray(met) && met.every((word) => typeof word === 'string' && !word.includes('\0'));
+    return all ? met : wrong(name, 'a list of texts');
+  };
   const env = (raw.env ?? {}) as Record<string, unknown>;
   for (const [key, each] of Object.entries(env)) {
     // Its value is not in the message: it may be a secret.
@@ -314,6 +319,7 @@ function toCommand(value: unknown): Command {
   return {
     id: text('id'),
     shell: text('shell'),
+    within: words('within'),
     cwd: text('cwd'),
     env: env as Record<string, string>,
     log: text('log'),

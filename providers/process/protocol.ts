@@ -10,7 +10,7 @@ import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readSync, rena
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 /** A longer message ends its connection. */
 export const MESSAGE_LIMIT_BYTES = 8 * 1024 * 1024;
 
@@ -19,6 +19,8 @@ export interface Command {
   id: string;
   /** For `sh -c`. */
   shell: string;
+  /** Words before the shell, which keep it in a sandbox; none: it runs as it is. */
+  within: string[];
   cwd: string;
   /** The whole environment; RR_RUN and RR_STEP=<id> are added. */
   env: Record<string, string>;

@@ -29,7 +29,7 @@ const LEFTOVER_MS = 60 * 60_000;
 const MAKER = 'nats-server';
 
 /** Why a step of the fetch did not work, for people. */
-class Refusal extends Error {}
+export class Refusal extends Error {}
 
 /** What would fetch a server here, for people; null when nothing would. */
 export function fetcher(): string | null {
@@ -80,11 +80,11 @@ async function fetchPackage(cache: string, say: (line: string) => void): Promise
   }
 }
 
-/** Leaves `nats-server_*.deb` in `work`. */
-async function download(work: string): Promise<void> {
-  const deadline = Date.now() + TOTAL_MS;
+/** Leaves `<name>_*.deb` of each package in `work`. @throws Refusal with the reason, for people. */
+export async function download(work: string, names: readonly string[] = [MAKER], totalMs = TOTAL_MS): Promise<void> {
+  const deadline = Date.now() + totalMs;
   const left = (): number => Math.max(1_000, deadline - Date.now());
-  const get = (options: string[]): Promise<Ran> => runApt([...options, 'download', MAKER], work, left());
+  const get = (options: string[]): Promise<Ran> => runApt([...options, 'download', ...names], work, left());
 
   const first = await get(common);
   if (first.worked) return;

@@ -19,6 +19,7 @@ export interface JobOptions {
   workflow?: string;
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
+  sandbox?: 'auto' | 'off' | 'strict';
 }
 export interface RunOptions extends JobOptions {
   once: boolean;
@@ -38,7 +39,10 @@ const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
 class Asked extends Error {}
 
 /** @throws USAGE where nothing says what to do. */
-export function request(source: string | undefined, { ref, service, copy, env, workflow, input, restart }: JobOptions) {
+export function request(
+  source: string | undefined,
+  { ref, service, copy, env, workflow, input, restart, sandbox }: JobOptions,
+) {
   if (source === undefined && workflow === undefined)
     throw fail('USAGE', {
       met: 'no source was given',
@@ -53,6 +57,7 @@ export function request(source: string | undefined, { ref, service, copy, env, w
     workflow: workflow ?? 'repo-run',
     input: input ?? {},
     restart: restart ?? ('no' as const),
+    ...(sandbox === undefined ? {} : { sandbox }),
   };
 }
 

@@ -37,6 +37,7 @@ export function scratchRun(name = 'bundle'): KeeperOptions & { folder: string } 
 export const command = (run: KeeperOptions, id: string, shell: string, more: Partial<Command> = {}): Command => ({
   id: `${run.run}/${id}`,
   shell,
+  within: [],
   cwd: run.bundle,
   env: { PATH: process.env.PATH! },
   log: join(run.bundle, 'logs', `${id}.log`),
