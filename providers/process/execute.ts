@@ -141,6 +141,7 @@ export async function commandOf({ id, run, bundle, config, log }: Context, order
       cwd: order.cwd,
       install,
       bins,
+      toolEnv: order.tools.flatMap(({ env }) => Object.entries(env)),
       passed: childEnvironment({ run, overlay: {}, install }),
       hosts: {},
     }),

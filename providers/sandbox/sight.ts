@@ -10,6 +10,7 @@
  * Nothing here trusts a value that the repository can set.
  */
 import {
+  type Dirent,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -37,8 +38,9 @@ export interface Inside {
   /** The user's own folder: its history is not for the repository to write. */
   inPlace: boolean;
   install: boolean;
-  /** Folders first on PATH. */
+  /** Folders first on PATH, and variables, of the tools chosen. */
   bins: readonly string[];
+  toolEnv: readonly (readonly [string, string])[];
   /** The environment of the user that is passed on (not what the repository sets). */
   passed: Readonly<Record<string, string>>;
   /** Nothing fetched by other runs is seen, nothing of the network. */
@@ -71,7 +73,7 @@ const NEVER_WHOLE = new Set([
 export const sandboxFolder = (bundle: string): string => join(bundle, 'sandbox');
 
 export function sightOf(inside: Inside): Sight {
-  const { bundle, state, cache, workspace, cwd, inPlace, install, bins, passed, strict, hosts } = inside;
+  const { bundle, state, cache, workspace, cwd, inPlace, install, bins, toolEnv, passed, strict, hosts } = inside;
   const own = sandboxFolder(bundle);
   const folder = (...parts: string[]): string => {
     const path = join(own, ...parts);
@@ -103,9 +105,18 @@ export function sightOf(inside: Inside): Sight {
     }
   };
 
-  for (const path of toolFolders(home, passed)) show(path);
-  for (const path of (passed.PATH ?? '').split(':').filter((one) => one.startsWith('/'))) show(wholeOf(path, homes));
-  for (const bin of bins) showTool(bin, homes, show);
+  for (const path of toolFolders(home, passed)) {
+    show(path);
+    for (const led of linksIn(path)) show(led);
+  }
+  const settings = settingFiles(home, passed);
+  const onPath = (passed.PATH ?? '').split(':').filter((path) => path.startsWith('/') && isHidden(path));
+  for (const bin of [...bins, ...onPath]) {
+    show(wholeOf(bin, homes));
+    for (const path of behind(bin, homes)) show(path);
+  }
+  for (const [name, value] of [...Object.entries(passed), ...toolEnv])
+    if (!placesOfOwn.test(name)) for (const path of pathsIn(value)) if (!settings.includes(path)) show(path);
   show(dirname(dirname(realpathSync(process.execPath))));
   show(join(packageRoot(), 'dist'));
   show(join(packageRoot(), 'package.json'));
@@ -113,12 +124,16 @@ export function sightOf(inside: Inside): Sight {
   show(join(bundle, 'bin'));
   const resolver = realOf('/etc/resolv.conf');
   if (resolver !== null) show(resolver);
-  for (const [name, value] of Object.entries(passed))
-    if (/cert|ca_bundle|_cainfo|ssl_|find_links/i.test(name)) for (const path of value.split(/[:\s]+/)) show(path);
   for (const path of inside.alsoRead ?? []) show(path);
-  for (const path of settingFiles(home, passed)) {
+  const packages = strict ? folder('packages') : join(cache, 'packages');
+  const caches = cacheFolders(home, passed);
+  for (const path of settings) {
     const text = readOf(path);
     if (text === null) continue;
+    for (const line of text.split('\n'))
+      for (const named of pathsIn(line.replaceAll('~/', `${home}/`).replaceAll('file://', ' ')))
+        if (!/cache|store/i.test(line.split(/[=:]/)[0]!)) show(named);
+        else if (isHidden(named)) caches.push({ at: named, to: `set-${basename(named)}` });
     const plain = withoutSecrets(text);
     if (install || plain === text) show(path);
     else {
@@ -127,8 +142,7 @@ export function sightOf(inside: Inside): Sight {
       mounts.push({ how: 'read', at: path, from: file });
     }
   }
-  const packages = strict ? folder('packages') : join(cache, 'packages');
-  for (const { at, to } of cacheFolders(home, passed)) {
+  for (const { at, to } of caches) {
     const from = join(packages, to);
     mkdirSync(from, { recursive: true, mode: 0o700 });
     mounts.push({ how: 'write', at, from });
@@ -169,20 +183,64 @@ function wholeOf(bin: string, homes: readonly string[]): string {
   return basename(bin) === 'bin' && !isHome && !NEVER_WHOLE.has(basename(above)) ? above : bin;
 }
 
-/** A folder of programs, and what the links in it lead to. */
-function showTool(bin: string, homes: readonly string[], show: (path: string) => void): void {
-  show(wholeOf(bin, homes));
-  let names: string[];
-  try {
-    names = readdirSync(bin);
-  } catch {
-    return; // it has gone: the command will say so
-  }
-  for (const name of names) {
+/** Where the programs of a folder really lie: what links lead to, and what scripts that stand for a program name. */
+function behind(bin: string, homes: readonly string[]): string[] {
+  const changedMs = statSync(bin, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const before = looked.get(bin);
+  if (before?.changedMs === changedMs) return before.paths;
+  const paths = new Set<string>();
+  const whole = (path: string): string => (isFolder(path) ? path : wholeOf(dirname(path), homes));
+  for (const name of changedMs === 0 ? [] : readdirSync(bin).slice(0, PROGRAMS)) {
     const real = realOf(join(bin, name));
-    if (real !== null && !isWithin(real, bin)) show(wholeOf(dirname(real), homes));
+    if (real === null) continue; // a link to nowhere
+    if (!isWithin(real, bin)) paths.add(whole(real));
+    if (statSync(real).size > SCRIPT_BYTES) continue;
+    const text = readOf(real) ?? '';
+    if (text.startsWith('#!')) for (const path of pathsIn(text)) paths.add(whole(path));
+  }
+  looked.set(bin, { changedMs, paths: [...paths] });
+  return [...paths];
+}
+/** Where the links near the top of a folder lead: a version that lies elsewhere, packages that are kept elsewhere. */
+function linksIn(top: string): string[] {
+  const before = links.get(top);
+  if (before !== undefined && performance.now() - before.atMs < LINKS_MS) return before.paths;
+  const paths: string[] = [];
+  let level = [top];
+  for (let depth = 0; depth < 2; depth++) {
+    const next: string[] = [];
+    for (const folder of level.slice(0, PROGRAMS))
+      for (const entry of readEntries(folder).slice(0, PROGRAMS)) {
+        const path = join(folder, entry.name);
+        if (entry.isDirectory()) next.push(path);
+        else if (entry.isSymbolicLink() && isFolder(path)) paths.push(realpathSync(path));
+      }
+    level = next;
+  }
+  links.set(top, { atMs: performance.now(), paths });
+  return paths;
+}
+const links = new Map<string, { atMs: number; paths: string[] }>();
+const LINKS_MS = 60_000;
+function readEntries(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return []; // absent, or not ours to read: nothing to show
   }
 }
+const looked = new Map<string, { changedMs: number; paths: string[] }>();
+const PROGRAMS = 1_000;
+const SCRIPT_BYTES = 8_192;
+
+/** Variables that name places we give of our own, or the home itself. */
+const placesOfOwn =
+  /^(HOME|PATH|PWD|OLDPWD|SHELL|TMPDIR|XDG_.*|CARGO_HOME|GRADLE_USER_HOME|DENO_DIR|GOMODCACHE|COMPOSER_HOME|DOTNET_CLI_HOME|BUN_INSTALL)$|cache/i;
+/** The absolute paths in a text that lead somewhere. */
+const pathsIn = (text: string): string[] =>
+  [...text.matchAll(/(?<![\w.~/-])\/[^\s"'`:;,=<>|&(){}$*?]+/g)]
+    .map(([path]) => path)
+    .filter((path) => realOf(path) !== null);
 
 /** Who we are within: programs ask for the name and home of their user and some fail without. */
 function accounts(folder: string, home: string): Mount[] {
