@@ -7,6 +7,7 @@ import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '..
 import { type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
+import { clearSandbox } from '../../providers/sandbox/index.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
@@ -212,6 +213,7 @@ export const end: Perform<{ root: string | null; ports: number[] }> = async (
   const { left: kept } = keeper ? await keeper.end() : { left: [] };
   const ours = root?.startsWith(join(bundle, 'work')) ? { cwd: root } : {};
   const { left } = await sweep({ run, roots: [], groups: [], ports, ...ours });
+  await clearSandbox(bundle);
   return told({ type: 'runner.swept', left: [...new Set([...kept, ...left])] });
 };
 

@@ -10,10 +10,20 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTimeOf } from '../../runtime/identity.js';
+import { type Bounds, bound } from './limits.js';
 import { LogFile } from './log-file.js';
 import { openPipe } from './pipe.js';
 import { treeOf } from './processes.js';
-import { type Applied, appendExit, type Command, type Exit, type ExitRecord, type Kept, toExit } from './protocol.js';
+import {
+  type Applied,
+  appendExit,
+  type Command,
+  type Exit,
+  type ExitRecord,
+  hashOf,
+  type Kept,
+  toExit,
+} from './protocol.js';
 import { send, sweep } from './sweep.js';
 
 interface Held {
@@ -44,11 +54,14 @@ export interface CommandsOptions {
 const LIMIT_GRACE_MS = 2_000;
 /** How long output is awaited after an exit, when something else still holds the pipe. */
 const DRAIN_MS = 150;
+/** How often the limits that nobody else keeps are looked at. */
+const LOOK_MS = 500;
 const LONGEST_MS = 2 ** 31 - 1;
 
 export class Commands {
   readonly #o: CommandsOptions;
   readonly #held = new Map<string, Held>();
+  #count = 0;
 
   constructor(o: CommandsOptions) {
     this.#o = o;
@@ -99,6 +112,8 @@ export class Commands {
 
   async #launch(held: Held, command: Command): Promise<void> {
     const log = new LogFile(command.log, command.logBytes);
+    const bounds = bound(`${hashOf(this.#o.bundle)}-${process.pid}-${this.#count++}`, command.limits, command.cwd);
+    if (bounds.lacking.length > 0) this.#o.note(`${command.id}: no limit here for ${bounds.lacking.join(', ')}`);
     const pipe = await openPipe(this.#o.folder).catch((error: Error) => {
       this.#o.note(`no pipe for ${command.id}, a socket pair instead: ${error.message}`);
       return null;
@@ -107,7 +122,7 @@ export class Commands {
     const output = pipe === null ? 'pipe' : pipe.writer;
     let child: ChildProcess;
     try {
-      const [program, ...args] = [...command.within, '/bin/sh', '-c', command.shell];
+      const [program, ...args] = [...bounds.words, ...command.within, '/bin/sh', '-c', command.shell];
       child = spawn(program!, args, {
         cwd: command.cwd,
         env: { ...command.env, PWD: command.cwd, RR_RUN: this.#o.run, RR_STEP: command.id },
@@ -117,29 +132,43 @@ export class Commands {
     } catch (error) {
       pipe?.reader.destroy();
       log.close();
+      bounds.remove();
       throw error;
     } finally {
       if (pipe !== null) closeSync(pipe.writer);
     }
     const pid = child.pid ?? 0;
     Object.assign(held.applied, { pid, group: pid, startTime: startTimeOf(pid) ?? 0, startedAt: Date.now() });
-    this.#watch(held, command, child, pipe === null ? [child.stdout!, child.stderr!] : [pipe.reader], log);
+    this.#watch(held, command, child, pipe === null ? [child.stdout!, child.stderr!] : [pipe.reader], log, bounds);
     if (pid > 0) this.#o.record(this.living());
   }
 
   /** Takes the output, keeps the limits, and writes down the exit. */
-  #watch(held: Held, command: Command, child: ChildProcess, streams: NodeJS.ReadableStream[], log: LogFile): void {
+  #watch(
+    held: Held,
+    command: Command,
+    child: ChildProcess,
+    streams: NodeJS.ReadableStream[],
+    log: LogFile,
+    bounds: Bounds,
+  ): void {
     const began = performance.now();
     let heard = began;
     let bytes = 0;
     let timer: NodeJS.Timeout | undefined;
+
+    /** What the kernel has refused: a failure after that is put down to it. */
+    let refused: Exit['limit'] = null;
 
     const over = (limit: NonNullable<Exit['limit']>, said: string): void => {
       clearTimeout(timer);
       if (held.limit !== null || held.exit !== null) return;
       held.limit = limit;
       log.note(`stopped: ${said}`);
-      this.#endTree(held, LIMIT_GRACE_MS).catch((error: Error) => this.#o.note(`${command.id}: ${error.message}`));
+      // What fills the disk would go on filling it.
+      this.#endTree(held, limit === 'disk' ? 0 : LIMIT_GRACE_MS).catch((error: Error) =>
+        this.#o.note(`${command.id}: ${error.message}`),
+      );
     };
     held.over = over;
     const arm = (): void => {
@@ -152,6 +181,16 @@ export class Commands {
         timer = setTimeout(arm, Math.min(wall, idle, LONGEST_MS));
     };
     arm();
+    const look = (): void => {
+      for (const { limit, said, kept } of bounds.look(held.applied.pid)) {
+        if (!kept) over(limit, said);
+        else {
+          refused = limit;
+          log.note(`limited: ${said}`);
+        }
+      }
+    };
+    const looking = setInterval(look, LOOK_MS);
 
     const drained = streams.map(
       (stream) =>
@@ -179,12 +218,15 @@ export class Commands {
       finished = true;
       const endedAt = Date.now();
       clearTimeout(timer);
+      clearInterval(looking);
       await Promise.race([Promise.all(drained), sleep(DRAIN_MS)]);
+      look();
+      bounds.remove();
       const exit: Exit = {
         id: command.id,
         code,
         signal,
-        limit: held.limit,
+        limit: held.limit ?? (code === 0 ? null : refused),
         lost: false,
         startedAt: held.applied.startedAt,
         endedAt,

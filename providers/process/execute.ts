@@ -16,6 +16,7 @@ import { decide, keepIn, type Place, readDecided } from '../sandbox/index.js';
 import { isWithin } from '../sandbox/mounts.js';
 import { type Command, type Exit, type Keeper, type Kept, openKeeper } from './client.js';
 import { childEnvironment } from './environment.js';
+import { usualMemoryBytes } from './limits.js';
 import { mainLine } from './main-line.js';
 import { familyOf } from './processes.js';
 import { readRecord } from './protocol.js';
@@ -58,6 +59,7 @@ const TAIL_BYTES = 32 * 1024;
 const LOG_BYTES = 8 * 1024 * 1024;
 /** More output than this from a step that should end is a step that will not. */
 const OUTPUT_BYTES = 512 * 1024 * 1024;
+const MB = 2 ** 20;
 const closedMark = (bundle: string): string => join(bundle, 'closed');
 
 /** Answers questions nobody is there for, and keeps tools from asking or phoning home. */
@@ -152,6 +154,12 @@ export async function commandOf({ id, run, bundle, config, log }: Context, order
     idleMs: order.idleMs,
     outputBytes: order.wallMs === null ? null : OUTPUT_BYTES,
     logBytes: LOG_BYTES,
+    limits: {
+      memoryBytes: config.memoryMb > 0 ? config.memoryMb * MB : usualMemoryBytes(),
+      pids: config.pids,
+      cpus: config.cpus > 0 ? config.cpus : null,
+      freeBytes: config.diskFreeMb > 0 ? config.diskFreeMb * MB : null,
+    },
   };
 }
 
@@ -205,7 +213,8 @@ async function watchNetwork(
   }
 }
 
-/** The keeper's note of it in a log. */
+/** The keeper's notes in a log. */
+const KEPT = /\[keeper\] (?:stopped|limited): (.+)$/m;
 const SILENCE_NOTED = /stopped: (\S+(?:, \S+)*): ([^:\n]+, for \d+ s)$/m;
 
 export const evidenceOf = (command: string, exit: Pick<Exit, 'code' | 'signal' | 'limit'>, log: string): Evidence => ({
@@ -230,6 +239,10 @@ export function failureOf(
       idle: `some output every ${(limits.idleMs ?? 0) / 1000} s`,
       output: `at most ${OUTPUT_BYTES / 2 ** 20} MB of output`,
       network: 'an answer from the hosts it waits for',
+      // Which the keeper's own line in the log says in numbers.
+      memory: KEPT.exec(text)?.[1] ?? 'less memory',
+      pids: KEPT.exec(text)?.[1] ?? 'fewer processes',
+      disk: KEPT.exec(text)?.[1] ?? 'some space left on the disk',
     }[limit];
     return fail('COMMAND_LIMIT', {
       command,

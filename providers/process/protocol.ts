@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Limits } from './limits.js';
 
 export const PROTOCOL = 2;
 /** A longer message ends its connection. */
@@ -33,13 +34,14 @@ export interface Command {
   outputBytes: number | null;
   /** The most one log file holds. */
   logBytes: number;
+  limits: Limits;
 }
 export interface Exit {
   id: string;
   code: number | null;
   signal: string | null;
-  /** The limit at which it was stopped; `network`: who started it found that it waits for hosts that do not answer. */
-  limit: 'wall' | 'idle' | 'output' | 'network' | null;
+  /** The limit at which it was stopped, or failed (`memory`, `pids`); `network`: who started it found that it waits for hosts that do not answer. */
+  limit: 'wall' | 'idle' | 'output' | 'network' | 'memory' | 'pids' | 'disk' | null;
   /** Its keeper died: how it ended is not known, what was left of it has been killed. */
   lost: boolean;
   startedAt: number;

@@ -6,6 +6,7 @@
  * its own, or not at all. `off`: without. Without a sandbox the scrubbed environment and the limits of the keeper stay.
  */
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
@@ -128,6 +129,12 @@ export async function decide(
   writeFileSync(`${path}.new`, `${JSON.stringify(decided, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
   return decided;
+}
+
+/** Removes what the sandboxes of a run have written to its home and its /tmp; nothing of the run is alive any more. */
+export async function clearSandbox(bundle: string): Promise<void> {
+  for (const name of ['home', 'tmp', 'packages'])
+    await rm(join(sandboxFolder(bundle), name), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined); // it goes with the run
 }
 
 /** The words before a command of the run that keep it in; none where the run has no sandbox. */
