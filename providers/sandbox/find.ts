@@ -65,23 +65,32 @@ export async function probe(path: string, from: Bwrap['from'], limitMs = PROBE_M
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const tool: Bwrap = { path, version, from, libraries, full: major > 0 || minor >= 8 };
   // It must have process ids of its own, have no capability, and not be able to write.
-  const script = `grep -q '^CapEff:[[:space:]]*0*$' /proc/self/status && [ $$ -le 2 ] && ! (: >/etc/.rr-sandbox) 2>/dev/null && echo ${WORKS}`;
+  const script = `grep -q '^CapEff:[[:space:]]*0*$' /proc/self/status && [ $$ -le 2 ] && ! (: >/etc/.rr-sandbox) 2>/dev/null && ! (: >>/proc/sys/kernel/core_pattern) 2>/dev/null && echo ${WORKS}`;
   const tried = await run(
     path,
-    [...isolation(tool), '--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp'].concat(
-      '--chdir',
-      '/',
-      '--',
-      '/bin/sh',
-      '-c',
-      script,
-    ),
+    [...isolation(tool), ...machine, '--tmpfs', '/tmp'].concat('--chdir', '/', '--', '/bin/sh', '-c', script),
     env,
     left(),
   );
   if (tried.out.trim() === WORKS) return tool;
   return tried.why ?? `ran a command and did not keep it in: ${tried.out.trim().slice(0, 100)}`;
 }
+
+/**
+ * The whole machine, to be seen and not written. /proc too: to the kernel we stay the user we are outside, and root may
+ * write there what it does with a crashed program, capabilities or not.
+ */
+export const machine: readonly string[] = [
+  '--ro-bind',
+  '/',
+  '/',
+  '--dev',
+  '/dev',
+  '--proc',
+  '/proc',
+  '--remount-ro',
+  '/proc',
+];
 
 /** What every sandbox has: namespaces of its own, no capability, no root. */
 export function isolation({ full }: Pick<Bwrap, 'full'>, { network = true }: { network?: boolean } = {}): string[] {

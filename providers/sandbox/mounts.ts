@@ -5,7 +5,7 @@
  */
 import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
-import { type Bwrap, isolation } from './find.js';
+import { type Bwrap, isolation, machine } from './find.js';
 
 export interface Mount {
   /** `hide`: an empty folder nobody can write to, or an empty file. */
@@ -46,13 +46,7 @@ export function wrap(tool: Bwrap, { mounts, cwd, ownNetwork, env }: Sight): stri
     ...(tool.libraries.length > 0 ? ['/usr/bin/env', `LD_LIBRARY_PATH=${tool.libraries.join(':')}`] : []),
     tool.path,
     ...isolation(tool, { network: !ownNetwork }),
-    '--ro-bind',
-    '/',
-    '/',
-    '--dev',
-    '/dev',
-    '--proc',
-    '/proc',
+    ...machine,
     ...flags,
     ...variables.flatMap(([name, value]) => (value === null ? ['--unsetenv', name] : ['--setenv', name, value])),
     '--chdir',

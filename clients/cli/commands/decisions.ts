@@ -2,8 +2,9 @@
 import { reachOrFail } from '../connect.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
+import { harmless } from '../harmless.js';
 
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const print = (line: string): void => void process.stdout.write(`${harmless(line)}\n`);
 const shown = (facts: Record<string, unknown>): string => String(facts.error ?? JSON.stringify(facts));
 
 export async function decisions({ config, json }: Globals): Promise<number> {
