@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { satisfies } from 'semver';
+import { lookForBwrap } from '../providers/sandbox/find.js';
 import { fetcher } from '../runtime/broker/fetch.js';
 import { lookForServer } from '../runtime/broker/find.js';
 import { checkBroker, findBroker } from '../runtime/broker/start.js';
@@ -41,6 +42,7 @@ export const diagnose = (config: Config): Promise<Check[]> =>
     bounded('durability', async () => durability(config)),
     bounded('processes', async () => processes()),
     bounded('npm registry', () => registry()),
+    bounded('sandbox', () => sandbox(config)),
     bounded('python3', () => python()),
     bounded('docker', () => docker()),
     ...tools.map((tool) => bounded(tool.name, () => look(tool))),
@@ -154,6 +156,20 @@ async function registry(): Promise<Check> {
     found: `${url} does not answer (${code ?? met})`,
     fix: 'check the network, the proxy and `npm config get registry`',
   };
+}
+
+async function sandbox({ cache, sandbox: mode }: Config): Promise<Check> {
+  const name = 'sandbox';
+  const { found, looked } = await lookForBwrap(cache);
+  if (found) {
+    const met = `bubblewrap ${found.version} from ${found.from} (${found.path}) works`;
+    return { name, status: 'ok', found: mode === 'off' ? `${met}; switched off (RR_SANDBOX)` : met, fix: null };
+  }
+  const absent = looked.join('; ');
+  if (mode === 'off') return { name, status: 'ok', found: `${absent}; not needed, RR_SANDBOX is off`, fix: null };
+  const fetched = !looked.some((line) => line.startsWith('/')) && process.platform === 'linux' && fetcher() !== null;
+  const fix = fetched ? 'none needed: the first run fetches it, by apt-get download' : errors.SANDBOX_UNAVAILABLE.fix;
+  return { name, status: mode === 'strict' && !fetched ? 'missing' : 'warn', found: absent, fix };
 }
 
 async function python(): Promise<Check> {

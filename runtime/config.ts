@@ -29,6 +29,16 @@ export const Config = z
           ? '"fsync" or "process": there is one host only, so nothing to replicate to'
           : '"fsync" or "process"',
     }),
+    /** Whether what comes from a repository runs in a sandbox: where one works, never, or not at all without one. */
+    sandbox: z.enum(['auto', 'off', 'strict']),
+    /** The most a command of a repository may have, with all that comes of it: memory (0: three quarters of the machine's) … */
+    memoryMb: z.coerce.number().int().min(0),
+    /** … processes and threads … */
+    pids: z.coerce.number().int().min(16),
+    /** … and processors' worth of time (0: all). */
+    cpus: z.coerce.number().min(0),
+    /** It is stopped when the disk has less left. */
+    diskFreeMb: z.coerce.number().int().min(0),
     /** Ports leased to applications. */
     portFrom: z.coerce.number().int().min(1024).max(65535),
     portTo: z.coerce.number().int().min(1024).max(65535),
@@ -60,6 +70,11 @@ const names: Record<keyof Config, string> = {
   logLevel: 'RR_LOG_LEVEL',
   forceWire: 'RR_FORCE_WIRE',
   durability: 'RR_DURABILITY',
+  sandbox: 'RR_SANDBOX',
+  memoryMb: 'RR_MEMORY_MB',
+  pids: 'RR_PIDS',
+  cpus: 'RR_CPUS',
+  diskFreeMb: 'RR_DISK_FREE_MB',
   portFrom: 'RR_PORT_FROM',
   portTo: 'RR_PORT_TO',
   passivateMs: 'RR_PASSIVATE_MS',
@@ -107,6 +122,11 @@ export function readConfig(
     logLevel: 'info',
     forceWire: 'false',
     durability: 'fsync',
+    sandbox: 'auto',
+    memoryMb: 0,
+    pids: 4_096,
+    cpus: 0,
+    diskFreeMb: 512,
     portFrom: 20_000,
     portTo: 29_999,
     passivateMs: 60_000,

@@ -118,6 +118,11 @@ export const errors = {
     fix: 'check the network and the proxy (HTTPS_PROXY), or name a mirror in the settings of the package manager (npm config set registry …, PIP_INDEX_URL)',
     retry: 'never',
   },
+  SANDBOX_UNAVAILABLE: {
+    message: 'a sandbox is wanted and there is none that works here: {reason}',
+    fix: 'install bubblewrap (Debian: apt-get install bubblewrap) and let its namespaces be made (in a container: allow user namespaces), or run with --sandbox auto',
+    retry: 'never',
+  },
   COMMAND_FAILED: { message: '`{command}` ended with {met}: {last}', fix: '{fix}', retry: 'never' },
   COMMAND_LIMIT: { message: '`{command}` was stopped at its {limit} limit ({wanted})', fix: '{fix}', retry: 'never' },
   PORT_HELD: {

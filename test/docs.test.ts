@@ -74,6 +74,7 @@ test('docs/operations.md lists every setting with the name it really has in the 
   expect(told.map(([name]) => bare(name)).sort()).toEqual(Object.keys(config).sort());
   const values: Partial<Record<keyof Config, string>> = {
     durability: 'process',
+    sandbox: 'off',
     logLevel: 'debug',
     forceWire: 'true',
     host: 'other',

@@ -77,7 +77,9 @@ export function describe(step: string, s: Scope): string {
       return parts.length > 0 ? list(parts) : 'nothing special';
     }
     case 'workspace':
-      return get<{ reason: string }>('workspace').reason;
+      return [get<{ reason: string }>('workspace').reason, get<{ sandbox?: string }>('workspace').sandbox]
+        .filter(Boolean)
+        .join('; ');
     case 'toolchain':
       return list(
         get<{ tools: Tool[] }>('toolchain').tools.map(

@@ -103,6 +103,10 @@ export const runVerbs = {
       service: Job.shape.service,
       copy: Job.shape.copy,
       fresh: z.boolean().optional().describe('its databases begin empty; else with the data of the last run'),
+      sandbox: z
+        .enum(['auto', 'off', 'strict'])
+        .optional()
+        .describe('whether its commands run in a sandbox; default: the setting of the host'),
       env: z
         .record(z.string(), z.string())
         .default({})

@@ -123,6 +123,7 @@ async function lodge(
   const order = (role: number) => ({
     n: 1 + n * COMMANDS_EACH + offset + role,
     cwd: folder,
+    ours: true,
     tools: [],
     envFile: null,
     install: false,
@@ -152,7 +153,7 @@ async function lodge(
   }
   await perform(1, kind.prepare?.(found, lodging, wish));
   lay(job);
-  const command = commandOf(context, {
+  const command = await commandOf(context, {
     ...order(2),
     ...serve,
     wallMs: null,

@@ -27,8 +27,11 @@ export function readEntries(bundle: string): ServiceEntry[] {
     throw error;
   }
 }
-export const writeEntries = (bundle: string, entries: readonly ServiceEntry[]): void =>
-  writePrivate(file(bundle), entries);
+/** Those of other kinds stay: a run may bring up several applications, each with servers of its own. */
+export const writeEntries = (bundle: string, entries: readonly ServiceEntry[]): void => {
+  const others = readEntries(bundle).filter((one) => !entries.some(({ kind }) => kind === one.kind));
+  writePrivate(file(bundle), [...others, ...entries]);
+};
 
 export function writePrivate(path: string, value: unknown): void {
   mkdirSync(dirname(path), { recursive: true });

@@ -9,7 +9,6 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Evidence, execute } from '../../providers/process/execute.js';
 import { mainLine } from '../../providers/process/main-line.js';
-import { withHosts } from '../../providers/services/hosts.js';
 import { type Client, quote } from '../../providers/services/kind.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
@@ -35,7 +34,8 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
     n += 1;
     const order = {
       n,
-      shell: withHosts(shell, hosts, context.bundle),
+      shell,
+      hosts,
       cwd,
       tools,
       env: { ...env, ...more },

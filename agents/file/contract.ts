@@ -40,6 +40,8 @@ export const Prepared = z.strictObject({
   reason: z.string(),
   /** What the copy left out, with an example each. */
   notes: z.array(z.string()).default([]),
+  /** Whether the commands of the run are kept in a sandbox, for people; empty in what an older runtime has told. */
+  sandbox: z.string().default(''),
 });
 export const Failed = z.strictObject({ type: z.literal('file.failed'), error: failure });
 export const Command = z.discriminatedUnion('type', [Fetch, Prepare]);

@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setup } from 'xstate';
+import { decide } from '../../providers/sandbox/index.js';
 import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
 import { Command, Ends, Fact, type Fetch, type Fetched, type Prepare, type Prepared } from './contract.js';
 import { fetchSource } from './fetch.js';
@@ -55,10 +56,25 @@ async function withItsPassword(source: string, bundle: string): Promise<string> 
   return text === null ? source : (JSON.parse(text) as { source: string }).source;
 }
 
-const prepare: Perform<Prepare> = async ({ type: _, ...wanted }, { bundle, config, signal }): Promise<Placed> => ({
-  type: 'placed',
-  fact: await prepareWorkspace({ ...wanted, bundle, state: config.state, signal }),
-});
+const prepare: Perform<Prepare> = async ({ type: _, ...wanted }, { bundle, config, signal, log }): Promise<Placed> => {
+  const fact = await prepareWorkspace({ ...wanted, bundle, state: config.state, signal });
+  // Now, before any command of the repository has run: what is read here is still as we or git made it.
+  const alsoRead = fact.kind === 'copy' ? await objectsOf(fact.root) : [];
+  const place = { bundle, workspace: fact.root, inPlace: fact.kind === 'local', alsoRead };
+  const { said } = await decide(place, config, (line) => log.info(line));
+  return { type: 'placed', fact: { ...fact, sandbox: said } };
+};
+
+/** Where the git of a copy finds the objects of the first repository. */
+async function objectsOf(root: string): Promise<string[]> {
+  const text = await readFile(join(root, '.git', 'objects', 'info', 'alternates'), 'utf8').catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return ''; // no git, or one of its own
+      throw error;
+    },
+  );
+  return text.split('\n').filter((line) => line !== '');
+}
 
 export const file = defineActor({
   kind: 'file',

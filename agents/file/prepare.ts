@@ -97,6 +97,7 @@ async function placeOf(wanted: PrepareWorkspace): Promise<Prepared> {
     kind: as,
     reason,
     notes,
+    sandbox: '', // told by who decides it, once the place is known
   });
   if (kind !== 'local') return prepared(root, kind, `this ${kind} is the run's own`);
   const repository = await openRepository(root, signal);

@@ -7,7 +7,7 @@ import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '..
 import { type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
-import { withHosts } from '../../providers/services/hosts.js';
+import { clearSandbox } from '../../providers/sandbox/index.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
@@ -68,7 +68,8 @@ export const start: Perform<Begin> = async (
   const bins = /(^|\s)rr-static\s/.test(command) ? [{ bin: staticServer(context.bundle), env: {} }] : [];
   const order = {
     n: 0,
-    shell: withHosts(command, hosts, context.bundle),
+    shell: command,
+    hosts,
     cwd,
     tools: [...tools, ...bins],
     env: { ...portEnv(port), ...env },
@@ -78,7 +79,7 @@ export const start: Perform<Begin> = async (
     idleMs: null,
     log: `${service}.log`.replaceAll('/', '-'),
   };
-  const under = commandOf(context, order);
+  const under = await commandOf(context, order);
   const keeper = await keeperFor(context);
   try {
     const kept = await keeper.start(under);
@@ -213,6 +214,7 @@ export const end: Perform<{ root: string | null; ports: number[] }> = async (
   const { left: kept } = keeper ? await keeper.end() : { left: [] };
   const ours = root?.startsWith(join(bundle, 'work')) ? { cwd: root } : {};
   const { left } = await sweep({ run, roots: [], groups: [], ports, ...ours });
+  await clearSandbox(bundle);
   return told({ type: 'runner.swept', left: [...new Set([...kept, ...left])] });
 };
 

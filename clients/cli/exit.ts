@@ -1,5 +1,6 @@
 /** Exit codes (docs/cli.md) and the one way errors are told. */
 import { type ErrorRecord, toRecord } from '../../runtime/errors.js';
+import { harmless } from './harmless.js';
 
 export const codes = { ok: 0, failed: 1, usage: 2, needsInput: 3, ours: 4, interrupted: 130 } as const;
 
@@ -59,7 +60,7 @@ export const outcomeCode = (outcome: string, error: { code: string } | null): nu
 export function tellError(error: unknown, json: boolean): ErrorRecord {
   const record = toRecord(error);
   if (json) process.stdout.write(`${JSON.stringify({ type: 'error', error: record })}\n`);
-  else process.stderr.write(`rr: ${record.message}\n    fix: ${record.fix}  [${record.code}]\n`);
+  else process.stderr.write(harmless(`rr: ${record.message}\n    fix: ${record.fix}  [${record.code}]\n`));
   return record;
 }
 

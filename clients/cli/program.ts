@@ -112,6 +112,13 @@ export async function runCli(argv: string[]): Promise<void> {
           'always',
         ]),
       )
+      .addOption(
+        new Option('--sandbox <how>', 'keep what it runs in a sandbox (default: $RR_SANDBOX, else auto)').choices([
+          'auto',
+          'off',
+          'strict',
+        ]),
+      )
       .option('--env <name=value>', 'a variable for the application and its install (repeatable)', pairs, {});
 
   job(rr.command('run'))

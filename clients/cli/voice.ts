@@ -4,6 +4,7 @@ import type { Fact, Result } from '../../actors/run/contract.js';
 import type { Told } from './connect.js';
 import { tellError } from './exit.js';
 import { fixWords } from './fix-words.js';
+import { harmless } from './harmless.js';
 
 export interface Voice {
   say(line: string): void;
@@ -71,9 +72,9 @@ export function openVoice(json: boolean): Voice {
   return {
     settled,
     ended$,
-    say: (line) => void process.stderr.write(`${json ? line : dim(`· ${line}`)}\n`),
+    say: (line) => void process.stderr.write(`${json ? line : dim(`· ${harmless(line)}`)}\n`),
     begin(run, given, elsewhere) {
-      const source = given.replace(/(:\/\/)[^/?#\s]*@/, '$1'); // a password in a URL is for nobody's screen
+      const source = harmless(given).replace(/(:\/\/)[^/?#\s]*@/, '$1'); // a password in a URL is for nobody's screen
       if (json) object({ type: 'run', run, source });
       else
         out(
@@ -83,7 +84,8 @@ export function openVoice(json: boolean): Voice {
     fact({ id, type, at, payload }) {
       if (heard.has(id)) return;
       heard.add(id);
-      const fact = { type, ...payload } as Fact;
+      const raw = { type, ...payload } as Fact;
+      const fact = json ? raw : harmless(raw);
       if (fact.type === 'run.settled') settle();
       if (fact.type === 'run.ended') end();
       if (json) {
@@ -156,7 +158,7 @@ export function openVoice(json: boolean): Voice {
     },
     result(result) {
       if (json) return object(result);
-      const { outcome, services, error, ms, bundle, degraded, output } = result;
+      const { outcome, services, error, ms, bundle, degraded, output } = harmless(result);
       for (const line of degraded) out(yellow(`! ${line}`));
       if (outcome === 'healthy' && services.length > 1) {
         const words = error ? yellow(bold('partly up')) : green(bold('healthy'));

@@ -7,16 +7,29 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTimeOf } from '../../runtime/identity.js';
+import { type Bounds, bound } from './limits.js';
 import { LogFile } from './log-file.js';
 import { openPipe } from './pipe.js';
 import { treeOf } from './processes.js';
-import { type Applied, appendExit, type Command, type Exit, type ExitRecord, type Kept, toExit } from './protocol.js';
+import {
+  type Applied,
+  appendExit,
+  type Command,
+  type Exit,
+  type ExitRecord,
+  hashOf,
+  type Kept,
+  toExit,
+} from './protocol.js';
 import { send, sweep } from './sweep.js';
 
 interface Held {
   applied: Applied;
+  /** Its process is what keeps the command in, and ends by itself when that has ended. */
+  isKept: boolean;
   exit: Exit | null;
   limit: Exit['limit'];
   /** Resolves once the process is made and written down. */
@@ -41,11 +54,14 @@ export interface CommandsOptions {
 const LIMIT_GRACE_MS = 2_000;
 /** How long output is awaited after an exit, when something else still holds the pipe. */
 const DRAIN_MS = 150;
+/** How often the limits that nobody else keeps are looked at. */
+const LOOK_MS = 500;
 const LONGEST_MS = 2 ** 31 - 1;
 
 export class Commands {
   readonly #o: CommandsOptions;
   readonly #held = new Map<string, Held>();
+  #count = 0;
 
   constructor(o: CommandsOptions) {
     this.#o = o;
@@ -55,6 +71,7 @@ export class Commands {
       const applied = { id, pid, group, startTime, startedAt, shell, log };
       this.#held.set(id, {
         applied,
+        isKept: false,
         exit,
         limit: exit.limit,
         started: Promise.resolve(),
@@ -81,7 +98,8 @@ export class Commands {
       });
       const { id, shell, log } = command;
       const applied = { id, pid: 0, group: 0, startTime: 0, startedAt: Date.now(), shell, log };
-      held = { applied, exit: null, limit: null, started: Promise.resolve(), ended, end, over: () => {} };
+      const isKept = command.within.length > 0;
+      held = { applied, isKept, exit: null, limit: null, started: Promise.resolve(), ended, end, over: () => {} };
       this.#held.set(id, held);
       held.started = this.#launch(held, command).catch((error) => {
         this.#held.delete(id); // nothing was started: the same id may be tried again
@@ -94,6 +112,8 @@ export class Commands {
 
   async #launch(held: Held, command: Command): Promise<void> {
     const log = new LogFile(command.log, command.logBytes);
+    const bounds = bound(`${hashOf(this.#o.bundle)}-${process.pid}-${this.#count++}`, command.limits, command.cwd);
+    if (bounds.lacking.length > 0) this.#o.note(`${command.id}: no limit here for ${bounds.lacking.join(', ')}`);
     const pipe = await openPipe(this.#o.folder).catch((error: Error) => {
       this.#o.note(`no pipe for ${command.id}, a socket pair instead: ${error.message}`);
       return null;
@@ -102,7 +122,8 @@ export class Commands {
     const output = pipe === null ? 'pipe' : pipe.writer;
     let child: ChildProcess;
     try {
-      child = spawn('/bin/sh', ['-c', command.shell], {
+      const [program, ...args] = [...bounds.words, ...command.within, '/bin/sh', '-c', command.shell];
+      child = spawn(program!, args, {
         cwd: command.cwd,
         env: { ...command.env, PWD: command.cwd, RR_RUN: this.#o.run, RR_STEP: command.id },
         stdio: ['ignore', output, output],
@@ -111,29 +132,43 @@ export class Commands {
     } catch (error) {
       pipe?.reader.destroy();
       log.close();
+      bounds.remove();
       throw error;
     } finally {
       if (pipe !== null) closeSync(pipe.writer);
     }
     const pid = child.pid ?? 0;
     Object.assign(held.applied, { pid, group: pid, startTime: startTimeOf(pid) ?? 0, startedAt: Date.now() });
-    this.#watch(held, command, child, pipe === null ? [child.stdout!, child.stderr!] : [pipe.reader], log);
+    this.#watch(held, command, child, pipe === null ? [child.stdout!, child.stderr!] : [pipe.reader], log, bounds);
     if (pid > 0) this.#o.record(this.living());
   }
 
   /** Takes the output, keeps the limits, and writes down the exit. */
-  #watch(held: Held, command: Command, child: ChildProcess, streams: NodeJS.ReadableStream[], log: LogFile): void {
+  #watch(
+    held: Held,
+    command: Command,
+    child: ChildProcess,
+    streams: NodeJS.ReadableStream[],
+    log: LogFile,
+    bounds: Bounds,
+  ): void {
     const began = performance.now();
     let heard = began;
     let bytes = 0;
     let timer: NodeJS.Timeout | undefined;
+
+    /** What the kernel has refused: a failure after that is put down to it. */
+    let refused: Exit['limit'] = null;
 
     const over = (limit: NonNullable<Exit['limit']>, said: string): void => {
       clearTimeout(timer);
       if (held.limit !== null || held.exit !== null) return;
       held.limit = limit;
       log.note(`stopped: ${said}`);
-      this.#endTree(held, LIMIT_GRACE_MS).catch((error: Error) => this.#o.note(`${command.id}: ${error.message}`));
+      // What fills the disk would go on filling it.
+      this.#endTree(held, limit === 'disk' ? 0 : LIMIT_GRACE_MS).catch((error: Error) =>
+        this.#o.note(`${command.id}: ${error.message}`),
+      );
     };
     held.over = over;
     const arm = (): void => {
@@ -146,6 +181,16 @@ export class Commands {
         timer = setTimeout(arm, Math.min(wall, idle, LONGEST_MS));
     };
     arm();
+    const look = (): void => {
+      for (const { limit, said, kept } of bounds.look(held.applied.pid)) {
+        if (!kept) over(limit, said);
+        else {
+          refused = limit;
+          log.note(`limited: ${said}`);
+        }
+      }
+    };
+    const looking = setInterval(look, LOOK_MS);
 
     const drained = streams.map(
       (stream) =>
@@ -173,12 +218,15 @@ export class Commands {
       finished = true;
       const endedAt = Date.now();
       clearTimeout(timer);
+      clearInterval(looking);
       await Promise.race([Promise.all(drained), sleep(DRAIN_MS)]);
+      look();
+      bounds.remove();
       const exit: Exit = {
         id: command.id,
         code,
         signal,
-        limit: held.limit,
+        limit: held.limit ?? (code === 0 ? null : refused),
         lost: false,
         startedAt: held.applied.startedAt,
         endedAt,
@@ -197,7 +245,10 @@ export class Commands {
       }
       held.end(exit);
     };
-    child.on('exit', (code, signal) => void finish(code, signal));
+    child.on('exit', (code, signal) => {
+      const [number, name] = held.isKept ? within(code, signal) : [code, signal];
+      void finish(number, name);
+    });
     child.on('error', (error: NodeJS.ErrnoException) => {
       if (child.pid !== undefined) return this.#o.note(`${command.id}: ${error.message}`);
       // It never began (no such folder, environment too large): an exit like the shell's own, with the reason in the log.
@@ -232,6 +283,8 @@ export class Commands {
     const ours = (): number => (own() > 0 || startTimeOf(group) === null ? group : 0);
     const tree = (): number[] => treeOf({ pid: own(), group: ours(), run: this.#o.run, id });
     const first = new Map((graceMs > 0 ? tree() : []).map((each) => [each, startTimeOf(each)]));
+    // How the command ends is told by what keeps it in, which therefore stays until then.
+    if (held.isKept && first.size > 1) first.delete(pid);
     for (const each of first.keys()) send(each, 'SIGTERM');
     // What was stopped (SIGSTOP) hears SIGTERM only once it goes on.
     for (const each of first.keys()) send(each, 'SIGCONT');
@@ -250,6 +303,13 @@ export class Commands {
     if (left.length > 0) this.#o.note(`${id}: pids ${left.join(', ')} could not be ended`);
   }
 }
+
+const names = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
+/** A sandbox tells a signal as shells do, by 128 and its number. */
+const within = (code: number | null, signal: string | null): [number | null, string | null] => {
+  const name = code === null ? undefined : names.get(code - 128);
+  return name === undefined ? [code, signal] : [null, name];
+};
 
 const toKept = ({ applied, exit }: Held): Kept => {
   const { id, pid, group, startTime, shell, log } = applied;

@@ -6,21 +6,25 @@
  * is started in it any more.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
 import { isAlive } from '../../runtime/identity.js';
 import { npmRegistry, originsAround } from '../network/origins.js';
 import { findSilence, silenceLine } from '../network/silence.js';
+import { decide, keepIn, type Place, readDecided } from '../sandbox/index.js';
+import { isWithin } from '../sandbox/mounts.js';
 import { type Command, type Exit, type Keeper, type Kept, openKeeper } from './client.js';
 import { childEnvironment } from './environment.js';
+import { withHosts } from './hosts.js';
+import { usualMemoryBytes } from './limits.js';
 import { mainLine } from './main-line.js';
 import { familyOf } from './processes.js';
 import { readRecord } from './protocol.js';
 import { send } from './sweep.js';
 import { tail } from './tail.js';
 
-type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal' | 'deadlineAt'>;
+type Context = Pick<EffectContext, 'id' | 'run' | 'bundle' | 'signal' | 'deadlineAt' | 'config' | 'log'>;
 export interface Order {
   /** Distinguishes several commands of one effect. */
   n: number;
@@ -36,6 +40,10 @@ export interface Order {
   idleMs: number | null;
   /** File name under the run's logs/. */
   log: string;
+  /** Names that must resolve for it alone → address. */
+  hosts?: Readonly<Record<string, string>>;
+  /** A program of ours or of the machine, on folders of ours: no repository has a say in what it does, so nothing keeps it in. */
+  ours?: boolean;
 }
 export interface Evidence {
   command: string;
@@ -56,6 +64,7 @@ const TAIL_BYTES = 32 * 1024;
 const LOG_BYTES = 8 * 1024 * 1024;
 /** More output than this from a step that should end is a step that will not. */
 const OUTPUT_BYTES = 512 * 1024 * 1024;
+const MB = 2 ** 20;
 const closedMark = (bundle: string): string => join(bundle, 'closed');
 
 /** Answers questions nobody is there for, and keeps tools from asking or phoning home. */
@@ -115,10 +124,11 @@ export function abandonRun(bundle: string): void {
 }
 
 /**
- * The command as the keeper takes it; one that should end is ended when nobody waits for it any more.
- * @throws INTERRUPTED when the run is being ended.
+ * The command as the keeper takes it, with what keeps it in where the run has a sandbox; one that should end is ended when
+ * nobody waits for it any more.
+ * @throws INTERRUPTED when the run is being ended, SANDBOX_UNAVAILABLE when there is none and it may not run without.
  */
-export function commandOf({ id, run, bundle, deadlineAt }: Context, order: Order): Command {
+export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Context, order: Order): Promise<Command> {
   if (isClosed(bundle)) throw fail('INTERRUPTED');
   const wallMs =
     order.wallMs === null || deadlineAt === null
@@ -130,22 +140,55 @@ export function commandOf({ id, run, bundle, deadlineAt }: Context, order: Order
     string,
     string
   >;
+  const bins = order.tools.map(({ bin }) => bin);
+  const { install } = order;
+  const hosts = order.hosts ?? {};
+  const decided = readDecided(bundle) ?? (await decide(placeOf(bundle, order.cwd), config, (line) => log.info(line)));
   return {
     id: order.n === 0 ? id : `${id}/${order.n}`,
-    shell: order.shell,
+    // A sandbox has a hosts file of its own.
+    shell: decided.tool === null ? withHosts(order.shell, hosts, bundle) : order.shell,
+    within: order.ours
+      ? []
+      : keepIn(decided, {
+          bundle,
+          state: config.state,
+          cache: config.cache,
+          cwd: order.cwd,
+          install,
+          bins,
+          toolEnv: order.tools.flatMap(({ env }) => Object.entries(env)),
+          passed: childEnvironment({ run, overlay: {}, install }),
+          hosts,
+        }),
     cwd: order.cwd,
-    env: childEnvironment({ run, overlay, install: order.install, toolPath: order.tools.map(({ bin }) => bin) }),
+    env: childEnvironment({ run, overlay, install, toolPath: bins }),
     log: join(bundle, 'logs', order.log),
     wallMs,
     idleMs: order.idleMs,
     outputBytes: order.wallMs === null ? null : OUTPUT_BYTES,
     logBytes: LOG_BYTES,
+    limits: {
+      memoryBytes: config.memoryMb > 0 ? config.memoryMb * MB : usualMemoryBytes(),
+      pids: config.pids,
+      cpus: config.cpus > 0 ? config.cpus : null,
+      freeBytes: config.diskFreeMb > 0 ? config.diskFreeMb * MB : null,
+    },
   };
+}
+
+/** Where a workflow runs commands without having had a workspace prepared. */
+function placeOf(bundle: string, cwd: string): Place {
+  const work = join(bundle, 'work');
+  if (isWithin(cwd, work)) return { bundle, workspace: work, inPlace: false };
+  let root = cwd;
+  while (!existsSync(join(root, '.git')) && dirname(root) !== root) root = dirname(root);
+  return { bundle, workspace: existsSync(join(root, '.git')) ? root : cwd, inPlace: true };
 }
 
 /** Runs a command to its end. @throws INTERRUPTED, KEEPER_LOST, KEEPER_UNREACHABLE. */
 export async function execute(context: Context, order: Order): Promise<Executed> {
-  const command = commandOf(context, order);
+  const command = await commandOf(context, order);
   const keeper = await keeperFor(context);
   const done = new AbortController();
   try {
@@ -184,7 +227,8 @@ async function watchNetwork(
   }
 }
 
-/** The keeper's note of it in a log. */
+/** The keeper's notes in a log. */
+const KEPT = /\[keeper\] (?:stopped|limited): (.+)$/m;
 const SILENCE_NOTED = /stopped: (\S+(?:, \S+)*): ([^:\n]+, for \d+ s)$/m;
 
 export const evidenceOf = (command: string, exit: Pick<Exit, 'code' | 'signal' | 'limit'>, log: string): Evidence => ({
@@ -209,6 +253,10 @@ export function failureOf(
       idle: `some output every ${(limits.idleMs ?? 0) / 1000} s`,
       output: `at most ${OUTPUT_BYTES / 2 ** 20} MB of output`,
       network: 'an answer from the hosts it waits for',
+      // Which the keeper's own line in the log says in numbers.
+      memory: KEPT.exec(text)?.[1] ?? 'less memory',
+      pids: KEPT.exec(text)?.[1] ?? 'fewer processes',
+      disk: KEPT.exec(text)?.[1] ?? 'some space left on the disk',
     }[limit];
     return fail('COMMAND_LIMIT', {
       command,

@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bootId, isSame, startTimeOf } from '../../runtime/identity.js';
 import { type Lock, takeLock } from '../../runtime/lock.js';
 import { Commands } from './commands.js';
+import { type Limits, removeGroups } from './limits.js';
 import { carries, environOf, processes } from './processes.js';
 import {
   type Applied,
@@ -81,6 +82,7 @@ async function takeOver(bundle: string, run: string): Promise<Exit[]> {
     );
     const { left } = await sweep({ run, roots: roots.map(({ pid }) => pid), groups: groups.map(({ group }) => group) });
     if (left.length > 0) note(`pids ${left.join(', ')} of a dead keeper could not be ended`);
+    removeGroups(`${hashOf(bundle)}-`);
   }
   // Its folder is named after this bundle: nobody else's things lie there.
   if (basename(dirname(dead.socket)).includes(hashOf(bundle)))
@@ -158,6 +160,7 @@ async function main(bundle: string, run: string, base: string | undefined): Prom
   const leave = (): void => {
     rmSync(recordPath(bundle), { force: true });
     rmSync(folder, { recursive: true, force: true });
+    removeGroups(`${hashOf(bundle)}-`);
     lock.release(); // last: whoever finds the lock free finds nothing else of ours
   };
   const end = (): Promise<{ left: number[] }> => {
@@ -304,6 +307,11 @@ function toCommand(value: unknown): Command {
     const met = raw[name] ?? null;
     return met === null || (typeof met === 'number' && met > 0) ? met : wrong(name, 'a positive number or null');
   };
+  const words = (name: string): string[] => {
+    const met = raw[name];
+    const all = Array.isArray(met) && met.every((word) => typeof word === 'string' && !word.includes('\0'));
+    return all ? met : wrong(name, 'a list of texts');
+  };
   const env = (raw.env ?? {}) as Record<string, unknown>;
   for (const [key, each] of Object.entries(env)) {
     // Its value is not in the message: it may be a secret.
@@ -314,14 +322,26 @@ function toCommand(value: unknown): Command {
   return {
     id: text('id'),
     shell: text('shell'),
+    within: words('within'),
     cwd: text('cwd'),
     env: env as Record<string, string>,
     log: text('log'),
     wallMs: limit('wallMs'),
     idleMs: limit('idleMs'),
     outputBytes: limit('outputBytes'),
+    limits: toLimits(raw.limits),
     logBytes: limit('logBytes') ?? wrong('logBytes', 'a positive number'),
   };
+}
+
+function toLimits(value: unknown): Limits {
+  const raw = (value ?? {}) as Record<string, unknown>;
+  const one = (name: keyof Limits): number | null => {
+    const met = raw[name] ?? null;
+    if (met === null || (typeof met === 'number' && met > 0)) return met;
+    throw new Refused('MESSAGE', `the limit ${name} is ${JSON.stringify(met)}, wanted a positive number or null`);
+  };
+  return { memoryBytes: one('memoryBytes'), pids: one('pids'), cpus: one('cpus'), freeBytes: one('freeBytes') };
 }
 
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGPIPE'] as const) process.on(signal, () => {});

@@ -9,8 +9,9 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Limits } from './limits.js';
 
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 /** A longer message ends its connection. */
 export const MESSAGE_LIMIT_BYTES = 8 * 1024 * 1024;
 
@@ -19,6 +20,8 @@ export interface Command {
   id: string;
   /** For `sh -c`. */
   shell: string;
+  /** Words before the shell, which keep it in a sandbox; none: it runs as it is. */
+  within: string[];
   cwd: string;
   /** The whole environment; RR_RUN and RR_STEP=<id> are added. */
   env: Record<string, string>;
@@ -31,13 +34,14 @@ export interface Command {
   outputBytes: number | null;
   /** The most one log file holds. */
   logBytes: number;
+  limits: Limits;
 }
 export interface Exit {
   id: string;
   code: number | null;
   signal: string | null;
-  /** The limit at which it was stopped; `network`: who started it found that it waits for hosts that do not answer. */
-  limit: 'wall' | 'idle' | 'output' | 'network' | null;
+  /** The limit at which it was stopped, or failed (`memory`, `pids`); `network`: who started it found that it waits for hosts that do not answer. */
+  limit: 'wall' | 'idle' | 'output' | 'network' | 'memory' | 'pids' | 'disk' | null;
   /** Its keeper died: how it ended is not known, what was left of it has been killed. */
   lost: boolean;
   startedAt: number;

@@ -3,9 +3,10 @@ import { reachOrFail } from '../connect.js';
 import { decisionLines } from '../decision-words.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
+import { harmless } from '../harmless.js';
 import { paints } from '../paint.js';
 
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const print = (line: string): void => void process.stdout.write(`${harmless(line)}\n`);
 
 export async function decisions({ config, json }: Globals): Promise<number> {
   const client = await reachOrFail(config);

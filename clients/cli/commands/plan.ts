@@ -4,14 +4,16 @@ import type { Service } from '../../../agents/detection/contract.js';
 import { planOf } from '../embed.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
+import { harmless } from '../harmless.js';
 
 export async function plan({ json }: Globals, path: string, { service }: { service?: string }): Promise<number> {
   const made = await planOf(resolve(path), service ?? null);
   if (json) process.stdout.write(`${JSON.stringify(made)}\n`);
   else {
-    for (const one of made.services) process.stdout.write(`${describe(one, made.chosen.includes(one.name))}\n`);
-    if (made.services.length === 0) process.stdout.write('nothing that could be run was found\n');
-    for (const note of made.notes) process.stdout.write(`note: ${note}\n`);
+    const { services, chosen, notes } = harmless(made);
+    for (const one of services) process.stdout.write(`${describe(one, chosen.includes(one.name))}\n`);
+    if (services.length === 0) process.stdout.write('nothing that could be run was found\n');
+    for (const note of notes) process.stdout.write(`note: ${note}\n`);
   }
   return codes.ok;
 }

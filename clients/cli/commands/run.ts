@@ -23,6 +23,7 @@ export interface JobOptions {
   workflow?: string;
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
+  sandbox?: 'auto' | 'off' | 'strict';
 }
 export interface RunOptions extends JobOptions {
   once: boolean;
@@ -44,7 +45,7 @@ class Asked extends Error {}
 /** @throws USAGE where nothing says what to do. */
 export function request(
   source: string | undefined,
-  { ref, service, all, copy, fresh, env, workflow, input, restart }: JobOptions,
+  { ref, service, all, copy, fresh, env, workflow, input, restart, sandbox }: JobOptions,
 ) {
   if (all && (service !== undefined || workflow !== undefined))
     throw fail('USAGE', { met: '--all chooses for itself', fix: 'leave --service and --workflow out' });
@@ -63,6 +64,7 @@ export function request(
     workflow: workflow ?? (all ? 'run-all' : 'repo-run'),
     input: input ?? {},
     restart: restart ?? ('no' as const),
+    ...(sandbox === undefined ? {} : { sandbox }),
   };
 }
 

@@ -5,6 +5,7 @@ import { type Client, reach, reachOrFail } from '../connect.js';
 import { runsAtRest } from '../embed.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
+import { harmless } from '../harmless.js';
 import { type JobOptions, request } from './run.js';
 
 /** What a run waits for while its application is up. */
@@ -37,7 +38,7 @@ export async function ps({ config, json }: Globals, { all }: { all: boolean }): 
       print(
         json
           ? JSON.stringify({ type: 'run', ...run })
-          : `${run.run}  ${run.state.padEnd(12)}  ${run.url ?? '-'}  ${run.source}`,
+          : harmless(`${run.run}  ${run.state.padEnd(12)}  ${run.url ?? '-'}  ${run.source}`),
       );
     if (runs.length === 0 && !json) print(all ? 'no runs' : 'no open runs (--all shows ended ones)');
     return codes.ok;

@@ -169,7 +169,7 @@ test('bad messages are answered with an error and harm nobody', async () => {
   );
   const errors = await until(() => (said.split('\n').length > 8 ? said.trim().split('\n') : null));
   for (const line of errors) expect(JSON.parse(line)).toMatchObject({ error: { message: expect.any(String) } });
-  expect(said).toContain('it speaks protocol 1, met 99');
+  expect(said).toContain('it speaks protocol 2, met 99');
   expect(said).not.toContain('hush');
   raw.write(`{"n":9,"op":"${'x'.repeat(9 * 1024 * 1024)}`);
   await new Promise((resolve) => raw.once('close', resolve));

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type Command, findKeeper, type KeeperOptions } from '../../../providers/process/client.js';
+import { noLimits } from '../../../providers/process/limits.js';
 import { carries, environOf, processes } from '../../../providers/process/processes.js';
 import { sweep } from '../../../providers/process/sweep.js';
 import { packageRoot, program } from '../../../runtime/program.js';
@@ -18,7 +19,7 @@ let count = 0;
 export function scratchRun(name = 'bundle'): KeeperOptions & { folder: string } {
   const age = (path: string): number => (existsSync(path) ? statSync(path).mtimeMs : 0);
   const built = program('providers/process/keeper');
-  for (const name of ['keeper', 'commands', 'sweep', 'processes', 'protocol', 'client']) {
+  for (const name of ['keeper', 'commands', 'sweep', 'processes', 'protocol', 'client', 'limits']) {
     const source = join(packageRoot(), 'providers/process', `${name}.ts`);
     if (age(built) < age(source)) throw new Error(`${built} is older than ${source}: npm run build`);
   }
@@ -37,6 +38,7 @@ export function scratchRun(name = 'bundle'): KeeperOptions & { folder: string } 
 export const command = (run: KeeperOptions, id: string, shell: string, more: Partial<Command> = {}): Command => ({
   id: `${run.run}/${id}`,
   shell,
+  within: [],
   cwd: run.bundle,
   env: { PATH: process.env.PATH! },
   log: join(run.bundle, 'logs', `${id}.log`),
@@ -44,6 +46,7 @@ export const command = (run: KeeperOptions, id: string, shell: string, more: Par
   idleMs: null,
   outputBytes: null,
   logBytes: 1_000_000,
+  limits: noLimits,
   ...more,
 });
 

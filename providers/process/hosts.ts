@@ -6,9 +6,9 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { quote } from './kind.js';
 
 const SYSTEM = '/etc/hosts';
+const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** @param hosts name → address; none: the command as it is. */
 export function withHosts(shell: string, hosts: Readonly<Record<string, string>>, bundle: string): string {

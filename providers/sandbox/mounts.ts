@@ -1,0 +1,116 @@
+/**
+ * What a sandbox shows, as arguments for bubblewrap. The whole machine is laid read-only; what must not be seen is laid
+ * over; what is needed of that is laid back, read-only but for what is said to be writable. What lies deeper is laid
+ * later, so nothing depends on the order in which it is asked for.
+ */
+import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { type Bwrap, isolation, machine } from './find.js';
+
+export interface Mount {
+  /** `hide`: an empty folder nobody can write to, or an empty file. */
+  how: 'read' | 'write' | 'hide';
+  /** Where it is seen. */
+  at: string;
+  /** What is laid there; default: what lies there anyway. */
+  from?: string;
+}
+export interface Sight {
+  mounts: readonly Mount[];
+  cwd: string;
+  /** A network of its own, with nothing in it but itself. */
+  ownNetwork: boolean;
+  /** Set or, where null, taken away within. */
+  env: Readonly<Record<string, string | null>>;
+}
+
+const HIDDEN_BYTES = String(4 * 2 ** 20);
+
+/** The words before a command that make it run in the sandbox. */
+export function wrap(tool: Bwrap, { mounts, cwd, ownNetwork, env }: Sight): string[] {
+  const flags: string[] = [];
+  const empty: string[] = [];
+  const all = layered(mounts);
+  for (const { how, at, from = at } of all) {
+    if (how === 'write') flags.push('--bind', from, at);
+    else if (how === 'read') flags.push('--ro-bind', from, at);
+    else if (isFolder(at)) {
+      flags.push(...(tool.full ? ['--size', HIDDEN_BYTES] : []), '--perms', '0755', '--tmpfs', at);
+      empty.push(at);
+    } else flags.push('--ro-bind', '/dev/null', at);
+  }
+  // Last: until then places for what lies within must be made there.
+  for (const at of empty) flags.push('--remount-ro', at);
+  const variables = Object.entries({ ...(tool.libraries.length > 0 ? { LD_LIBRARY_PATH: null } : {}), ...env });
+  return [
+    ...(tool.libraries.length > 0 ? ['/usr/bin/env', `LD_LIBRARY_PATH=${tool.libraries.join(':')}`] : []),
+    tool.path,
+    ...isolation(tool, { network: !ownNetwork }),
+    ...machine,
+    ...flags,
+    ...variables.flatMap(([name, value]) => (value === null ? ['--unsetenv', name] : ['--setenv', name, value])),
+    '--chdir',
+    cwd,
+    '--',
+  ];
+}
+
+/** One mount a place, the last said, those above before those within; what does not exist is left out. */
+function layered(mounts: readonly Mount[]): Mount[] {
+  const places = new Map<string, Mount>();
+  for (const mount of mounts) {
+    const at = throughLinks(mount.at);
+    if (at === sep || !existsSync(mount.from ?? mount.at)) continue;
+    // Nothing can be laid over what is not there, unless it lies in something that is laid writable or hidden.
+    if (mount.how === 'hide' && !existsSync(at)) continue;
+    places.set(at, { ...mount, at, from: mount.from ?? at });
+  }
+  const depth = (path: string): number => path.split(sep).length;
+  return [...places.values()].sort((a, b) => depth(a.at) - depth(b.at) || a.at.localeCompare(b.at));
+}
+
+/** A place as it is without links on the way to it: nothing can be laid on a link. */
+export function throughLinks(path: string): string {
+  const rest: string[] = [];
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      return join(realpathSync(at), ...rest);
+    } catch {
+      if (at === dirname(at)) return path;
+      rest.unshift(at.slice(dirname(at).length).replace(/^\//, ''));
+    }
+  }
+}
+
+export const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/**
+ * Files and folders below these that only their owner may read, and that are ours: as root, within a namespace of our
+ * own, we still are their owner, so they must be laid over. @returns the uppermost of each.
+ */
+export function privateBelow(folders: readonly string[], uid: number, limit = 5_000): string[] {
+  const found: string[] = [];
+  const open = [...folders];
+  let seen = 0;
+  for (let at = open.pop(); at !== undefined && seen < limit; at = open.pop()) {
+    let names: string[];
+    try {
+      names = readdirSync(at);
+    } catch {
+      continue; // absent, or not ours to read: nothing in it can be read within either
+    }
+    for (const name of names) {
+      const path = join(at, name);
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      seen += 1;
+      if (stat === undefined || stat.isSymbolicLink() || stat.uid !== uid) continue;
+      const open_ = stat.isDirectory() ? 0o005 : 0o004;
+      if ((stat.mode & open_) === 0) found.push(path);
+      else if (stat.isDirectory()) open.push(path);
+    }
+  }
+  return found.sort();
+}

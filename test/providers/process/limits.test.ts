@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { expect, test } from 'vitest';
+import { openKeeper } from '../../../providers/process/client.js';
+import { bound, noLimits } from '../../../providers/process/limits.js';
+import { hashOf } from '../../../providers/process/protocol.js';
+import { command, scratchRun, until } from './scratch.js';
+
+const MB = 2 ** 20;
+/** Whether the kernel keeps a limit for us here: as root where control groups may be written. */
+const keeps = (name: string, limits: object): boolean => {
+  const bounds = bound(`test-${process.pid}-${name}`, { ...noLimits, ...limits }, '/');
+  bounds.remove();
+  return process.getuid?.() === 0 && bounds.lacking.length === 0;
+};
+const groups = (start: string): string[] =>
+  execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-path', '*/repo-runner/*'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((path) => path.includes(`/${start}-`));
+
+test.skipIf(!keeps('pids', { pids: 50 }))(
+  'a command that forks without end gets no more processes than it may have, and its failure is put down to that',
+  async () => {
+    const run = scratchRun();
+    const { keeper } = await openKeeper(run);
+    // 300 at most, and all end by themselves.
+    const forks = command(run, 'forks', 'i=0; while [ $i -lt 300 ]; do sleep 3 & i=$((i+1)); done; wait; exit 5', {
+      limits: { ...noLimits, pids: 40 },
+    });
+    await keeper.start(forks);
+    const most = await until(() => {
+      const [folder] = groups(hashOf(run.bundle)).filter(
+        (path) => path.includes('/pids/') || !path.includes('/memory/'),
+      );
+      const procs = folder === undefined ? 0 : readFileSync(`${folder}/pids.current`, 'utf8');
+      return Number(procs) >= 39 ? Number(procs) : null;
+    });
+    expect(most).toBeLessThanOrEqual(40);
+    const exit = await keeper.exited(forks.id);
+    expect(exit).toMatchObject({ limit: 'pids' });
+    expect(exit.code).not.toBe(0);
+    expect(readFileSync(forks.log, 'utf8')).toContain('[keeper] limited: it wants more than 40 processes');
+    await keeper.end();
+    expect(groups(hashOf(run.bundle))).toEqual([]);
+  },
+);
+
+test.skipIf(!keeps('memory', { memoryBytes: 64 * MB }))(
+  'a command that takes more memory than it may have is ended by the kernel, and that is told',
+  async () => {
+    const run = scratchRun();
+    const { keeper } = await openKeeper(run);
+    const eats = command(run, 'eats', 'python3 -c "x = bytearray(300 << 20); print(len(x))"', {
+      limits: { ...noLimits, memoryBytes: 100 * MB },
+    });
+    await keeper.start(eats);
+    expect(await keeper.exited(eats.id)).toMatchObject({ limit: 'memory' });
+    expect(readFileSync(eats.log, 'utf8')).toContain('it needs more than 100 MB of memory');
+    const fits = command(run, 'fits', 'python3 -c "print(len(bytearray(20 << 20)))"', {
+      limits: { ...noLimits, memoryBytes: 100 * MB },
+    });
+    await keeper.start(fits);
+    expect(await keeper.exited(fits.id)).toMatchObject({ code: 0, limit: null });
+  },
+);
+
+test('a command that fills the disk is stopped while there is space left', async () => {
+  const run = scratchRun();
+  const { keeper } = await openKeeper(run);
+  const { bavail, bsize } = statfsSync(tmpdir());
+  // It would write 1.5 GB; 300 MB less than there are now are too few.
+  const fills = command(
+    run,
+    'fills',
+    'i=0; while [ $i -lt 150 ]; do head -c 10000000 /dev/zero >>full; i=$((i+1)); sleep 0.1; done',
+    {
+      limits: { ...noLimits, freeBytes: bavail * bsize - 300 * MB },
+    },
+  );
+  await keeper.start(fills);
+  expect(await keeper.exited(fills.id)).toMatchObject({ limit: 'disk' });
+  expect(readFileSync(fills.log, 'utf8')).toMatch(/\[keeper\] stopped: the disk has less than \d+ MB left/);
+  expect(readdirSync(run.bundle)).toContain('full');
+}, 60_000);
