@@ -112,7 +112,8 @@ async function lodge(
       port: lodging.port,
       app,
       data,
-      kept: !isFresh,
+      // One that this run has up already is no news of an earlier one.
+      kept: !isFresh && running === null,
       note: aside,
     },
   });

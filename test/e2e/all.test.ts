@@ -120,3 +120,26 @@ test('without a compose file all that stays up is run: a front end is given the 
   expect(services.find(({ name }) => name === 'web')!.proof.excerpt).toContain('apples and pears');
   expect(code).toBe(0);
 }, 120_000);
+
+test('five services of a compose file, two of them servers, come up natively: the page reads what the database holds', async () => {
+  const s = scratch({ RR_BROKER_IDLE_MS: '700', npm_config_prefer_offline: 'true' });
+  const repo = s.repo('compose-stack', { ignore: 'node_modules/\npackage-lock.json\n' });
+  const { code, objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+  const result = resultOf(objects);
+  expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy', error: null });
+  const services = result.services as { name: string; proof: { title: string; excerpt: string } }[];
+  expect(services.map(({ name }) => name)).toEqual(['api', 'web', 'counter']);
+  expect(services[1]!.proof.title).toBe('Stack');
+  expect(services[1]!.proof.excerpt).toMatch(/apples for 3.*pears for 4/);
+  expect(services[2]!.proof.excerpt).toMatch(/counted \d+/);
+  const servers = factsOf(s.state, result.run)
+    .filter(({ type, from }) => type === 'database.started' && from.includes('/database/'))
+    .map(({ payload }) =>
+      payload.services.map(({ kind, port }: { kind: string; port: number }) => `${kind} ${port}`).sort(),
+    );
+  // The worker uses the very server that the interface uses.
+  expect(servers[0]).toHaveLength(2);
+  expect(servers[1]).toEqual([servers[0]!.find((one: string) => one.startsWith('redis'))]);
+  expect(code).toBe(0);
+  await expectNothingLeft(s);
+}, 300_000);
