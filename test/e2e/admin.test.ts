@@ -1,7 +1,12 @@
 /** `rr admin …`, `rr decisions` and `rr decide` against a runtime that is up: actors as people and programs handle them. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createContext } from 'node:vm';
 import { expect, test } from 'vitest';
+import { reachOrFail } from '../../clients/cli/connect.js';
+import { completer } from '../../clients/repl/complete.js';
+import { liveNames, openWatcher } from '../../clients/repl/live.js';
+import { readConfig } from '../../runtime/config.js';
 import { packageRoot } from '../../runtime/program.js';
 import { expectNothingLeft } from './left.js';
 import { eventually, finish, rawClient, scratch } from './rr.js';
@@ -257,6 +262,17 @@ test('what the admin asks is shown and answered: by rr decide, and in the REPL b
       `^(✓ sys/port-manager/a  restart  by rule: .*\\n    .*died.*\\n)+\\? ${first}  what becomes of sys/port-manager/a\\?\\n(    .*\\n)*    rr decide ${first} restart\\|stop\\n$`,
     ),
   );
+  const client = await reachOrFail(readConfig({ state: s.state }).config);
+  const names = liveNames(client, openWatcher());
+  const around = { client, context: createContext({ ...names }), makers: names, before: () => '' };
+  const complete = completer({ ...around, commands: { decide: [] } }, (line, done) => done(null, [[], line]));
+  const offered = (line: string) =>
+    new Promise((resolve, reject) => complete(line, (error, found) => (error ? reject(error) : resolve(found![0]))));
+  for (const line of ["decide('", "decision('", '.decide ', '.rr decide d'])
+    expect(await offered(line), line).toEqual([first]);
+  for (const line of [`decide('${first}', '`, `decision('${first}').decide('`, `.decide ${first} `])
+    expect(await offered(line), line).toEqual(['restart', 'stop']);
+  await client.close();
   expect((await rr('decide', first, 'dance')).err).toMatch(/dance is no option.*\n.*restart, stop.*\[USAGE\]/);
   expect(await json('decide', first, 'restart', '--reason', 'the disk has room again')).toMatchObject({
     type: 'decided',

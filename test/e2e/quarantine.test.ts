@@ -1,6 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { createContext } from 'node:vm';
+import { expect, onTestFinished, test } from 'vitest';
+import { reachOrFail } from '../../clients/cli/connect.js';
+import { completer } from '../../clients/repl/complete.js';
+import { liveNames, openWatcher } from '../../clients/repl/live.js';
+import { readConfig } from '../../runtime/config.js';
 import { finish, scratch } from './rr.js';
 
 const host = 'here';
@@ -96,4 +101,47 @@ test('rr quarantine shows what is kept aside, takes an edit from a file, a pipe 
   expect((await rr('drop', two)).code).toBe(0);
   expect(existsSync(join(folder, `${two}.json`))).toBe(false);
   expect(said.join('')).not.toContain('hush');
+}, 60_000);
+
+test('in the REPL a message that is kept aside is an object: it is listed, edited, put back, dropped, and its id is completed', async () => {
+  const s = scratch({ RR_HOST: host, RR_BROKER_IDLE_MS: '700' });
+  const folder = join(s.state, 'hosts', host, 'quarantine');
+  mkdirSync(folder, { recursive: true });
+  const [one, two] = ['0mk0000aa-00000001', '0mk0000bb-00000002'];
+  const good = { run: 'q', service: 'web', wanted: [], not: [] };
+  writeFileSync(join(folder, `${one}.json`), JSON.stringify(lease(one, { ...good, service: 7 })));
+  writeFileSync(join(folder, `${two}.json`), JSON.stringify(lease(two, good)));
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  const client = await reachOrFail(readConfig({ state: s.state }).config);
+  onTestFinished(() => client.close());
+  const names = liveNames(client, openWatcher());
+  const around = { client, context: createContext({ ...names }), makers: names, before: () => '' };
+  const complete = completer({ ...around, commands: { quarantine: ['list', 'drop'] } }, (line, done) =>
+    done(null, [[], line]),
+  );
+  const offered = (line: string) =>
+    new Promise((resolve, reject) => complete(line, (error, found) => (error ? reject(error) : resolve(found![0]))));
+  expect(await offered("message('")).toEqual([one, two]);
+  expect(await offered('.quarantine drop 0mk0000b')).toEqual([two]);
+  expect(await offered('.rr quarantine ')).toEqual(['list', 'drop']);
+  expect(await offered(`message('${one}').putB`)).toEqual(['putBack']);
+
+  const script = `
+quarantine()
+const [first, second] = await quarantine()
+;(await message('${one}').get()).command.payload.service
+;(await first.putBack()).outcome
+first.edit(${JSON.stringify(good)})
+;(await first.putBack({ withinMs: 5000 })).outcome
+second.drop()
+quarantine()
+message('${two}').get()
+`;
+  const { code, out, err } = await finish(s.pipe(script, 'repl'));
+  expect(out).toMatch(new RegExp(`^${one} +sys/port-manager/main +port\\.lease +1× .*\\[QUARANTINED\\]\\n${two} `));
+  expect(out).toMatch(/^7\n'refused'\n/m);
+  expect(out).toMatch(/^'accepted'\n.*\nnothing is in quarantine\n$/m);
+  expect([code, err]).toEqual([2, expect.stringContaining('[QUARANTINE_UNKNOWN]')]);
+  expect(readdirSync(folder)).toEqual([]);
 }, 60_000);

@@ -46,6 +46,10 @@ test('a script waits for what it asks, keeps its order, uses the CLI’s command
      words()
      job.steps()
      .ps
+     const other = await job.fork('build', { env: { GREETING: 'hi' } })
+     while (!(seen = await other.get()).result) await new Promise((resolve) => setTimeout(resolve, 50))
+     ;({ outcome: seen.result.outcome, isOther: other.id !== job.id })
+     await other.stop()
      await job.stop()
      actor(job.id + '/run/run-1').state()
      nothing.like(this)
@@ -57,6 +61,7 @@ test('a script waits for what it asks, keeps its order, uses the CLI’s command
   expect(at("'healthy'")).toBeGreaterThan(-1);
   expect(at(/prove +done +try 1/)).toBeGreaterThan(at("'healthy'"));
   expect(at(/up +http:\/\/127\.0\.0\.1:\d+\/? +\//)).toBeGreaterThan(at(/prove +done/));
+  expect(out).toContain("{ outcome: 'healthy', isOther: true }");
   expect(at(/value: '(up|ending|ended)'/)).toBeGreaterThan(at(/up +http/));
   expect(out).not.toContain('never said');
   await down();
