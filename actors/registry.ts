@@ -7,6 +7,7 @@ import { envDetector } from '../agents/env-detector/index.js';
 import { file } from '../agents/file/index.js';
 import { fixer } from '../agents/fixer/index.js';
 import { health } from '../agents/health/index.js';
+import { monitor } from '../agents/monitor/index.js';
 import { requirements } from '../agents/requirements/index.js';
 import { runner } from '../agents/runner/index.js';
 import { setup } from '../agents/setup/index.js';
@@ -36,6 +37,7 @@ export const workers: readonly ActorDefinition[] = [
   setup,
   runner,
   health,
+  monitor,
   fixer,
 ];
 /** By kind, with the workflows of a state folder. */

@@ -54,6 +54,8 @@ export const Config = z
     idleMs: ms,
     /** How long an application may take until it listens. */
     startMs: ms,
+    /** How often an application that is up is looked at. */
+    watchMs: ms,
   })
   .refine(({ portFrom, portTo }) => portFrom <= portTo, { path: ['portTo'], error: 'a port not below portFrom' });
 export type Config = Readonly<z.infer<typeof Config>>;
@@ -84,6 +86,7 @@ const names: Record<keyof Config, string> = {
   buildWallMs: 'RR_BUILD_WALL_MS',
   idleMs: 'RR_IDLE_MS',
   startMs: 'RR_START_MS',
+  watchMs: 'RR_WATCH_MS',
 };
 
 /**
@@ -136,6 +139,7 @@ export function readConfig(
     buildWallMs: 15 * 60_000,
     idleMs: 5 * 60_000,
     startMs: 90_000,
+    watchMs: 10_000,
   };
   const raw: Record<string, unknown> = {};
   const origins = {} as Record<keyof Config, Origin>;

@@ -91,6 +91,11 @@ export const errors = {
     fix: 'take one of these depends_on out',
     retry: 'never',
   },
+  APP_UNWELL: {
+    message: '{service} is up and does not answer well any more: {reason}',
+    fix: 'rr status shows since when, rr logs what it said',
+    retry: 'later',
+  },
   PARTLY_UP: { message: '{met}, wanted all; not up: {missing}', fix: '{fix}', retry: 'never' },
   NOT_RUNNABLE: { message: 'nothing here can be run: {reason}', fix: '{fix}', retry: 'never' },
   TOOL_MISSING: {

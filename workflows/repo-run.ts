@@ -254,7 +254,7 @@ export const repoRun: Workflow = {
   name: 'repo-run',
   version: 1,
   steps,
-  agents: ['fixer'],
+  agents: ['fixer', 'monitor'],
   scope,
   judge,
   describe,

@@ -75,6 +75,7 @@ export const runAll: Workflow = {
   name: 'run-all',
   version: 1,
   about: 'bring every service of a repository up, each proven, with the addresses of the others',
+  agents: ['monitor'],
   steps: [
     step('fetch'),
     step('stack'),

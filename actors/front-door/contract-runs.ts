@@ -1,5 +1,6 @@
 /** What clients may ask about jobs and runs. */
 import { z } from 'zod';
+import { Sample, Status } from '../../agents/monitor/contract.js';
 import { Job, RestartPolicy, Result, State } from '../run/contract.js';
 
 /** Words that are subjects and folders of the system itself are nobody's run. */
@@ -134,6 +135,22 @@ export const runVerbs = {
       result: Result.nullable(),
       cause: Failure.nullable().describe('what ended it after its result was known; null: nothing, or not yet'),
       bundle: z.string(),
+    }),
+  },
+  'runs.status': {
+    about: 'How the applications that a run holds up are: what was seen of them since they were proven.',
+    repeatable: true,
+    request: z.strictObject({ run: RunId }),
+    response: z.strictObject({
+      run: RunId,
+      state: State,
+      services: z.array(
+        Status.omit({ format: true, samples: true }).extend({
+          up: z.boolean().describe('it is held up at present'),
+          restarts: z.int().describe('times it was started again'),
+          last: Sample.nullable().describe('the last look; null: none yet'),
+        }),
+      ),
     }),
   },
   'runs.timeline': {

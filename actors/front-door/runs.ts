@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readStatus } from '../../agents/monitor/observe.js';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
 import type { Message } from '../../runtime/actor.js';
 import { revive } from '../../runtime/bus.js';
@@ -139,6 +140,22 @@ export function runHandlers({
         cause: one.cause ?? null,
         bundle: one.bundle,
       };
+    },
+    async 'runs.status'({ run }) {
+      const one = known(run);
+      const context = contextOf(run);
+      const held = Object.values(context?.held ?? {});
+      const services = (one.result?.services ?? []).map(({ name, url }) => {
+        const none = { well: held.includes(name), since: one.at, latencyMs: null, errors: [], downMs: 0, samples: [] };
+        const {
+          format: _,
+          samples,
+          ...seen
+        } = readStatus(one.bundle, name) ?? { format: 1, service: name, url, ...none };
+        const up = held.includes(name);
+        return { ...seen, url, up, restarts: context?.restarts.length ?? 0, last: samples.at(-1) ?? null };
+      });
+      return { run, state: line(run, one).state, services };
     },
     'runs.cancel': ({ run }) => stop(run, 'cancel'),
     'runs.stop': ({ run }) => stop(run, 'stop'),

@@ -226,6 +226,20 @@ export const AppRestarted = z.strictObject({
   pid: z.int().nullable(),
   url: z.string().nullable(),
 });
+/** It is up and does not answer well any more. */
+export const AppUnwell = z.strictObject({
+  type: z.literal('run.app-unwell'),
+  service: z.string(),
+  reason: z.string(),
+  /** Epoch ms. */
+  since: z.number(),
+});
+export const AppWell = z.strictObject({
+  type: z.literal('run.app-well'),
+  service: z.string(),
+  /** How long it was not. */
+  downMs: z.number(),
+});
 export const Restarting = z.strictObject({ type: z.literal('run.restarting') });
 export const Stopping = z.strictObject({ type: z.literal('run.stopping') });
 export const Ended = z.strictObject({
@@ -257,6 +271,8 @@ export const Fact = z.union([
   AppExited,
   AppFell,
   AppRestarted,
+  AppUnwell,
+  AppWell,
   Restarting,
   Stopping,
   Ended,

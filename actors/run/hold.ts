@@ -34,8 +34,11 @@ export function prove(d: Draft): void {
 /** A workflow that proves nothing is not asked for its scope. */
 const provenOf = (d: Draft): Proven[] =>
   d.workflow.scope || d.workflow.services || d.c.results[STARTS] ? provenBy(d.workflow, scopeOf(d, rootOf(d))) : [];
-function hold({ c, now }: Draft, { app, name, url, pid, sockets }: Proven): void {
+function hold(d: Draft, one: Proven): void {
+  const { c, now } = d;
+  const { app, name, url, pid, sockets } = one;
   c.held = { ...c.held, [app!]: name };
+  monitor(d, { service: name, app: app!, pid, url, well: true, since: now });
   c.out.asks.push(
     {
       to: `${c.run}/runner/runner-1`,
@@ -51,6 +54,42 @@ function hold({ c, now }: Draft, { app, name, url, pid, sockets }: Proven): void
     },
   );
 }
+
+type Watched = Pick<Proven, 'pid' | 'url'> & { service: string; app: string; well: boolean; since: number };
+/** Has it looked at until that turns. A run that was begun before there was a monitor goes on without. */
+function monitor({ c }: Draft, watched: Watched): void {
+  if (!c.flow?.kinds.includes('monitor')) return;
+  c.out.asks.push({
+    to: `${c.run}/monitor/monitor-1`,
+    command: { type: 'monitor.watch', ...watched } as Message,
+    withinMs: FOREVER_MS,
+    tag: `look ${watched.app}`,
+  });
+}
+/** The monitor says that an application is well no more, or again. */
+export function appTurned(d: Draft, app: string, { fact }: Answered): void {
+  const { c } = d;
+  const one = provenOf(d).find((held) => held.app === app);
+  const service = c.held[app];
+  if (c.mode !== 'up' || service === undefined || !one) return;
+  const { type, since = d.now, reason = '', downMs = 0 } = (fact ?? {}) as Partial<Turn>;
+  if (type === 'monitor.fell') {
+    c.unwell = { ...c.unwell, [app]: since };
+    c.out.facts.push({ type: 'run.app-unwell', service, reason, since });
+    // As if it had ended: its policy says whether it is started again.
+    if (STARTS in c.steps && (c.job?.restart ?? 'no') !== 'no') {
+      const error = fail('APP_UNWELL', { service, reason }).toRecord();
+      c.fell = { exitCode: null, signal: null, lines: [], error };
+      return again(d);
+    }
+  } else if (type === 'monitor.recovered') {
+    const { [app]: _, ...others } = c.unwell;
+    c.unwell = others;
+    c.out.facts.push({ type: 'run.app-well', service, downMs });
+  } else return; // it has ended, which the runner says
+  monitor(d, { service, app, pid: one.pid, url: one.url, well: type === 'monitor.recovered', since });
+}
+type Turn = { type: string; since: number; reason: string; downMs: number };
 
 /** The application ended though nobody asked it to. */
 export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answered): void {
@@ -88,6 +127,7 @@ function again(d: Draft): void {
   c.restarts = [...lately, now];
   c.mode = 'restarting';
   c.held = {};
+  c.unwell = {};
   open(d, 'waits').restart = now + inMs;
   const { exitCode = null, signal = null, lines = [], error = null } = c.fell ?? {};
   c.out.facts.push({ type: 'run.app-fell', exitCode, signal, lines, error, restart: lately.length + 1, inMs });
@@ -98,6 +138,7 @@ export function restart(d: Draft): void {
   c.fell = null;
   c.mode = 'restarting';
   c.held = {};
+  c.unwell = {};
   halt(d);
 }
 /** What was left of the old one is to be ended before a new one is started. */

@@ -105,6 +105,8 @@ export interface RunContext {
   result: Result | null;
   /** The applications that are up, by their names under the keeper, and the service each of them is. */
   held: Record<string, string>;
+  /** Those of them that do not answer well at present: since when. */
+  unwell: Record<string, number>;
   /** When it was last started again. */
   restarts: number[];
   /** Why it is being started again; null: somebody asked for it. */
@@ -148,6 +150,7 @@ export const unborn: RunContext = {
   failing: null,
   result: null,
   held: {},
+  unwell: {},
   restarts: [],
   fell: null,
   left: [],

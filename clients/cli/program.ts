@@ -153,6 +153,15 @@ export async function runCli(argv: string[]): Promise<void> {
     .action(
       act<[{ all: boolean }]>(async (globals, options) => (await import('./commands/runs.js')).ps(globals, options)),
     );
+  common(rr.command('status'))
+    .description('how the applications that are held up are')
+    .argument('[run]', 'default: every run that is up')
+    .option('-w, --watch', 'again and again, until Ctrl-C', false)
+    .action(
+      act<[string | undefined, { watch: boolean }]>(async (globals, run, options) =>
+        (await import('./commands/status.js')).status(globals, run, options),
+      ),
+    );
   common(rr.command('logs'))
     .description('what the commands of a run printed')
     .argument('<run>')

@@ -123,6 +123,12 @@ export function openVoice(json: boolean): Voice {
         case 'run.app-restarted':
           row(green('✓'), 'restart', null, `it is up again${fact.url ? `: ${fact.url}` : ''}`);
           break;
+        case 'run.app-unwell':
+          row(red('✗'), 'unwell', null, `${fact.service}: ${fact.reason}`);
+          break;
+        case 'run.app-well':
+          row(green('✓'), 'well', null, `${fact.service} is well again after ${seconds(fact.downMs)}`);
+          break;
         case 'run.fix-tried':
           row(yellow('↻'), 'heal', fact.fix.ms, `${fixWords(fact.fix)}  ${dim(`(${fact.fix.rule})`)}`);
           break;

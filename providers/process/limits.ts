@@ -19,6 +19,7 @@ import {
 import { cpus, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { close, processes } from './processes.js';
+import { memoryOf as memoryOfAll } from './weigh.js';
 
 export interface Limits {
   /** null: none. */
@@ -236,20 +237,12 @@ function countIn(file: string, field: string): number {
   }
 }
 
-/** All resident memory of a process and what came of it; what they share is counted more than once. */
+/** The memory of a process and of what came of it. */
 function memoryOf(pid: number): number {
   const family = new Set([pid]);
   const all = processes();
   close(family, all);
-  let pages = 0;
-  for (const one of family)
-    try {
-      const [, resident, shared] = readFileSync(`/proc/${one}/statm`, 'latin1').split(' ').map(Number);
-      pages += (resident ?? 0) - (shared ?? 0);
-    } catch {
-      // it has ended
-    }
-  return pages * 4_096;
+  return memoryOfAll([...family]);
 }
 
 function ownThreads(): number {

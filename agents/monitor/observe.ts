@@ -1,0 +1,97 @@
+/**
+ * Looks at an application at intervals, under all that runs: one GET, the weight of its processes, the new lines of its log.
+ * What is seen is in `health/<service>.json` of the run's folder, written whole each time; nothing of it crosses the bus
+ * but the moment when it is well no more, or again. Safe to repeat: it only reads, and goes on from that file.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readOn } from '../../providers/process/follow.js';
+import { familyOf } from '../../providers/process/processes.js';
+import { memoryOf } from '../../providers/process/weigh.js';
+import type { EffectContext } from '../../runtime/actor.js';
+import { type Fact, type Sample, Status, type Watch } from './contract.js';
+import { countErrors, KEPT, latencyOf, turned } from './tell.js';
+
+const ANSWER_MS = 5_000;
+const READ_BYTES = 256 * 1024;
+
+export const statusFile = (bundle: string, service: string): string =>
+  join(bundle, 'health', `${service.replaceAll('/', '-')}.json`);
+/** @returns null when it has not been looked at yet. */
+export function readStatus(bundle: string, service: string): Status | null {
+  try {
+    return Status.parse(JSON.parse(readFileSync(statusFile(bundle, service), 'utf8')));
+  } catch {
+    return null; // not yet, or of another program: it is written anew
+  }
+}
+function writeStatus(bundle: string, status: Status): void {
+  const path = statusFile(bundle, status.service);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.new`, `${JSON.stringify(status)}\n`);
+  renameSync(`${path}.new`, path);
+}
+
+/** @returns the turn it took; that it has ended, when none of its processes is there any more. */
+export async function observe(
+  watch: Watch,
+  { run, bundle, config, clock, signal }: Pick<EffectContext, 'run' | 'bundle' | 'config' | 'clock' | 'signal'>,
+): Promise<Fact> {
+  const { service, app, pid, url } = watch;
+  const log = join(bundle, 'logs', `${service}.log`.replaceAll('/', '-'));
+  const before = readStatus(bundle, service);
+  let status: Status = {
+    ...{ format: 1, service, url, well: watch.well, since: watch.since, latencyMs: null },
+    ...{ errors: before?.errors ?? [], downMs: before?.downMs ?? 0, samples: before?.samples ?? [] },
+  };
+  let read: string | null = existsSync(log) ? readOn(log, null, READ_BYTES, false).at : null;
+  let last: { at: number; cpuSeconds: number } | null = null;
+  let looks: Sample[] = [];
+  for (;;) {
+    await sleep(config.watchMs, undefined, { signal });
+    const answer = url === null ? null : await ask(url, signal);
+    const at = clock.now();
+    const family = familyOf({ pid: pid ?? 0, group: pid ?? 0, run, id: app });
+    if (family.length === 0) return { type: 'monitor.ended', service };
+    const cpuSeconds = family.reduce((sum, one) => sum + one.cpuSeconds, 0);
+    const spent = last && at > last.at ? Math.max(0, cpuSeconds - last.cpuSeconds) / ((at - last.at) / 1_000) : 0;
+    last = { at, cpuSeconds };
+    const piece = readOn(log, read, READ_BYTES, false);
+    read = piece.at;
+    const sample: Sample = {
+      at,
+      well: answer === null || (answer.status !== null && answer.status < 500),
+      status: answer?.status ?? null,
+      ms: answer?.ms ?? null,
+      memoryBytes: memoryOf(family.map((one) => one.pid)),
+      cpus: Math.round(spent * 1_000) / 1_000,
+      processes: family.length,
+    };
+    looks = [...looks, sample].slice(-KEPT);
+    const samples = [...status.samples, sample].slice(-KEPT);
+    const errors = countErrors(status.errors, piece.lines, at);
+    const turn = turned(watch.well, looks);
+    const downMs = status.downMs + (turn && !watch.well ? turn.since - watch.since : 0);
+    status = { ...status, samples, errors, latencyMs: latencyOf(samples), downMs };
+    if (turn) status = { ...status, well: !watch.well, since: turn.since };
+    writeStatus(bundle, status);
+    if (!turn) continue;
+    if (!watch.well) return { type: 'monitor.recovered', service, downMs: turn.since - watch.since, since: turn.since };
+    const reason = answer?.status ? `${url} answers ${answer.status}` : `${url} does not answer`;
+    return { type: 'monitor.fell', service, reason, since: turn.since };
+  }
+}
+
+async function ask(url: string, signal: AbortSignal): Promise<{ status: number | null; ms: number | null }> {
+  const began = performance.now();
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    const response = await fetch(url, { redirect: 'manual', signal: limit, headers: { 'user-agent': 'repo-runner' } });
+    await response.arrayBuffer();
+    return { status: response.status, ms: Math.round((performance.now() - began) * 10) / 10 };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return { status: null, ms: null };
+  }
+}
