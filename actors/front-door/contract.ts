@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { adminVerbs } from './contract-admin.js';
 import { checkpointVerbs } from './contract-checkpoints.js';
+import { databaseVerbs } from './contract-databases.js';
 import { opsVerbs } from './contract-ops.js';
 import { quarantineVerbs } from './contract-quarantine.js';
 import { runVerbs } from './contract-runs.js';
@@ -17,6 +18,7 @@ export const verbs = {
   ...checkpointVerbs,
   ...adminVerbs,
   ...quarantineVerbs,
+  ...databaseVerbs,
   ...opsVerbs,
 } as const;
 export type Verb = keyof typeof verbs;

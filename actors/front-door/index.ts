@@ -18,6 +18,7 @@ import { adminHandlers } from './admin.js';
 import type { Around, Handlers, Life } from './around.js';
 import { checkpointHandlers } from './checkpoints.js';
 import { type Verb, verbs } from './contract.js';
+import { databaseHandlers } from './databases.js';
 import { openMicro } from './micro.js';
 import { opsHandlers } from './ops.js';
 import { quarantineHandlers } from './quarantine.js';
@@ -64,6 +65,7 @@ export function openFrontDoor({
     ...checkpointHandlers(around),
     ...adminHandlers(around),
     ...quarantineHandlers(around),
+    ...databaseHandlers(around),
     ...opsHandlers(around, version),
   };
 

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
-import { finish, resultOf, type Scratch, scratch } from './rr.js';
+import { finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const TEST_MS = 300_000;
 type Finished = TestContext['onTestFinished'];
@@ -121,6 +121,18 @@ test.concurrent(
       expect(second.output('migrate').done).toEqual([]);
       expect(second.output('services').services[0].kept).toBe(true);
       expect(second.says).toContain('A LAMP; A CHAIR!, A TABLE!');
+
+      // It has ended, and so has its server: it is begun again for as long as it is looked into.
+      const { run: id } = second.result;
+      const address = await finish(s.rr('db', 'url', '--kind', 'postgres'));
+      expect(address.out).toMatch(/^postgresql:\/\/shop:p%40ss-word@127\.0\.0\.1:\d+\/shop_development\n$/);
+      const asked = await finish(s.pipe('SELECT name FROM items ORDER BY id;', 'db', 'shell', id));
+      expect(asked.out, asked.err).toContain('a lamp; a chair');
+      const dumped = await finish(s.rr('db', 'dump', id));
+      expect(dumped.out, dumped.err).toMatch(/COPY public\.items \(id, name\) FROM stdin;\n1\ta lamp; a chair\n/);
+      const none = await finish(s.rr('db', 'url', id, '--kind', 'redis'));
+      expect([none.code, none.err]).toEqual([2, expect.stringContaining('it has postgres')]);
+      await expectNothingLeft(s);
     }),
 );
 
@@ -234,7 +246,12 @@ test.concurrent(
       const s = open(onTestFinished);
       const folder = s.repo('express-redis');
       const first = s.rr('run', folder, '--json');
-      await first.object(({ type }) => type === 'result', TEST_MS);
+      const { run: id } = await first.object(({ type }) => type === 'result', TEST_MS);
+      const client = await rawClient(s.state, onTestFinished);
+      expect(await client.ask('rr.api.local.databases.list', { run: id })).toMatchObject({
+        databases: [{ kind: 'redis', up: true, url: expect.stringMatching(/^redis:\/\/127\.0\.0\.1:\d+/) }],
+      });
+      await client.nats.close();
       const beside = await finish(s.rr('run', folder, '--once', '--json'));
       const result = resultOf(beside.objects);
       expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy' });
