@@ -1,10 +1,12 @@
 /** Databases and other servers that a repository asks for: private ones, real ones, used by real drivers. */
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
-import { finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const TEST_MS = 300_000;
 type Finished = TestContext['onTestFinished'];
@@ -251,6 +253,17 @@ test.concurrent(
       expect(await client.ask('rr.api.local.databases.list', { run: id })).toMatchObject({
         databases: [{ kind: 'redis', up: true, url: expect.stringMatching(/^redis:\/\/127\.0\.0\.1:\d+/) }],
       });
+      // The application is started anew; its server stays.
+      const { url } = await client.ask('rr.api.local.runs.get', { run: id });
+      const server = () => s.processes().filter(({ what }) => /redis-server/.test(what));
+      const before = server();
+      await client.ask('rr.api.local.runs.restart', { run: id });
+      await eventually(
+        () => factsOf(s.state, String(id)).map((fact) => fact.type),
+        (types) => types.includes('run.app-restarted'),
+      );
+      expect(await (await fetch(url)).text()).toMatch(/visits: \d+/);
+      expect(server()).toEqual(before);
       await client.nats.close();
       const beside = await finish(s.rr('run', folder, '--once', '--json'));
       const result = resultOf(beside.objects);
@@ -274,5 +287,89 @@ test.concurrent(
         code: 'SERVICE_NOT_STARTED',
         message: expect.stringContaining('cannot open the frobnicator'),
       });
+    }),
+);
+
+test.concurrent(
+  'killed at random instants, a run still has its one database, set up once, and takes it up again',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-postgres');
+      const first = s.rr('run', folder, '--json');
+      const { run: id } = (await first.object(({ type }) => type === 'run')) as { run: string };
+      await sleep(500 + Math.random() * 3_000);
+      first.child.kill('SIGKILL');
+      await first.exited;
+      for (let round = 0; round < 4; round += 1) {
+        const up = s.rr('up', '--foreground', '--json');
+        await up.object(({ type }) => type === 'up');
+        await sleep(Math.random() * 2_500);
+        up.child.kill('SIGKILL');
+        await up.exited;
+      }
+      const up = s.rr('up', '--foreground', '--json');
+      await up.object(({ type }) => type === 'up');
+      const client = await rawClient(s.state, onTestFinished);
+      const get = () => client.ask('rr.api.local.runs.get', { run: id });
+      const { url } = await eventually(get, ({ state, error }) => state === 'up' || error !== undefined, TEST_MS / 2);
+      const text = await (await fetch(url)).text();
+      expect(text).toContain('A LAMP; A CHAIR!, A TABLE!</p>');
+      const servers = () => s.processes().filter(({ what }) => /postgres -D/.test(what));
+      const [server] = servers();
+      expect(servers()).toHaveLength(1);
+
+      up.child.kill('SIGKILL');
+      await up.exited;
+      await client.nats.close();
+      expect(await (await fetch(url)).text()).toContain('A LAMP');
+      const last = s.rr('up', '--foreground', '--json');
+      await last.object(({ type }) => type === 'up');
+      const again = await rawClient(s.state, onTestFinished);
+      expect(servers()).toEqual([server]);
+      await again.ask('rr.api.local.runs.stop', { run: id });
+      await eventually(
+        () => again.ask('rr.api.local.runs.get', { run: id }),
+        ({ ended }) => ended === true,
+      );
+      expect(servers()).toEqual([]);
+      await again.nats.close();
+      last.child.kill('SIGINT');
+      await last.exited;
+    }),
+);
+
+test.concurrent(
+  'package sources that are silent are given up within a minute, with their names, and the application goes without',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const silent = createServer(() => undefined);
+      await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve));
+      onTestFinished(() => void silent.close());
+      const { port } = silent.address() as AddressInfo;
+      const s = open(onTestFinished, {
+        http_proxy: `http://127.0.0.1:${port}`,
+        https_proxy: `http://127.0.0.1:${port}`,
+      });
+      // The broker is had already; of the services nothing is.
+      const cache = join(s.dir, 'cache');
+      const own = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'repo-runner/nats-server');
+      if (existsSync(own)) cpSync(own, join(cache, 'repo-runner/nats-server'), { recursive: true });
+      s.env.XDG_CACHE_HOME = cache;
+      const folder = s.repo('node-plain', { git: false });
+      writeFileSync(join(folder, 'compose.yaml'), 'services:\n  cache:\n    image: redis:7\n');
+      const { result, output } = await run(s, folder);
+      const [lacking] = output('services').lacking;
+      expect(lacking).toMatchObject({
+        kind: 'redis',
+        reason: expect.stringMatching(/could not be fetched: .*(nothing came from|Could not|Failed to fetch)/s),
+        fix: expect.stringContaining('--env REDIS_URL=redis://…'),
+      });
+      expect(result.outcome).toBe('healthy');
+      const facts = factsOf(s.state, result.run);
+      const { payload } = facts.find(({ type, payload: one }) => type === 'run.step-ended' && one.step === 'services');
+      expect(payload.ms).toBeLessThan(60_000);
     }),
 );
