@@ -373,3 +373,89 @@ test.concurrent(
       expect(payload.ms).toBeLessThan(60_000);
     }),
 );
+
+const asked = (extra: object[]) => ({
+  to: 'database',
+  command: 'database.start',
+  with: {
+    service: 'app',
+    repository: '$job.source',
+    root: '$workspace.root',
+    path: '.',
+    wants: [{ kind: 'postgres', port: '$lease.port' }],
+    env: '$needs.plan.services.0.env',
+    envFile: '$config.envFile',
+    set: '$config.set',
+    extra,
+  },
+});
+/** What a fix does that asks for a service, and then for a database in it that nobody had named. */
+const twice = {
+  name: 'twice',
+  version: 1,
+  steps: [
+    { id: 'fetch', to: 'file', command: 'file.fetch', with: { source: '$job.source', ref: null } },
+    {
+      id: 'stack',
+      to: 'detection',
+      command: 'detection.detect',
+      with: { root: '$fetch.root', repository: '$job.source' },
+      needs: ['fetch'],
+    },
+    {
+      id: 'needs',
+      to: 'requirements',
+      command: 'requirements.read',
+      with: {
+        repository: '$job.source',
+        services: '$stack.services',
+        chosen: '$stack.chosen',
+        hints: '$stack.hints',
+        notes: '$stack.notes',
+      },
+      needs: ['stack'],
+    },
+    {
+      id: 'workspace',
+      to: 'file',
+      command: 'file.prepare',
+      with: { root: '$fetch.root', kind: '$fetch.kind', writes: [], forceCopy: true, files: [] },
+      needs: ['needs'],
+    },
+    {
+      id: 'config',
+      to: 'config',
+      command: 'config.configure',
+      with: { service: 'app', root: '$workspace.root', path: '.', env: '$needs.plan.services.0.env' },
+      needs: ['workspace'],
+    },
+    {
+      id: 'lease',
+      to: 'port-manager',
+      command: 'port.lease',
+      with: { run: '$run', service: 'service:postgres', wanted: [] },
+    },
+    { id: 'first', ...asked([]), needs: ['config', 'lease'] },
+    { id: 'again', ...asked([]), needs: ['first'] },
+    { id: 'second', ...asked([{ service: 'postgres', database: 'one more' }]), needs: ['again'] },
+  ],
+};
+test.concurrent(
+  'asked again a server is the same; asked for one more database it is begun anew with it, on its data',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      mkdirSync(join(s.state, 'workflows'), { recursive: true });
+      writeFileSync(join(s.state, 'workflows/twice.json'), JSON.stringify(twice));
+      const { result, output } = await run(s, s.repo('express-postgres'), '--workflow', 'twice');
+      expect(result, JSON.stringify(result.error)).toMatchObject({ error: null });
+      const [first, again, second] = ['first', 'again', 'second'].map((step) => output(step).services[0]);
+      expect(again).toEqual({ ...first, kept: true });
+      expect(second).toMatchObject({ port: first.port, data: first.data, kept: true });
+      expect(second.app).not.toBe(first.app);
+      const listed = await finish(s.pipe('SELECT datname FROM pg_database;', 'db', 'shell', result.run));
+      expect(listed.out, listed.err).toMatch(/ one more\s/);
+      expect(listed.out).toMatch(/ shop_development\s/);
+    }),
+);
