@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { adminVerbs } from './contract-admin.js';
 import { checkpointVerbs } from './contract-checkpoints.js';
+import { databaseVerbs } from './contract-databases.js';
 import { fixVerbs } from './contract-fixes.js';
 import { opsVerbs } from './contract-ops.js';
 import { quarantineVerbs } from './contract-quarantine.js';
@@ -19,6 +20,7 @@ export const verbs = {
   ...adminVerbs,
   ...quarantineVerbs,
   ...fixVerbs,
+  ...databaseVerbs,
   ...opsVerbs,
 } as const;
 export type Verb = keyof typeof verbs;

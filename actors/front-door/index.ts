@@ -18,6 +18,7 @@ import { adminHandlers } from './admin.js';
 import type { Around, Handlers, Life } from './around.js';
 import { checkpointHandlers } from './checkpoints.js';
 import { type Verb, verbs } from './contract.js';
+import { databaseHandlers } from './databases.js';
 import { fixHandlers } from './fixes.js';
 import { openMicro } from './micro.js';
 import { opsHandlers } from './ops.js';
@@ -66,6 +67,7 @@ export function openFrontDoor({
     ...adminHandlers(around),
     ...quarantineHandlers(around),
     ...fixHandlers(around),
+    ...databaseHandlers(around),
     ...opsHandlers(around, version),
   };
 

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
@@ -22,6 +22,7 @@ import {
   type Place,
   writeHolder,
 } from '../../providers/services/lodging.js';
+import { isReady } from '../../providers/services/ready.js';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { bootId, onLinux } from '../../runtime/identity.js';
@@ -184,8 +185,8 @@ async function lodge(
     );
     const isOurs = async (): Promise<boolean> =>
       (await listenersOfApp(app)).some(({ port: bound }) => bound === lodging.port);
-    const isReady = await awaitReady(kind, lodging, wish, isOurs, context, () => ended.now);
-    if (!isReady) {
+    const ready = await awaitReady(kind, lodging, wish, isOurs, context, () => ended.now);
+    if (!ready) {
       const exit = ended.now ? await keeper.exited(kept.id) : await keeper.stop(kept.id, ASK_MS);
       if (exit.code === HELD_EXIT) return 'held';
       const evidence = evidenceOf(job.shell, exit, command.log);
@@ -238,39 +239,12 @@ async function awaitReady(
   { signal }: Pick<EffectContext, 'signal'>,
   hasEnded: () => boolean = () => false,
 ): Promise<boolean> {
-  const { send, isReady } = kind.ask(lodging, wish);
   for (const until = performance.now() + READY_MS; performance.now() < until && !hasEnded(); ) {
-    if ((await answers(lodging, send, isReady)) && (await isOurs())) return true;
+    if ((await isReady(kind, lodging, wish)) && (await isOurs())) return true;
     await sleep(LOOK_MS, undefined, { signal });
   }
   return false;
 }
-function answers(
-  { host, port }: Pick<Lodging, 'host' | 'port'>,
-  send: Buffer,
-  isReady: (heard: Buffer) => boolean,
-): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    const parts: Buffer[] = [];
-    const tell = (ready: boolean): void => {
-      socket.destroy();
-      resolve(ready);
-    };
-    socket.setTimeout(ASK_MS, () => tell(false));
-    socket.on('error', () => tell(false));
-    socket.on('close', () => resolve(false));
-    socket.on('connect', () => {
-      if (send.length > 0) socket.write(send);
-      if (isReady(Buffer.alloc(0))) tell(true);
-    });
-    socket.on('data', (part: Buffer) => {
-      parts.push(part);
-      if (isReady(Buffer.concat(parts))) tell(true);
-    });
-  });
-}
-
 export const notStarted = (service: string, reason: string, evidence: Evidence | null): NotStarted =>
   new NotStarted(fail('SERVICE_NOT_STARTED', { service, reason }).toRecord(), evidence);
 

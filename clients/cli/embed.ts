@@ -69,6 +69,19 @@ export const checkWorkflow = async (config: Config, text: string): Promise<{ nam
 };
 export const runsAtRest = async (state: string, all = false): Promise<RunLine[]> =>
   (await import('../../actors/at-rest.js')).runsAtRest(state, all);
+/** The private databases of a run, also of one that has ended. @throws RUN_UNKNOWN */
+export const databasesAtRest = async (state: string, run: string): Promise<Response<'databases.list'>> =>
+  (await import('../../actors/front-door/databases.js')).databasesOf(state, run);
+/** Whether a server of a kind is ready where it should be. */
+export const databaseReady = async (kind: string, host: string, port: number): Promise<boolean> => {
+  const [{ serviceKinds }, { isReady }] = await Promise.all([
+    import('../../providers/services/index.js'),
+    import('../../providers/services/ready.js'),
+  ]);
+  const one = serviceKinds[kind]!;
+  const wish = { logins: [{ ...one.login, user: one.login.user || 'nobody' }] };
+  return isReady(one, { host, port, data: '', folder: '', fresh: false }, wish);
+};
 /** Logs from the disk go over no wire. */
 const LOCAL_BYTES = 8 * 1024 * 1024;
 /** Whether a run of this folder has ended; and its logs. Both need no runtime. */

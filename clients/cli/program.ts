@@ -320,6 +320,20 @@ export async function runCli(argv: string[]): Promise<void> {
   about('import', 'take in what was exported')
     .argument('<file>')
     .action(act<[string]>(async (globals, file) => (await room()).importFrom(globals, file)));
+  const db = rr.command('db').description('the private databases of a run: address, prompt, everything in it');
+  const into = (command: 'url' | 'shell' | 'dump', description: string): Command =>
+    common(db.command(command))
+      .description(description)
+      .argument('[run]', 'default: the newest that has a database')
+      .option('--kind <kind>', 'which one: postgres, mysql, redis, …')
+      .action(
+        act<[string | undefined, { kind?: string }]>(async (globals, run, options) =>
+          (await import('./commands/db.js'))[command](globals, run, options),
+        ),
+      );
+  into('url', 'its address, with the login of the application');
+  into('shell', 'a prompt of its own client; the database of an ended run is up meanwhile');
+  into('dump', 'everything in it, on standard output');
   const quarantine = rr.command('quarantine').description('messages that could not be taken: see, mend, send again');
   const aside = (command: string, description: string): Command =>
     common(quarantine.command(command)).description(description);

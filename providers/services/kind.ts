@@ -53,6 +53,8 @@ export interface ServiceKind {
   versionUnknown?: boolean;
   /** Of our cache; default: `services/<name>`. */
   cacheFolder?: string;
+  /** Of npm's registry, where nothing else gives it: the folder in the package, and its list of links. */
+  npm?(): { pack: string; folder: string; links: string | null } | null;
   /** A program of ours: nothing is looked for. */
   own?(): FoundService;
   /** Its data is in the bundle of the run, not kept for the next one. */

