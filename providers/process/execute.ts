@@ -6,6 +6,7 @@
  * is started in it any more.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
@@ -124,31 +125,46 @@ export function abandonRun(bundle: string): void {
  */
 export async function commandOf({ id, run, bundle, config, log }: Context, order: Order): Promise<Command> {
   if (isClosed(bundle)) throw fail('INTERRUPTED');
-  const own = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
+  const set = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
   mkdirSync(join(bundle, 'logs'), { recursive: true });
-  const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), own, order.env) as Record<
+  const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), set, order.env) as Record<
     string,
     string
   >;
   const bins = order.tools.map(({ bin }) => bin);
   const { install } = order;
   const decided = readDecided(bundle) ?? (await decide(placeOf(bundle, order.cwd), config, (line) => log.info(line)));
-  return {
-    id: order.n === 0 ? id : `${id}/${order.n}`,
-    shell: order.shell,
-    within: keepIn(decided, {
+  const own = order.n === 0 ? id : `${id}/${order.n}`;
+  const passed = childEnvironment({ run, overlay: {}, install });
+  // What should end may fetch from the registries that the user has set; the repository's own files add none.
+  const fetches = decided.mode === 'strict' && decided.tool !== null && order.wallMs !== null;
+  const { words, env, gate } = keepIn(
+    decided,
+    {
       bundle,
       state: config.state,
       cache: config.cache,
       cwd: order.cwd,
       install,
       bins,
-      toolEnv: order.tools.flatMap(({ env }) => Object.entries(env)),
-      passed: childEnvironment({ run, overlay: {}, install }),
+      toolEnv: order.tools.flatMap((tool) => Object.entries(tool.env)),
+      passed,
       hosts: {},
-    }),
+    },
+    own,
+    fetches ? await registriesOf(passed) : [],
+  );
+  const child = childEnvironment({ run, overlay, install, toolPath: bins });
+  for (const [name, value] of Object.entries(env))
+    if (value === null) delete child[name];
+    else child[name] = value;
+  return {
+    id: own,
+    shell: order.shell,
+    within: words,
+    gate,
     cwd: order.cwd,
-    env: childEnvironment({ run, overlay, install, toolPath: bins }),
+    env: child,
     log: join(bundle, 'logs', order.log),
     wallMs: order.wallMs,
     idleMs: order.idleMs,
@@ -161,6 +177,13 @@ export async function commandOf({ id, run, bundle, config, log }: Context, order
       freeBytes: config.diskFreeMb > 0 ? config.diskFreeMb * MB : null,
     },
   };
+}
+
+/** The package registries of the user, as `host:port`. */
+async function registriesOf(passed: Record<string, string>): Promise<string[]> {
+  const home = passed.HOME ?? homedir();
+  const origins = [...originsAround(home, passed), ...[await npmRegistry(home, passed)].flat()];
+  return [...new Set(origins.flatMap((origin) => (origin === null ? [] : [`${origin.name}:${origin.port}`])))];
 }
 
 /** Where a workflow runs commands without having had a workspace prepared. */
@@ -214,6 +237,7 @@ async function watchNetwork(
 }
 
 /** The keeper's notes in a log. */
+const REFUSED = /^\[keeper\] refused: (\S+) is no host/gm;
 const KEPT = /\[keeper\] (?:stopped|limited): (.+)$/m;
 const SILENCE_NOTED = /stopped: (\S+(?:, \S+)*): ([^:\n]+, for \d+ s)$/m;
 
@@ -251,6 +275,12 @@ export function failureOf(
       fix: 'run it by hand to see what it waits for; the limits are settings (rr config)',
     }).toRecord();
   }
+  // Those it complains of itself: one that only reports home goes on without.
+  const own = text.replace(/^\[keeper\] .*$/gm, '');
+  const refused = [...text.matchAll(REFUSED)]
+    .map(([, name]) => name!)
+    .filter((name) => own.includes(name.split(':')[0]!));
+  if (refused.length > 0) return fail('HOST_REFUSED', { command, host: [...new Set(refused)].join(', ') }).toRecord();
   const met = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
   return fail('COMMAND_FAILED', {
     command,

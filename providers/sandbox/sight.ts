@@ -24,6 +24,7 @@ import { homedir, userInfo } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { packageRoot } from '../../runtime/program.js';
 import { UID_FOR_ROOT } from './find.js';
+import { GATE_AT } from './gate.js';
 import { cacheFolders, settingFiles, toolFolders, withoutSecrets } from './homes.js';
 import { isWithin, type Mount, privateBelow, type Sight, throughLinks } from './mounts.js';
 
@@ -45,6 +46,8 @@ export interface Inside {
   passed: Readonly<Record<string, string>>;
   /** Nothing fetched by other runs is seen, nothing of the network. */
   strict: boolean;
+  /** What of a strict sandbox's gate is seen within. */
+  gateFolder: string | null;
   /** Names that lead to an address, for the application alone. */
   hosts: Readonly<Record<string, string>>;
   /** Shown as they are. */
@@ -147,6 +150,7 @@ export function sightOf(inside: Inside): Sight {
     mkdirSync(from, { recursive: true, mode: 0o700 });
     mounts.push({ how: 'write', at, from });
   }
+  if (inside.gateFolder !== null) mounts.push({ how: 'read', at: GATE_AT, from: inside.gateFolder });
   mounts.push(...accounts(folder('etc'), home));
   if (Object.keys(hosts).length > 0 || strict) mounts.push(hostsFile(folder('etc'), hosts));
 

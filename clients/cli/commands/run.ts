@@ -20,6 +20,7 @@ export interface JobOptions {
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
   sandbox?: 'auto' | 'off' | 'strict';
+  allowHost?: string[];
 }
 export interface RunOptions extends JobOptions {
   once: boolean;
@@ -41,7 +42,7 @@ class Asked extends Error {}
 /** @throws USAGE where nothing says what to do. */
 export function request(
   source: string | undefined,
-  { ref, service, copy, env, workflow, input, restart, sandbox }: JobOptions,
+  { ref, service, copy, env, workflow, input, restart, sandbox, allowHost }: JobOptions,
 ) {
   if (source === undefined && workflow === undefined)
     throw fail('USAGE', {
@@ -58,6 +59,7 @@ export function request(
     input: input ?? {},
     restart: restart ?? ('no' as const),
     ...(sandbox === undefined ? {} : { sandbox }),
+    ...(allowHost?.length ? { allow: allowHost } : {}),
   };
 }
 
