@@ -40,6 +40,8 @@ export interface Order {
   idleMs: number | null;
   /** File name under the run's logs/. */
   log: string;
+  /** Names that lead to an address, in a sandbox: `{db: '127.0.0.1'}`. */
+  hosts?: Record<string, string>;
 }
 export interface Evidence {
   command: string;
@@ -149,7 +151,7 @@ export async function commandOf({ id, run, bundle, config, log }: Context, order
       bins,
       toolEnv: order.tools.flatMap((tool) => Object.entries(tool.env)),
       passed,
-      hosts: {},
+      hosts: order.hosts ?? {},
     },
     own,
     fetches ? await registriesOf(passed) : [],
