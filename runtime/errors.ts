@@ -128,6 +128,11 @@ export const errors = {
     fix: 'install bubblewrap (Debian: apt-get install bubblewrap) and let its namespaces be made (in a container: allow user namespaces), or run with --sandbox auto',
     retry: 'never',
   },
+  HOST_REFUSED: {
+    message: '`{command}` failed, and had wanted to reach {host}, which a strict sandbox does not allow',
+    fix: 'allow it if you trust it: --allow-host {host}; or run with --sandbox auto',
+    retry: 'never',
+  },
   COMMAND_FAILED: { message: '`{command}` ended with {met}: {last}', fix: '{fix}', retry: 'never' },
   COMMAND_LIMIT: { message: '`{command}` was stopped at its {limit} limit ({wanted})', fix: '{fix}', retry: 'never' },
   PORT_HELD: {

@@ -104,6 +104,7 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
       Object.entries(overlay.env).filter(([name, value]) => value !== GENERATE && !ofServices.includes(name)),
     ),
     envFile: services?.envFile ?? results.config?.envFile,
+    reach: services?.services.map(({ host, port }) => `${host}:${port}`),
     // Tables are made only in what this run has brought up itself.
     ownDatabase: services?.services.some(({ kind }) => kind === 'postgres' || kind === 'mysql'),
     serviceKinds: kinds.map((kind) => ({ kind, lease: `service:${kind}`, ports: [portOfKind[kind]] })),

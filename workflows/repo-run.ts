@@ -209,6 +209,7 @@ const steps: Step[] = [
       env: '$variables',
       port: '$port.port',
       hosts: '$services.hosts',
+      reach: '$reach',
     },
     needs: ['build', 'port'],
     good: ['runner.started'],

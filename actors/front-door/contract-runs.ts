@@ -108,6 +108,11 @@ export const runVerbs = {
         .enum(['auto', 'off', 'strict'])
         .optional()
         .describe('whether its commands run in a sandbox; default: the setting of the host'),
+      allow: z
+        .array(z.string().regex(/^(\*\.)?[\w.-]+(:\d{1,5})?$/))
+        .max(100)
+        .default([])
+        .describe('hosts that a strict sandbox may reach: host, host:port, *.host'),
       env: z
         .record(z.string(), z.string())
         .default({})

@@ -68,7 +68,10 @@ export function runHandlers({
     return { run, state: fact.state };
   };
 
-  const submit: Handlers<'jobs.submit'>['jobs.submit'] = async ({ env, sandbox, run: wanted, ...request }, user) => {
+  const submit: Handlers<'jobs.submit'>['jobs.submit'] = async (
+    { env, sandbox, allow, run: wanted, ...request },
+    user,
+  ) => {
     const trouble = store.trouble();
     if (trouble) throw revive(trouble); // it could not be kept
     checkJob(workflows, request);
@@ -83,8 +86,8 @@ export function runHandlers({
       const inputs: { path: string; text: string }[] = [];
       if (Object.keys(env).length > 0) inputs.push({ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` });
       if (secret !== null) inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: secret })}\n` });
-      if (sandbox !== undefined)
-        inputs.push({ path: 'inputs/sandbox.json', text: `${JSON.stringify({ mode: sandbox })}\n` });
+      if (sandbox !== undefined || allow.length > 0)
+        inputs.push({ path: 'inputs/sandbox.json', text: `${JSON.stringify({ mode: sandbox, allow })}\n` });
       if (inputs.length > 0) await writeBundle(bundle, inputs);
     }
     const job = { ...request, source, user };

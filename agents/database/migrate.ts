@@ -36,6 +36,7 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
       n,
       shell,
       hosts,
+      reach: services.map(({ host, port }) => `${host}:${port}`),
       cwd,
       tools,
       env: { ...env, ...more },

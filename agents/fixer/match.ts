@@ -34,6 +34,9 @@ export const searchable = (output: string): string =>
 
 /** @param learned what helped before, which is tried first, and what did not, which is tried last. */
 export function heal(input: Heal, look: Look, table: readonly Rule[] = rules, learned: readonly Learned[] = []): Fact {
+  // The sandbox's answer, in whatever words a program tells it: only a person may allow what was refused.
+  if (input.error.code === 'HOST_REFUSED')
+    return { type: 'fixer.helpless', error: input.error, cause: 'the sandbox lets it reach no such host' };
   const tail = searchable(input.evidence?.tail ?? '');
   const log = searchable(look.log);
   // The tail is surely of this failure; a longer piece of the log may hold older ones, so it is asked second.

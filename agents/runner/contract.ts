@@ -17,6 +17,8 @@ export const Start = z.strictObject({
   port: z.int(),
   /** Names that must resolve for it alone → address. */
   hosts: z.record(z.string(), z.string()).default({}),
+  /** `host:port` of the run's own services, which it may reach from any sandbox. */
+  reach: z.array(z.string()).default([]),
 });
 /** Waits until an application ends. */
 export const Watch = z.strictObject({ type: z.literal('runner.watch'), app: z.string() });

@@ -60,7 +60,7 @@ export const portEnv = (port: number): Record<string, string> => ({
 });
 
 export const start: Perform<Begin> = async (
-  { service, cwd, command, until, tools, envFile, env, port, hosts },
+  { service, cwd, command, until, tools, envFile, env, port, hosts, reach },
   context,
 ): Promise<Message> => {
   const { startMs, buildWallMs } = context.config;
@@ -70,6 +70,7 @@ export const start: Perform<Begin> = async (
     n: 0,
     shell: command,
     hosts,
+    reach,
     cwd,
     tools: [...tools, ...bins],
     env: { ...portEnv(port), ...env },

@@ -58,6 +58,7 @@ export async function runCli(argv: string[]): Promise<void> {
     if (cut < 1) throw fail('USAGE', { met: `--env ${value} has no =`, fix: 'write --env NAME=VALUE' });
     return { ...before, [value.slice(0, cut)]: value.slice(cut + 1) };
   };
+  const list = (value: string, before: string[]): string[] => [...before, value];
   const wholeNumber = (value: string): number => {
     if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);
     throw fail('USAGE', { met: `--lines ${value} is no number of lines`, fix: 'write for example --lines 200' });
@@ -119,6 +120,7 @@ export async function runCli(argv: string[]): Promise<void> {
           'strict',
         ]),
       )
+      .option('--allow-host <host[:port]>', 'a host that a strict sandbox may reach (repeatable)', list, [])
       .option('--env <name=value>', 'a variable for the application and its install (repeatable)', pairs, {});
 
   job(rr.command('run'))

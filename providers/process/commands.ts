@@ -10,6 +10,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTimeOf } from '../../runtime/identity.js';
+import { openGate } from '../sandbox/gate.js';
 import { type Bounds, bound } from './limits.js';
 import { LogFile } from './log-file.js';
 import { openPipe } from './pipe.js';
@@ -118,6 +119,13 @@ export class Commands {
       this.#o.note(`no pipe for ${command.id}, a socket pair instead: ${error.message}`);
       return null;
     });
+    const gate =
+      command.gate === null
+        ? null
+        : await openGate(command.gate, (text) => log.note(text)).catch((error: Error) => {
+            log.note(`no gate: ${error.message}`); // it has no network then
+            return null;
+          });
     this.#o.record(this.living());
     const output = pipe === null ? 'pipe' : pipe.writer;
     let child: ChildProcess;
@@ -133,6 +141,7 @@ export class Commands {
       pipe?.reader.destroy();
       log.close();
       bounds.remove();
+      gate?.close();
       throw error;
     } finally {
       if (pipe !== null) closeSync(pipe.writer);
@@ -141,6 +150,8 @@ export class Commands {
     Object.assign(held.applied, { pid, group: pid, startTime: startTimeOf(pid) ?? 0, startedAt: Date.now() });
     this.#watch(held, command, child, pipe === null ? [child.stdout!, child.stderr!] : [pipe.reader], log, bounds);
     if (pid > 0) this.#o.record(this.living());
+    // What it left behind may still need the gate, which closes with the last of that.
+    void held.ended.then(() => gate?.closeIfUnused());
   }
 
   /** Takes the output, keeps the limits, and writes down the exit. */

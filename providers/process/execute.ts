@@ -6,6 +6,7 @@
  * is started in it any more.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
@@ -42,6 +43,8 @@ export interface Order {
   log: string;
   /** Names that must resolve for it alone → address. */
   hosts?: Readonly<Record<string, string>>;
+  /** `host:port` of servers of the run's own, which it may reach also from a network of its own. */
+  reach?: readonly string[];
   /** A program of ours or of the machine, on folders of ours: no repository has a say in what it does, so nothing keeps it in. */
   ours?: boolean;
 }
@@ -134,9 +137,9 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
     order.wallMs === null || deadlineAt === null
       ? order.wallMs
       : Math.max(1, Math.min(order.wallMs, deadlineAt - Date.now()));
-  const own = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
+  const set = order.envFile === null ? {} : (JSON.parse(readFileSync(order.envFile, 'utf8')) as Record<string, string>);
   mkdirSync(join(bundle, 'logs'), { recursive: true });
-  const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), own, order.env) as Record<
+  const overlay = Object.assign({}, quiet, ...order.tools.map(({ env }) => env), set, order.env) as Record<
     string,
     string
   >;
@@ -144,25 +147,37 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
   const { install } = order;
   const hosts = order.hosts ?? {};
   const decided = readDecided(bundle) ?? (await decide(placeOf(bundle, order.cwd), config, (line) => log.info(line)));
+  const own = order.n === 0 ? id : `${id}/${order.n}`;
+  const passed = childEnvironment({ run, overlay: {}, install });
+  // What should end may fetch from the registries that the user has set; the repository's own files add none.
+  const fetches = decided.mode === 'strict' && decided.tool !== null && order.wallMs !== null;
+  const inside = {
+    bundle,
+    state: config.state,
+    cache: config.cache,
+    cwd: order.cwd,
+    install,
+    bins,
+    toolEnv: order.tools.flatMap((tool) => Object.entries(tool.env)),
+    passed,
+    hosts,
+  };
+  const allowed = { ...decided, allow: [...decided.allow, ...(order.reach ?? [])] };
+  const { words, env, gate } = order.ours
+    ? { words: [], env: {}, gate: null }
+    : keepIn(allowed, inside, own, fetches ? await registriesOf(passed) : []);
+  const child = childEnvironment({ run, overlay, install, toolPath: bins });
+  for (const [name, value] of Object.entries(env))
+    if (value === null) delete child[name];
+    else child[name] = value;
   return {
-    id: order.n === 0 ? id : `${id}/${order.n}`,
+    id: own,
     // A sandbox has a hosts file of its own.
     shell: decided.tool === null ? withHosts(order.shell, hosts, bundle) : order.shell,
-    within: order.ours
-      ? []
-      : keepIn(decided, {
-          bundle,
-          state: config.state,
-          cache: config.cache,
-          cwd: order.cwd,
-          install,
-          bins,
-          toolEnv: order.tools.flatMap(({ env }) => Object.entries(env)),
-          passed: childEnvironment({ run, overlay: {}, install }),
-          hosts,
-        }),
+    within: words,
+    gate,
     cwd: order.cwd,
-    env: childEnvironment({ run, overlay, install, toolPath: bins }),
+    env: child,
     log: join(bundle, 'logs', order.log),
     wallMs,
     idleMs: order.idleMs,
@@ -175,6 +190,13 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
       freeBytes: config.diskFreeMb > 0 ? config.diskFreeMb * MB : null,
     },
   };
+}
+
+/** The package registries of the user, as `host:port`. */
+async function registriesOf(passed: Record<string, string>): Promise<string[]> {
+  const home = passed.HOME ?? homedir();
+  const origins = [...originsAround(home, passed), ...[await npmRegistry(home, passed)].flat()];
+  return [...new Set(origins.flatMap((origin) => (origin === null ? [] : [`${origin.name}:${origin.port}`])))];
 }
 
 /** Where a workflow runs commands without having had a workspace prepared. */
@@ -228,6 +250,7 @@ async function watchNetwork(
 }
 
 /** The keeper's notes in a log. */
+const REFUSED = /^\[keeper\] refused: (\S+) is no host/gm;
 const KEPT = /\[keeper\] (?:stopped|limited): (.+)$/m;
 const SILENCE_NOTED = /stopped: (\S+(?:, \S+)*): ([^:\n]+, for \d+ s)$/m;
 
@@ -265,6 +288,12 @@ export function failureOf(
       fix: 'run it by hand to see what it waits for; the limits are settings (rr config)',
     }).toRecord();
   }
+  // Those it complains of itself: one that only reports home goes on without.
+  const own = text.replace(/^\[keeper\] .*$/gm, '');
+  const refused = [...text.matchAll(REFUSED)]
+    .map(([, name]) => name!)
+    .filter((name) => own.includes(name.split(':')[0]!));
+  if (refused.length > 0) return fail('HOST_REFUSED', { command, host: [...new Set(refused)].join(', ') }).toRecord();
   const met = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
   return fail('COMMAND_FAILED', {
     command,

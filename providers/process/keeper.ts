@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bootId, isSame, startTimeOf } from '../../runtime/identity.js';
 import { type Lock, takeLock } from '../../runtime/lock.js';
+import type { Gate } from '../sandbox/gate.js';
 import { Commands } from './commands.js';
 import { type Limits, removeGroups } from './limits.js';
 import { carries, environOf, processes } from './processes.js';
@@ -330,8 +331,21 @@ function toCommand(value: unknown): Command {
     idleMs: limit('idleMs'),
     outputBytes: limit('outputBytes'),
     limits: toLimits(raw.limits),
+    gate: toGate(raw.gate),
     logBytes: limit('logBytes') ?? wrong('logBytes', 'a positive number'),
   };
+}
+
+function toGate(value: unknown): Gate | null {
+  if (value === null || value === undefined) return null;
+  const { folder, allow, through } = value as Record<string, unknown>;
+  const isGate =
+    typeof folder === 'string' &&
+    Array.isArray(allow) &&
+    allow.every((host) => typeof host === 'string') &&
+    (through === null || typeof through === 'string');
+  if (!isGate) throw new Refused('MESSAGE', "the command's gate is no folder with hosts");
+  return { folder, allow: allow as string[], through };
 }
 
 function toLimits(value: unknown): Limits {

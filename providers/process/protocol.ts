@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Gate } from '../sandbox/gate.js';
 import type { Limits } from './limits.js';
 
 export const PROTOCOL = 2;
@@ -35,6 +36,8 @@ export interface Command {
   /** The most one log file holds. */
   logBytes: number;
   limits: Limits;
+  /** The way out of a sandbox without a network; null: it needs none. */
+  gate: Gate | null;
 }
 export interface Exit {
   id: string;

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type Source, source } from '../../runtime/identity.js';
 import { openFiles } from './open-files.js';
-import { type Application, processes, treeOf } from './processes.js';
+import { type Application, environOf, processes, treeOf } from './processes.js';
 
 export { type Application, treeOf } from './processes.js';
 
@@ -47,7 +47,11 @@ export async function connections(pids: readonly number[], from = source): Promi
 }
 
 /** Where an application listens, in whichever of its processes. */
-export const listenersOfApp = (application: Application): Promise<Listener[]> => listeners(treeOf(application));
+export const listenersOfApp = (application: Application): Promise<Listener[]> =>
+  listeners(treeOf(application).filter((pid) => !(environOf(pid)?.includes(GATE_MARK) ?? false)));
+
+/** The inner side of a strict sandbox's gate listens for its own purposes. */
+const GATE_MARK = '\0RR_GATE=1\0';
 
 /** Who listens on a port, on any address; null: nobody does. */
 export async function holderOf(port: number, from = source): Promise<{ pid: number; name: string } | null> {
@@ -81,14 +85,31 @@ const STATES: Readonly<Record<string, Socket['state']>> = {
   '02': 'connecting',
 };
 
+/** The folders with the tables of every network that these processes are in: a sandbox may have one of its own. */
+function networksOf(pids: readonly number[] | null): string[] {
+  const networks = new Map<string, string>([[networkOf('self') ?? '', '/proc/net']]);
+  for (const pid of pids ?? []) {
+    const network = networkOf(pid);
+    if (network !== null && !networks.has(network)) networks.set(network, `/proc/${pid}/net`);
+  }
+  return [...networks.values()];
+}
+function networkOf(pid: number | 'self'): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return null; // gone, or not ours to look into
+  }
+}
+
 function fromProc(pids: readonly number[] | null): Socket[] {
   const open = new Map<string, Omit<Socket, 'pid'>>();
-  for (const table of ['tcp', 'tcp6']) {
+  for (const table of networksOf(pids).flatMap((folder) => [`${folder}/tcp`, `${folder}/tcp6`])) {
     let text: string;
     try {
-      text = readFileSync(`/proc/net/${table}`, 'latin1');
+      text = readFileSync(table, 'latin1');
     } catch {
-      continue; // no IPv6 on this machine
+      continue; // no IPv6 on this machine, or gone
     }
     for (const line of text.split('\n').slice(1)) {
       const fields = line.trim().split(/\s+/);

@@ -5,20 +5,26 @@
  * `auto`: with bubblewrap where it works, else without, with the reason told. `strict`: with it, and with a network of
  * its own, or not at all. `off`: without. Without a sandbox the scrubbed environment and the limits of the keeper stay.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
+import { program } from '../../runtime/program.js';
 import { fetchBwrap } from './fetch.js';
 import { type Bwrap, lookForBwrap } from './find.js';
+import { GATE_AT, GATE_PORT, type Gate } from './gate.js';
 import { wrap } from './mounts.js';
 import { type Inside, sandboxFolder, sightOf } from './sight.js';
 
 export type Mode = Config['sandbox'];
 /** What was asked for with the job; it lies in the run's folder. */
 export interface Wanted {
-  mode: Mode;
+  mode?: Mode;
+  /** Hosts that a strict sandbox may reach: `host`, `host:port`, `*.host`. */
+  allow?: string[];
 }
 export interface Decided {
   mode: Mode;
@@ -28,6 +34,8 @@ export interface Decided {
   said: string;
   workspace: string;
   inPlace: boolean;
+  /** Hosts that may be reached where it has a network of its own. */
+  allow: string[];
   /** Folders of the original that a copy reads: known before any command of the repository has run. */
   alsoRead: string[];
 }
@@ -84,12 +92,12 @@ export function readDecided(bundle: string): Decided | null {
   }
 }
 
-/** What the job asks for, else the setting. */
-export function modeOf(bundle: string, config: Pick<Config, 'sandbox'>): Mode {
+/** What the job asks for. */
+function wantedBy(bundle: string): Wanted {
   try {
-    return (JSON.parse(readFileSync(wantedPath(bundle), 'utf8')) as Wanted).mode;
+    return JSON.parse(readFileSync(wantedPath(bundle), 'utf8')) as Wanted;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return config.sandbox;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw error;
   }
 }
@@ -105,8 +113,9 @@ export async function decide(
 ): Promise<Decided> {
   const before = readDecided(bundle);
   if (before !== null && before.workspace === workspace) return before;
-  const mode = modeOf(bundle, config);
-  const at = { mode, workspace, inPlace, alsoRead };
+  const wanted = wantedBy(bundle);
+  const mode = wanted.mode ?? config.sandbox;
+  const at = { mode, workspace, inPlace, alsoRead, allow: wanted.allow ?? [] };
   const without = (why: string): Decided => {
     if (mode === 'strict') throw fail('SANDBOX_UNAVAILABLE', { reason: why });
     return { ...at, tool: null, said: `no sandbox: ${why}` };
@@ -121,7 +130,7 @@ export async function decide(
     const tool = await findTool(config.cache, mode, say);
     return typeof tool === 'string'
       ? without(tool)
-      : { ...at, tool, said: `in a sandbox (bubblewrap ${tool.version})` };
+      : { ...at, tool, said: `in a sandbox (bubblewrap ${tool.version}${mode === 'strict' ? ', strict' : ''})` };
   };
   const decided = await choose();
   const path = decidedPath(bundle);
@@ -133,13 +142,67 @@ export async function decide(
 
 /** Removes what the sandboxes of a run have written to its home and its /tmp; nothing of the run is alive any more. */
 export async function clearSandbox(bundle: string): Promise<void> {
-  for (const name of ['home', 'tmp', 'packages'])
+  for (const name of ['home', 'tmp', 'packages', 'gate'])
     await rm(join(sandboxFolder(bundle), name), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined); // it goes with the run
 }
 
-/** The words before a command of the run that keep it in; none where the run has no sandbox. */
-export const keepIn = (
-  { tool, mode, workspace, inPlace, alsoRead }: Decided,
-  inside: Omit<Inside, 'workspace' | 'inPlace' | 'strict' | 'alsoRead'>,
-): string[] =>
-  tool === null ? [] : wrap(tool, sightOf({ ...inside, workspace, inPlace, alsoRead, strict: mode === 'strict' }));
+/** How a command of the run is kept in. */
+export interface Keeping {
+  /** Before the command; none where the run has no sandbox. */
+  words: string[];
+  /** Set in the command's environment, or, where null, taken out of it. */
+  env: Record<string, string | null>;
+  gate: Gate | null;
+}
+/** @param hosts that it may reach beside those the job allows, where it has a network of its own: `host:port`. */
+export function keepIn(
+  { tool, mode, workspace, inPlace, alsoRead, allow }: Decided,
+  inside: Omit<Inside, 'workspace' | 'inPlace' | 'strict' | 'alsoRead' | 'gateFolder'>,
+  id: string,
+  hosts: readonly string[] = [],
+): Keeping {
+  if (tool === null) return { words: [], env: {}, gate: null };
+  const at = { ...inside, workspace, inPlace, alsoRead };
+  if (mode !== 'strict')
+    return { words: wrap(tool, sightOf({ ...at, strict: false, gateFolder: null })), env: {}, gate: null };
+  const name = createHash('sha256').update(id).digest('hex').slice(0, 16);
+  const gateFolder = join(sandboxFolder(inside.bundle), 'gate', name);
+  mkdirSync(gateFolder, { recursive: true, mode: 0o755 });
+  // Clients of databases and the like know no proxies: for them the name leads to a port within, which leads on.
+  const services = allow.filter((entry) => /^[\w.-]+:\d+$/.test(entry) && Number(entry.split(':')[1]) >= 1024);
+  const named = services.map((entry) => entry.split(':')[0]!).filter((host) => !isIP(host) && host !== 'localhost');
+  const known = { ...Object.fromEntries(named.map((host) => [host, '127.0.0.1'])), ...inside.hosts };
+  const begin = [
+    'RR_GATE=1',
+    ...[process.execPath, program('providers/sandbox/gate-within'), GATE_AT, String(GATE_PORT), ...services].map(quote),
+  ];
+  const script = `${begin.join(' ')} >/dev/shm/rr-gate 2>&1 & i=0; while [ ! -s /dev/shm/rr-gate ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done; exec "$@"`;
+  const proxy = `http://127.0.0.1:${GATE_PORT}`;
+  const { passed } = inside;
+  return {
+    words: [...wrap(tool, sightOf({ ...at, hosts: known, strict: true, gateFolder })), '/bin/sh', '-c', script, 'sh'],
+    env: {
+      ...Object.fromEntries(
+        Object.keys(passed)
+          .filter((variable) => /_proxy$|^npm_config_(https?-?)?proxy$/i.test(variable))
+          .map((variable) => [variable, null]),
+      ),
+      ...Object.fromEntries(
+        ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].map((variable) => [variable, proxy]),
+      ),
+      NO_PROXY: 'localhost,127.0.0.1,::1',
+      no_proxy: 'localhost,127.0.0.1,::1',
+      NODE_USE_ENV_PROXY: '1',
+    },
+    gate: {
+      folder: gateFolder,
+      allow: [...allow, ...hosts],
+      through:
+        [passed.HTTPS_PROXY, passed.https_proxy, passed.HTTP_PROXY, passed.http_proxy].find((one) =>
+          one?.startsWith('http://'),
+        ) ?? null,
+    },
+  };
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -3,7 +3,7 @@
  * over; what is needed of that is laid back, read-only but for what is said to be writable. What lies deeper is laid
  * later, so nothing depends on the order in which it is asked for.
  */
-import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { type Bwrap, isolation, machine } from './find.js';
 
@@ -59,14 +59,24 @@ export function wrap(tool: Bwrap, { mounts, cwd, ownNetwork, env }: Sight): stri
 function layered(mounts: readonly Mount[]): Mount[] {
   const places = new Map<string, Mount>();
   for (const mount of mounts) {
-    const at = throughLinks(mount.at);
+    const at = mount.how === 'hide' ? throughLinks(mount.at) : mount.at;
     if (at === sep || !existsSync(mount.from ?? mount.at)) continue;
     // Nothing can be laid over what is not there, unless it lies in something that is laid writable or hidden.
     if (mount.how === 'hide' && !existsSync(at)) continue;
     places.set(at, { ...mount, at, from: mount.from ?? at });
   }
   const depth = (path: string): number => path.split(sep).length;
-  return [...places.values()].sort((a, b) => depth(a.at) - depth(b.at) || a.at.localeCompare(b.at));
+  const laid: Mount[] = [];
+  for (const mount of [...places.values()].sort((a, b) => depth(a.at) - depth(b.at) || a.at.localeCompare(b.at)))
+    if (canLie(mount, laid)) laid.push(mount);
+  return laid;
+}
+/** A place is made in what is empty or the run's own; in what is shown as it lies it must be there. */
+function canLie({ at }: Mount, laid: readonly Mount[]): boolean {
+  const outer = laid.findLast((one) => one.at !== at && isWithin(at, one.at));
+  if (outer === undefined) return existsSync(at);
+  if (outer.how === 'hide' || (outer.how === 'write' && outer.from !== outer.at)) return true;
+  return existsSync(join(outer.from!, at.slice(outer.at.length)));
 }
 
 /** A place as it is without links on the way to it: nothing can be laid on a link. */
@@ -85,7 +95,15 @@ export function throughLinks(path: string): string {
 export const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+/** null: absent, or not ours to look at. */
+export function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
+}
+export const isFolder = (path: string): boolean => statOf(path)?.isDirectory() === true;
 
 /**
  * Files and folders below these that only their owner may read, and that are ours: as root, within a namespace of our

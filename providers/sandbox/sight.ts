@@ -17,15 +17,15 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { packageRoot } from '../../runtime/program.js';
 import { UID_FOR_ROOT } from './find.js';
+import { GATE_AT } from './gate.js';
 import { cacheFolders, settingFiles, toolFolders, withoutSecrets } from './homes.js';
-import { isWithin, type Mount, privateBelow, type Sight, throughLinks } from './mounts.js';
+import { isFolder, isWithin, type Mount, privateBelow, type Sight, statOf, throughLinks } from './mounts.js';
 
 export interface Inside {
   /** `runs/<run>`. */
@@ -45,6 +45,8 @@ export interface Inside {
   passed: Readonly<Record<string, string>>;
   /** Nothing fetched by other runs is seen, nothing of the network. */
   strict: boolean;
+  /** What of a strict sandbox's gate is seen within. */
+  gateFolder: string | null;
   /** Names that lead to an address, for the application alone. */
   hosts: Readonly<Record<string, string>>;
   /** Shown as they are. */
@@ -80,8 +82,8 @@ export function sightOf(inside: Inside): Sight {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return path;
   };
-  const home = passed.HOME || homedir();
-  const homes = [...new Set([home, homedir()].flatMap((path) => [path, throughLinks(path)]))].filter(
+  const home = passed.HOME || homeOfAccount();
+  const homes = [...new Set([home, homeOfAccount()].flatMap((path) => [path, throughLinks(path)]))].filter(
     (path) => path !== '/' && path !== '',
   );
   const hidden = [...HIDDEN, ...homes, state, cache].map(throughLinks);
@@ -90,7 +92,8 @@ export function sightOf(inside: Inside): Sight {
   const mounts: Mount[] = hidden.map((at) => ({ how: 'hide', at }));
   if (process.getuid?.() === 0) for (const at of secretsOfRoot()) mounts.push({ how: 'hide', at });
   for (const at of homes) if (at === home || isHidden(at)) mounts.push({ how: 'write', at, from: folder('home') });
-  for (const name of ['tmp', 'var/tmp']) mounts.push({ how: 'write', at: `/${name}`, from: folder(basename(name)) });
+  for (const name of ['tmp', 'var/tmp'])
+    mounts.push({ how: 'write', at: throughLinks(`/${name}`), from: folder(basename(name)) });
 
   /** Shows what lies in something hidden, under its name and under its real one. */
   const shown: string[] = [];
@@ -147,6 +150,7 @@ export function sightOf(inside: Inside): Sight {
     mkdirSync(from, { recursive: true, mode: 0o700 });
     mounts.push({ how: 'write', at, from });
   }
+  if (inside.gateFolder !== null) mounts.push({ how: 'read', at: GATE_AT, from: inside.gateFolder });
   mounts.push(...accounts(folder('etc'), home));
   if (Object.keys(hosts).length > 0 || strict) mounts.push(hostsFile(folder('etc'), hosts));
 
@@ -185,16 +189,16 @@ function wholeOf(bin: string, homes: readonly string[]): string {
 
 /** Where the programs of a folder really lie: what links lead to, and what scripts that stand for a program name. */
 function behind(bin: string, homes: readonly string[]): string[] {
-  const changedMs = statSync(bin, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const changedMs = statOf(bin)?.mtimeMs ?? 0;
   const before = looked.get(bin);
   if (before?.changedMs === changedMs) return before.paths;
   const paths = new Set<string>();
   const whole = (path: string): string => (isFolder(path) ? path : wholeOf(dirname(path), homes));
-  for (const name of changedMs === 0 ? [] : readdirSync(bin).slice(0, PROGRAMS)) {
+  for (const { name } of readEntries(bin).slice(0, PROGRAMS)) {
     const real = realOf(join(bin, name));
     if (real === null) continue; // a link to nowhere
     if (!isWithin(real, bin)) paths.add(whole(real));
-    if (statSync(real).size > SCRIPT_BYTES) continue;
+    if ((statOf(real)?.size ?? 0) > SCRIPT_BYTES) continue;
     const text = readOf(real) ?? '';
     if (text.startsWith('#!')) for (const path of pathsIn(text)) paths.add(whole(path));
   }
@@ -242,10 +246,26 @@ const pathsIn = (text: string): string[] =>
     .map(([path]) => path)
     .filter((path) => realOf(path) !== null);
 
+/** Some containers give us a number that no account has. */
+function me(): { uid: number; gid: number; username: string } {
+  try {
+    return userInfo();
+  } catch {
+    return { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, username: 'runner' };
+  }
+}
+function homeOfAccount(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return '/'; // which is no home of anybody's
+  }
+}
+
 /** Who we are within: programs ask for the name and home of their user and some fail without. */
 function accounts(folder: string, home: string): Mount[] {
   const root = process.getuid?.() === 0;
-  const { uid, gid, username } = userInfo();
+  const { uid, gid, username } = me();
   const [id, group, name] = root ? [UID_FOR_ROOT, UID_FOR_ROOT, 'runner'] : [uid, gid, username];
   const system = (path: string): string[] =>
     (readOf(path) ?? '').split('\n').filter((line) => {
@@ -305,7 +325,6 @@ function plainFile(path: string): void {
   writeFileSync(path, '', { flag: 'wx' });
 }
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 const isPlain = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === false;
 function realOf(path: string): string | null {
   try {

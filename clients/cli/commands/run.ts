@@ -24,6 +24,7 @@ export interface JobOptions {
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
   sandbox?: 'auto' | 'off' | 'strict';
+  allowHost?: string[];
 }
 export interface RunOptions extends JobOptions {
   once: boolean;
@@ -45,7 +46,7 @@ class Asked extends Error {}
 /** @throws USAGE where nothing says what to do. */
 export function request(
   source: string | undefined,
-  { ref, service, all, copy, fresh, env, workflow, input, restart, sandbox }: JobOptions,
+  { ref, service, all, copy, fresh, env, workflow, input, restart, sandbox, allowHost }: JobOptions,
 ) {
   if (all && (service !== undefined || workflow !== undefined))
     throw fail('USAGE', { met: '--all chooses for itself', fix: 'leave --service and --workflow out' });
@@ -65,6 +66,7 @@ export function request(
     input: input ?? {},
     restart: restart ?? ('no' as const),
     ...(sandbox === undefined ? {} : { sandbox }),
+    ...(allowHost?.length ? { allow: allowHost } : {}),
   };
 }
 

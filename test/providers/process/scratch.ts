@@ -47,6 +47,7 @@ export const command = (run: KeeperOptions, id: string, shell: string, more: Par
   outputBytes: null,
   logBytes: 1_000_000,
   limits: noLimits,
+  gate: null,
   ...more,
 });
 
