@@ -271,8 +271,12 @@ export const faults: readonly Fault[] = [
   }),
   plain('module of the repository not on the path', ['python-path'], (repo) => {
     repo.write('src/shop/__init__.py', '');
-    repo.write('src/shop/server.py', repo.text('server.py').replace('if __name__ == "__main__":', 'def serve():'));
-    repo.write('server.py', 'from shop.server import serve\n\nserve()\n');
+    repo.write('src/shop/texts.py', `TITLE = "${PLAIN}"\n`);
+    repo.edit(
+      'server.py',
+      (before) =>
+        `from shop.texts import TITLE\n${before.replace(`b"<!doctype html><title>Plain</title><h1>${PLAIN}</h1>"`, 'TITLE.encode()')}`,
+    );
   }),
   flask('package of Python not declared', ['python-module'], (repo) =>
     repo.write('requirements.txt', '# none\nclick\n'),
