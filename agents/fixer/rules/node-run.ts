@@ -193,6 +193,25 @@ export const nodeRun: readonly Rule[] = [
     proves: 'the step ends without that error',
   },
   {
+    id: 'killed-for-memory',
+    about: 'a command was ended from outside, as a system without memory does',
+    after: ['heap'],
+    steps: ['deps', 'build', 'start'],
+    signature: [/ended with (?:exit code 13[47]|signal SIGKILL|SIGKILL)/, /^Killed$/m],
+    guard: ({ heal }) =>
+      heal.service.language === 'node' &&
+      (heal.evidence?.exitCode === 137 || heal.evidence?.signal === 'SIGKILL' || heal.evidence?.exitCode === 134),
+    cause: () => 'the command was ended from outside, as a system does that has no memory left; it is held to less',
+    does: ['set-env'],
+    actions: (found) => [
+      ...nodeOptions(found, `--max-old-space-size=${Math.max(256, Math.floor(found.look.memoryMb * 0.5))}`),
+      env('npm_config_jobs', '1'),
+      env('UV_THREADPOOL_SIZE', '2'),
+    ],
+    key: () => 'memory',
+    proves: 'the step ends by itself',
+  },
+  {
     id: 'ci-warnings',
     about: 'with CI set, the build takes warnings for errors',
     steps: ['build'],

@@ -148,6 +148,7 @@ const told: Record<string, Told | Told[]> = {
   'fonts-offline/next': {
     given: { service: { commands: { install: [], build: ['npm run build'], start: 'npm start' } } },
   },
+  'killed-for-memory/webpack': { step: 'build', given: { exitCode: 137 } },
   'vite-host-check/page': { step: 'prove' },
   'asks-questions/npx': { given: { limit: 'idle' } },
   'asks-questions/angular': { given: { limit: 'idle' } },
