@@ -10,6 +10,7 @@ import { fail } from '../runtime/errors.js';
 import { fromDisk, readJson } from './at-rest.js';
 
 export { forget, readLearned } from '../agents/fixer/learned.js';
+export { readRules } from '../agents/fixer/own-rules.js';
 export { explainText };
 
 interface Failed {

@@ -11,6 +11,7 @@ import { Command, Ends, Fact, type Heal } from './contract.js';
 import { readLearned } from './learned.js';
 import { gather } from './look.js';
 import { heal } from './match.js';
+import { rulesIn } from './own-rules.js';
 import { rules } from './rules/index.js';
 
 type Diagnosed = { type: 'diagnosed'; fact: Fact };
@@ -50,7 +51,9 @@ const machine = setup({
 // It only reads, so doing it again after a crash does no harm.
 const diagnose: Perform<Heal> = async (params, { log, config }): Promise<Diagnosed> => {
   const look = await gather(params);
-  const fact = heal(params, look, rules, readLearned(config.learned));
+  const own = rulesIn(config.state);
+  for (const { file, line, what } of own.faults) log.warn({ file, line, what }, 'a rule cannot be used');
+  const fact = heal(params, look, [...own.rules, ...rules], readLearned(config.learned));
   log.debug({ files: look.files.length, answer: fact.type }, 'diagnosed');
   return { type: 'diagnosed', fact };
 };

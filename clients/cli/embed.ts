@@ -26,6 +26,9 @@ export const explainOf = async (config: Config, what: { run: string } | { text: 
   const { explainRun, explainText } = await import('../../actors/explain.js');
   return 'run' in what ? explainRun(config.state, what.run) : [explainText(what.text)];
 };
+/** What is wrong with a file of rules. */
+export const checkRules = async (file: string, text: string) =>
+  (await import('../../actors/explain.js')).readRules(file, text);
 export const runIsHere = async ({ state }: Config, run: string): Promise<boolean> =>
   (await import('../../actors/at-rest.js')).fromDisk(state, run) !== null;
 /** What was learned on this machine. */

@@ -448,6 +448,10 @@ export async function runCli(argv: string[]): Promise<void> {
     .description('forget what was learned')
     .argument('<id>', 'of one, the name of a rule, or all')
     .action(act<[string]>(async (globals, id) => (await learned()).forget(globals, id)));
+  common(fixes.command('check'))
+    .description('name the faults of a file of rules, each with its line')
+    .argument('<file>')
+    .action(act<[string]>(async (globals, file) => (await learned()).check(globals, file)));
   common(fixes.command('export'))
     .description('write what was learned as JSON')
     .argument('[file]', 'default: standard output')

@@ -1,8 +1,9 @@
 /** Databases: services that are not there, names that only compose knows, tables that no migration has made. */
+import { fail } from '../../../runtime/errors.js';
 import type { Action } from '../contract.js';
 import { manifestOf } from './commands.js';
 import { type Case, env, type Repair, type Rule, useCopy } from './rule.js';
-import { serviceAt, serviceSignatures } from './verdicts.js';
+import { needed, serviceAt, serviceSignatures } from './verdicts.js';
 
 const text = ({ look }: Case, path: string): string => look.texts[path] ?? '';
 const declared = (found: Case, name: string): boolean =>
@@ -136,4 +137,57 @@ export const data: readonly Rule[] = [
 ];
 
 /** Asked when no repair is to be had: somebody else's server is never written into. */
-export { NO_DATABASE, PENDING };
+export const dataVerdicts: readonly Rule[] = [
+  {
+    id: 'tables-missing',
+    about: 'tables are not there, in a database that is not ours',
+    after: ['migration-pending'],
+    steps: ['build', 'start', 'prove'],
+    signature: PENDING,
+    // Where a server of ours or a file could have been migrated, the failure keeps its own words.
+    guard: (found) => !isOurs(found),
+    cause: ({ match }) =>
+      `${match[1] === undefined ? 'tables are' : `the table ${match[1]} is`} not in the database that it was given`,
+    error: (found) =>
+      fail('SERVICE_MISSING', {
+        need: 'a database with its tables',
+        from: 'its own output',
+        fix: `bring that database up to date${migrationOf(found) === null ? '' : ` (${migrationOf(found)})`}, then run again`,
+      }).toRecord(),
+  },
+  {
+    id: 'database-missing',
+    about: 'the database server that it was given has no database of that name',
+    after: ['database-absent'],
+    steps: ['build', 'start', 'prove'],
+    signature: NO_DATABASE,
+    cause: ({ match }) => `the server has no database ${match[1]}`,
+    error: (found) =>
+      fail('SERVICE_MISSING', {
+        need: `the database ${found.match[1]}`,
+        from: 'its own output',
+        fix: `make it on that server (createdb ${found.match[1]}; CREATE DATABASE ${found.match[1]}), then run again`,
+      }).toRecord(),
+  },
+  {
+    id: 'login-refused',
+    about: 'a database or service does not take the login that it was given',
+    steps: ['build', 'start', 'prove'],
+    signature: [
+      /password authentication failed for user "([^"\n]+)"/,
+      /Access denied for user '([^'\n]+)'/,
+      /role "([^"\n]+)" does not exist/,
+      /\b(?:WRONGPASS|NOAUTH)\b/,
+      /MongoServerError: (?:Authentication failed|command \w+ requires authentication)/,
+      /ACCESS_REFUSED - Login was refused/,
+    ],
+    cause: ({ match }) => `the service does not take the login${match[1] === undefined ? '' : ` of ${match[1]}`}`,
+    error: (found) =>
+      needed(
+        found,
+        `a login that the service takes${found.match[1] === undefined ? '' : ` (${found.match[1]} is refused)`}`,
+        [found.heal.service.env.find(({ name }) => /UR[LI]$|DSN|PASS/.test(name))?.name ?? 'DATABASE_URL'],
+        null,
+      ),
+  },
+];

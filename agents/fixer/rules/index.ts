@@ -4,7 +4,7 @@
  * as a whole, and choices below what was asked for, come last.
  */
 import { config } from './config.js';
-import { data } from './data.js';
+import { data, dataVerdicts } from './data.js';
 import { files } from './files.js';
 import { nodeInstall } from './node-install.js';
 import { nodeManagers } from './node-managers.js';
@@ -39,6 +39,7 @@ export const rules: readonly Rule[] = [
   ...config,
   ...files,
   ...data,
+  ...dataVerdicts,
   ...missingThings,
   ...lastResort,
 ];

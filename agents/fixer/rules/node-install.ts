@@ -31,6 +31,9 @@ export function wantedNode({ text }: Case): string | null {
 const claimant = ({ text }: Case): string =>
   /with(?: your version of node\/npm:)? "?([@\w./-]+@[\w.-]+)/.exec(text)?.[1] ?? 'a package';
 
+/** Named, since without names npm runs the scripts of the repository itself, too. */
+const REBUILD = 'set -- $(cd node_modules && ls -d [!.@]* @*/* 2>/dev/null); [ $# = 0 ] || npm rebuild "$@"';
+
 export const nodeInstall: readonly Rule[] = [
   {
     id: 'npm-lock-drift',
@@ -234,9 +237,7 @@ export const nodeInstall: readonly Rule[] = [
     does: ['set-command'],
     actions: (found) => {
       const lines = rewriteInstall(found, (line) => withFlag(line, '--ignore-scripts'));
-      return lines[0]?.do === 'set-command' && !lines[0].commands.includes('npm rebuild')
-        ? [command('install', ...lines[0].commands, 'npm rebuild')]
-        : [];
+      return lines[0]?.do === 'set-command' ? [command('install', ...lines[0].commands, REBUILD)] : [];
     },
     proves: 'the install ends with 0',
   },

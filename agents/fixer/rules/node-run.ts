@@ -163,6 +163,9 @@ function realEntry(found: Case): Action[] {
   return /\.[cm]?ts$/.test(choice) && /npx tsx/.test(next) ? withTsx(found, actions) : actions;
 }
 
+const REQUIRE =
+  'data:text/javascript,import%7BcreateRequire%7Dfrom%22node:module%22;globalThis.require=createRequire(process.cwd()+%22/%22)';
+
 export const nodeRun: readonly Rule[] = [
   {
     id: 'openssl-legacy',
@@ -188,6 +191,25 @@ export const nodeRun: readonly Rule[] = [
         : nodeOptions(found, `--max-old-space-size=${Math.max(512, Math.floor(found.look.memoryMb * 0.7))}`),
     key: () => 'heap',
     proves: 'the step ends without that error',
+  },
+  {
+    id: 'killed-for-memory',
+    about: 'a command was ended from outside, as a system without memory does',
+    after: ['heap'],
+    steps: ['deps', 'build', 'start'],
+    signature: [/ended with (?:exit code 13[47]|signal SIGKILL|SIGKILL)/, /^Killed$/m],
+    guard: ({ heal }) =>
+      heal.service.language === 'node' &&
+      (heal.evidence?.exitCode === 137 || heal.evidence?.signal === 'SIGKILL' || heal.evidence?.exitCode === 134),
+    cause: () => 'the command was ended from outside, as a system does that has no memory left; it is held to less',
+    does: ['set-env'],
+    actions: (found) => [
+      ...nodeOptions(found, `--max-old-space-size=${Math.max(256, Math.floor(found.look.memoryMb * 0.5))}`),
+      env('npm_config_jobs', '1'),
+      env('UV_THREADPOOL_SIZE', '2'),
+    ],
+    key: () => 'memory',
+    proves: 'the step ends by itself',
   },
   {
     id: 'ci-warnings',
@@ -260,15 +282,38 @@ export const nodeRun: readonly Rule[] = [
     proves: 'the application starts',
   },
   {
+    id: 'require-in-module',
+    about: 'a file is written for the older kind of modules, and package.json says that it is of the newer',
+    steps: ['build', 'start', 'prove'],
+    signature: [/(?:require|__dirname|__filename|exports|module) is not defined in ES module scope/],
+    cause: () => 'a file is of the older kind of modules and package.json says that all are of the newer',
+    does: ['write-overlay-file', 'set-env'],
+    actions: (found) => {
+      const sources = Object.entries(found.look.texts).filter(
+        ([path]) => /\.js$/.test(path) && !/(^|\/)(dist|build|test|tests)\//.test(path),
+      );
+      const manifest = found.look.texts['package.json'] ?? '';
+      // Where no file uses the newer kind, that word alone is wrong; else only `require` can be given to all.
+      if (!sources.some(([, text]) => /^\s*(?:import\s[^(]|import\s*['"{*]|export\s)/m.test(text)))
+        return /"type"\s*:\s*"module"/.test(manifest)
+          ? [
+              {
+                do: 'write-overlay-file',
+                path: 'package.json',
+                text: manifest.replace(/"type"(\s*:\s*)"module"/, '"type"$1"commonjs"'),
+              },
+            ]
+          : [];
+      return /require is not/.test(found.match[0]) ? nodeOptions(found, `--import=${REQUIRE}`) : [];
+    },
+    key: () => 'kind',
+    proves: 'the application starts',
+  },
+  {
     id: 'module-kind',
     about: 'a file mixes the two kinds of modules of node',
     steps: ['start', 'prove'],
-    signature: [
-      /Cannot use import statement outside a module/,
-      /require is not defined in ES module scope/,
-      /Unexpected token 'export'/,
-      /ERR_REQUIRE_ESM/,
-    ],
+    signature: [/Cannot use import statement outside a module/, /Unexpected token 'export'/, /ERR_REQUIRE_ESM/],
     cause: () => 'a file mixes the two kinds of modules of node',
     does: ['set-command', 'add-install'],
     actions: throughTsx,

@@ -3,7 +3,7 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, sta
 import type { Explained } from '../../../actors/front-door/contract-fixes.js';
 import { RunId } from '../../../actors/front-door/contract-runs.js';
 import { fail } from '../../../runtime/errors.js';
-import { explainOf, fixesOf, runIsHere } from '../embed.js';
+import { checkRules, explainOf, fixesOf, runIsHere } from '../embed.js';
 import { codes } from '../exit.js';
 import { actionWords } from '../fix-words.js';
 import type { Globals } from '../globals.js';
@@ -77,4 +77,16 @@ export async function exportTo({ config }: Globals, file: string | undefined): P
   if (file === undefined) process.stdout.write(text);
   else writeFileSync(file, text);
   return codes.ok;
+}
+
+/** Names the faults of a file of rules, each with its line. */
+export async function check({ json }: Globals, file: string): Promise<number> {
+  if (!existsSync(file))
+    throw fail('USAGE', { met: `there is no file ${file}`, fix: 'give the path of a file of rules' });
+  const { rules, faults } = await checkRules(file, readFileSync(file, 'utf8'));
+  for (const { line, what } of faults)
+    print(json ? JSON.stringify({ type: 'fault', file, line, what }) : `${file}:${line}: ${what}`);
+  if (json) print(JSON.stringify({ type: 'checked', file, rules: rules.map(({ id }) => id), faults: faults.length }));
+  else if (faults.length === 0) print(`${file}: ${rules.length} rule${rules.length === 1 ? '' : 's'}, whole`);
+  return faults.length === 0 ? codes.ok : codes.usage;
 }

@@ -16,6 +16,7 @@ export interface Given {
   port?: number | null;
   can?: Heal['can'];
   limit?: string;
+  exitCode?: number;
 }
 
 export const lookOf = ({ look = {}, manifest }: Given): Look => ({
@@ -41,13 +42,14 @@ export const healOf = ({
   port = 4_100,
   can = [],
   limit,
+  exitCode = 1,
 }: Given): Heal =>
   Heal.parse({
     type: 'fixer.heal',
     step,
     phase: ['start', 'prove'].includes(step) ? 'run' : 'setup',
     error: { code, message, fix: 'read the log' },
-    evidence: { command: 'a command', exitCode: 1, signal: null, limit: limit ?? null, tail, log: '' },
+    evidence: { command: 'a command', exitCode, signal: null, limit: limit ?? null, tail, log: '' },
     service: {
       name: 'web',
       path: '.',

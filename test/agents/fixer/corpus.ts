@@ -96,7 +96,11 @@ const told: Record<string, Told | Told[]> = {
     step: 'start',
   },
   'typescript-entry/ts-ext': { given: { service: run('node a.ts') } },
-  'module-kind/esm-require': { given: { service: run('node req.js'), look: server } },
+  'require-in-module/esm-require': [
+    { given: { service: run('node req.js'), manifest: { type: 'module' }, look: server } },
+    { given: { service: run('node req.js'), look: { texts: { 'a.js': "import a from 'b';" } } } },
+  ],
+  'module-kind/import-in-script': { given: { service: run('node a.cjs'), look: server } },
   'port-held/port-held': [
     { given: { manifest: { scripts: { start: 'node server.js --port 4571' } } } },
     { rule: 'port-fixed', given: { manifest: { scripts: { start: 'node server.js' } } } },
@@ -144,6 +148,7 @@ const told: Record<string, Told | Told[]> = {
   'fonts-offline/next': {
     given: { service: { commands: { install: [], build: ['npm run build'], start: 'npm start' } } },
   },
+  'killed-for-memory/webpack': { step: 'build', given: { exitCode: 137 } },
   'vite-host-check/page': { step: 'prove' },
   'asks-questions/npx': { given: { limit: 'idle' } },
   'asks-questions/angular': { given: { limit: 'idle' } },
