@@ -83,7 +83,6 @@ async function takeOver(bundle: string, run: string): Promise<Exit[]> {
     );
     const { left } = await sweep({ run, roots: roots.map(({ pid }) => pid), groups: groups.map(({ group }) => group) });
     if (left.length > 0) note(`pids ${left.join(', ')} of a dead keeper could not be ended`);
-    removeGroups(`${hashOf(bundle)}-`);
   }
   // Its folder is named after this bundle: nobody else's things lie there.
   if (basename(dirname(dead.socket)).includes(hashOf(bundle)))
@@ -133,6 +132,7 @@ async function main(bundle: string, run: string, base: string | undefined): Prom
   const lock = await waitForLock(bundle);
   if (lock === null) return;
   const lost = await takeOver(bundle, run);
+  removeGroups(`${hashOf(bundle)}-`);
   const folder = socketFolder(bundle, base);
   const socket = join(folder, `${process.pid}.sock`);
   rmSync(socket, { force: true });

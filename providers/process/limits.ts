@@ -181,16 +181,22 @@ export function bound(name: string, limits: Limits, cwd: string): Bounds {
   };
 }
 
-/** Removes groups that nobody is in any more. @param start of their names. */
+/** Removes groups that nobody is in any more: those whose names begin so, and those of keepers that have died. */
 export function removeGroups(start: string): void {
   for (const base of ['memory', 'pids', 'cpu'].map((name) => baseOf(name)).concat(join(ROOT, PARENT)))
     for (const name of existsSync(base) ? readdirSync(base) : [])
-      if (name.startsWith(start))
+      if (name.startsWith(start) || isOfTheDead(name))
         try {
           rmdirSync(join(base, name));
         } catch {
           // something lives in it still
         }
+}
+
+/** Their names hold the pid of the keeper (`bound`). */
+function isOfTheDead(name: string): boolean {
+  const pid = /^[0-9a-f]{12}-(\d+)-\d+$/.exec(name)?.[1];
+  return pid !== undefined && !existsSync(`/proc/${pid}`);
 }
 
 /** Version 1: below the group we are in ourselves, so that the limits on us hold on. */

@@ -113,7 +113,7 @@ test.skipIf(!works)(
   async () => {
     const s = scratch({ ...cacheHome, npm_config_fetch_retries: '0' });
     const repo = s.repo('express-hello');
-    // Its own lock file and settings name another registry: the repository does not say what may be reached.
+    // A variable of the job names another registry: what may be reached is said by the user's own settings and flags alone.
     const told = await finish(
       s.rr(
         'run',

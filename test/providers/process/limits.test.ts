@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
 import { openKeeper } from '../../../providers/process/client.js';
@@ -62,6 +62,21 @@ test.skipIf(!keeps('memory', { memoryBytes: 64 * MB }))(
     });
     await keeper.start(fits);
     expect(await keeper.exited(fits.id)).toMatchObject({ code: 0, limit: null });
+  },
+);
+
+test.skipIf(!keeps('pids', { pids: 50 }))(
+  'the groups of a keeper that was killed are removed by the next keeper, whosoever it is',
+  async () => {
+    const [killed, next] = [scratchRun(), scratchRun()];
+    const { keeper } = await openKeeper(killed);
+    const { pid } = await keeper.start(command(killed, 'stays', 'sleep 60', { limits: { ...noLimits, pids: 50 } }));
+    expect(groups(hashOf(killed.bundle))).toHaveLength(1);
+    process.kill(keeper.pid, 'SIGKILL');
+    process.kill(-pid, 'SIGKILL');
+    await until(() => !existsSync(`/proc/${keeper.pid}`) && !existsSync(`/proc/${pid}`));
+    await (await openKeeper(next)).keeper.end();
+    expect(groups(hashOf(killed.bundle))).toEqual([]);
   },
 );
 

@@ -116,7 +116,7 @@ test.skipIf(tool === null)(
     const linked = place({ inPlace: true });
     linked.put('home/.ssh/id', 'PRIVATE');
     symlinkSync(linked.at('home/.ssh'), linked.at('work/.git'));
-    expect(linked.run('cat .git/id; ls').out).not.toContain('PRIVATE');
+    expect(linked.run('cat .git/id; echo fine').out).toBe('fine');
   },
 );
 
