@@ -29,6 +29,8 @@ export function wantsOf(
     java: ['java'],
     kotlin: ['java'],
     dotnet: ['dotnet'],
+    c: ['cc'],
+    cpp: ['c++'],
   };
   const commands = [...service.commands.install, ...service.commands.build, service.commands.start ?? ''].join('\n');
   const managers: Record<string, string> = {
@@ -43,7 +45,12 @@ export function wantsOf(
     bundler: 'bundler',
     maven: 'maven',
     gradle: 'gradle',
+    cmake: 'cmake',
+    meson: 'meson',
+    make: 'make',
   };
+  /** What a manager calls by itself. */
+  const behind: Record<string, string> = { cmake: 'make', meson: 'ninja' };
   const manager = service.packageManager && managers[service.packageManager];
   // A wrapper in the repository (./mvnw, ./gradlew) brings its own.
   const own = /(^|[\s&;])\.?\/?(mvnw|gradlew)\b/m.test(commands);
@@ -54,7 +61,10 @@ export function wantsOf(
       `(^|[\\s&;/])(${manager === 'maven' ? 'mvn' : manager === 'bundler' ? 'bundle' : manager})\\b`,
       'm',
     ).test(commands);
-  const tools = [...(runtimes[service.language] ?? []), ...(manager && called ? [manager] : [])];
+  const tools = [
+    ...(runtimes[service.language] ?? []),
+    ...(manager && called ? [manager, behind[manager] ?? manager] : []),
+  ];
   return [...new Set(tools)].map((tool) => ({
     tool,
     want: overlay.versions[tool] ?? service.versions[tool]?.want ?? null,

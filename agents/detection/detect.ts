@@ -163,7 +163,7 @@ function nothingFound(root: Place): string {
   const about = root.names.slice(0, 8).join(', ');
   const docker = root.names.find((name) => /^(?:Dockerfile|Containerfile)/.test(name));
   return [
-    'nothing that runs was found: looked for manifests of Node, Deno, Bun, Python, Go, PHP, Ruby, Rust, Java, .NET, pages, shell scripts, Procfile and compose files to three folders deep',
+    'nothing that runs was found: looked for manifests of Node, Deno, Bun, Python, Go, PHP, Ruby, Rust, Java, .NET, C and C++, pages, shell scripts, Procfile and compose files to three folders deep',
     `the root holds ${about === '' ? 'only folders' : about}`,
     ...(docker === undefined ? [] : [`${docker} describes an image, but what it starts is not in this repository`]),
   ].join('; ');

@@ -22,7 +22,13 @@ export type ToolName =
   | 'java'
   | 'maven'
   | 'gradle'
-  | 'dotnet';
+  | 'dotnet'
+  | 'cc'
+  | 'c++'
+  | 'make'
+  | 'cmake'
+  | 'meson'
+  | 'ninja';
 
 export interface About {
   scheme: Scheme;
@@ -107,4 +113,27 @@ export const tools: Record<ToolName, About> = {
     versionAfter: /Gradle\s+/,
   }),
   dotnet: about('dotnet', 'install the .NET SDK {v} (https://dotnet.microsoft.com/download)', { scheme: 'dotnet' }),
+  cc: about('cc', 'install a C compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)', {
+    programs: ['cc', 'gcc', 'clang'],
+    beside: ['gcc', 'clang', 'cpp', 'ar', 'ranlib'],
+    scheme: 'minimum',
+  }),
+  'c++': about(
+    'c++',
+    'install a C++ compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)',
+    {
+      programs: ['c++', 'g++', 'clang++'],
+      beside: ['g++', 'clang++', 'cc', 'gcc', 'clang', 'cpp', 'ar', 'ranlib'],
+      scheme: 'minimum',
+    },
+  ),
+  make: about('make', 'install make (Debian: apt-get install build-essential; macOS: xcode-select --install)', {
+    programs: ['make', 'gmake'],
+    scheme: 'minimum',
+  }),
+  cmake: about('cmake', 'install CMake {v} (Debian: apt-get install cmake; macOS: brew install cmake)', {
+    beside: ['ctest', 'cpack'],
+  }),
+  meson: about('meson', 'install Meson {v} (pipx install meson; Debian: apt-get install meson)'),
+  ninja: about('ninja', 'install Ninja {v} (Debian: apt-get install ninja-build; macOS: brew install ninja)'),
 };

@@ -96,6 +96,12 @@ const refused: { repo: string; env: Env; file?: [string, string]; error: Record<
     error: { code: 'TOOL_MISSING', message: text('dotnet'), fix: text('.NET SDK') },
   },
   {
+    repo: 'c-cmake-http',
+    env: { PATH: '' },
+    code: 3,
+    error: { code: 'TOOL_MISSING', message: text('cc'), fix: text('apt-get install build-essential') },
+  },
+  {
     repo: 'flask-hello',
     env: noIndex,
     file: ['requirements.txt', 'flask>=2.2\nnobody-has-this-package\n'],

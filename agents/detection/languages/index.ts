@@ -1,5 +1,6 @@
 /** The detectors, in the order in which equal readings of a place win. */
 import type { Detector } from '../place.js';
+import { detectC } from './c.js';
 import { detectDeno } from './deno.js';
 import { detectDotnet } from './dotnet.js';
 import { detectGo } from './go.js';
@@ -22,6 +23,7 @@ export const detectors: readonly Detector[] = [
   detectRust,
   detectJava,
   detectDotnet,
+  detectC,
   detectStatic,
   detectShell,
 ];

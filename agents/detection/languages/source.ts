@@ -17,6 +17,7 @@ const BLOCK = [['/*', '*/']] as const;
 export const GO: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: ['`'], chars: true };
 export const RUST: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: [], chars: true };
 export const JAVA: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"'], raw: [], chars: true };
+export const C: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: [], chars: true };
 export const PHP: Syntax = { line: ['//', '#'], block: BLOCK, quotes: ['"', "'"], raw: [], chars: false };
 export const HASH: Syntax = { line: ['#'], block: [], quotes: ['"'], raw: ["'"], chars: false };
 /** Double quotes hide nothing in a shell: variables work in them. A comment begins a word. */
