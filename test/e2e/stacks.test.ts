@@ -102,6 +102,16 @@ const refused: { repo: string; env: Env; file?: [string, string]; error: Record<
     error: { code: 'TOOL_MISSING', message: text('cc'), fix: text('apt-get install build-essential') },
   },
   {
+    repo: 'crystal-kemal',
+    env: { PATH: '' },
+    code: 3,
+    error: {
+      code: 'TOOL_MISSING',
+      message: text('crystal >=1.6.0 is needed (shard.yml:4)'),
+      fix: text('install Crystal'),
+    },
+  },
+  {
     repo: 'flask-hello',
     env: noIndex,
     file: ['requirements.txt', 'flask>=2.2\nnobody-has-this-package\n'],

@@ -38,6 +38,7 @@ const SOURCES = /\.(?:c|cc|cpp|cxx)$/;
 const ASIDE =
   /(?:^|\/)(?:tests?|unittests?|examples?|samples?|demos?|bench(?:marks?)?|fuzz(?:ing)?|third[-_]party|vendor|external|extern|deps|subprojects|submodules|docs?|build|contrib|tools|cmake)\//i;
 const MOST_FILES = 300;
+const MOST_PROGRAMS = 60;
 /** The manifests of languages whose packages may bring C along. */
 const OTHERS = [
   'package.json',
@@ -155,11 +156,15 @@ export const detectC: Detector = (place) => {
 };
 
 function readBuild(place: Place): Build | null {
-  if (place.has('CMakeLists.txt')) {
-    const build = isAdded(place, 'CMakeLists.txt') ? null : readCmake(place);
-    if (build !== null) return build;
-  }
-  if (place.has('meson.build')) return isAdded(place, 'meson.build') ? null : readMeson(place);
+  for (const [file, read] of [
+    ['CMakeLists.txt', readCmake],
+    ['meson.build', readMeson],
+  ] as const)
+    if (place.has(file)) {
+      if (isAdded(place, file)) return null;
+      const build = read(place);
+      if (build !== null) return build;
+    }
   return readMake(place) ?? readPlain(place);
 }
 
@@ -221,10 +226,11 @@ interface Chosen {
 
 /** A program that listens before one that does not; the project's own name before others; the build file's order. */
 function chooseProgram(place: Place, build: Build, sources: readonly Source[]): Chosen | null {
-  const hasMain = (source: Source): boolean => findAll(source, MAIN).length > 0;
+  const hasMain = (source: Source): boolean => factsOf(source).main !== null;
   const helpers = sources.filter((source) => !hasMain(source));
   const candidates = build.programs
     .filter(({ aside, run }) => !aside && !isAside(run))
+    .slice(0, MOST_PROGRAMS)
     .map((program): Chosen & { listens: boolean } => {
       const listed =
         program.sources?.flatMap(
@@ -244,24 +250,45 @@ function chooseProgram(place: Place, build: Build, sources: readonly Source[]): 
   return candidates.sort((a, b) => rank(a) - rank(b))[0] ?? null;
 }
 
+interface Facts {
+  main: Found | null;
+  framework: { name: string; found: Found } | null;
+  /** A call that listens where a framework is included. */
+  served: Found | null;
+  sockets: Found | null;
+}
+/** A file is looked through once, however many programs are made of it. */
+const facts = new WeakMap<Source, Facts>();
+function factsOf(source: Source): Facts {
+  const known = facts.get(source);
+  if (known !== undefined) return known;
+  const includes = findAll(source, /^[ \t]*#[ \t]*include[ \t]*[<"]/gm).flatMap((found) => {
+    const header = /^[^>"\n]*/.exec(found.rest)![0];
+    const framework = FRAMEWORKS.find(([pattern]) => pattern.test(header));
+    return framework === undefined ? [] : [{ name: framework[1], found }];
+  });
+  const made: Facts = {
+    main: findFirst([source], MAIN),
+    framework: includes[0] ?? null,
+    served: findFirst([source], LISTENS),
+    sockets: findFirst([source], SOCKETS),
+  };
+  facts.set(source, made);
+  return made;
+}
+const firstFact = <K extends keyof Facts>(code: readonly Source[], key: K): Facts[K] | null =>
+  code.map((source) => factsOf(source)[key]).find((fact) => fact !== null) ?? null;
+
 function findServer(
   place: Place,
   code: readonly Source[],
   evidence: Evidence[],
 ): { framework: string | null; listens: Found | null } {
-  for (const source of code)
-    for (const found of findAll(source, /^[ \t]*#[ \t]*include[ \t]*[<"]/gm)) {
-      const header = /^[^>"\n]*/.exec(found.rest)![0];
-      const framework = FRAMEWORKS.find(([pattern]) => pattern.test(header));
-      if (framework === undefined) continue;
-      const listens = findFirst(code, LISTENS);
-      evidence.push(evidenceAt(place, `uses ${framework[1]}`, found));
-      if (listens !== null) evidence.push(evidenceAt(place, 'listens', listens));
-      return { framework: listens === null ? null : framework[1], listens };
-    }
-  const listens = findFirst(code, SOCKETS);
+  const framework = firstFact(code, 'framework');
+  const listens = firstFact(code, framework === null ? 'sockets' : 'served');
+  if (framework !== null) evidence.push(evidenceAt(place, `uses ${framework.name}`, framework.found));
   if (listens !== null) evidence.push(evidenceAt(place, 'listens', listens));
-  return { framework: null, listens };
+  return { framework: listens === null ? null : (framework?.name ?? null), listens };
 }
 
 /** The ports that the code names, and how the program takes another: its environment, `-p`, its first argument. */
@@ -277,7 +304,7 @@ function readListening(
     /^[ \t]*#[ \t]*define[ \t]+\w*PORT\w*[ \t]+\(?/gm,
     /\b(?:default_|server_|listen_)?port\w*\s*=\s*(?:[^;\n]{0,80}[?:]\s*)?/gi,
     /\.(?:port|listen|addListener|bind_to_port)\s*\(\s*/g,
-    /\b(?:mg_http_listen|mg_listen)\s*\([^,]*,\s*/g,
+    /\b(?:mg_http_listen|mg_listen)\s*\([^,]{0,200},\s*/g,
   );
   const environment = readPortEnv(place, code, ASKING);
   evidence.push(...environment);

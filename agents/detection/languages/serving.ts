@@ -1,7 +1,17 @@
 /** What a program says about serving, where only the patterns differ from language to language. */
 import type { Evidence, Service } from '../contract.js';
-import type { Place } from '../place.js';
-import { citeAt, evidenceAt, findAll, portIn, type Source } from './source.js';
+import { makeService, type Place } from '../place.js';
+import {
+  blank,
+  citeAt,
+  evidenceAt,
+  type Found,
+  findAll,
+  openSource,
+  portIn,
+  type Source,
+  type Syntax,
+} from './source.js';
 
 /**
  * Ports that stand behind a pattern: `8080`, `":8080"`, `"0.0.0.0", 8080`, `"http://0.0.0.0:8080"`.
@@ -39,4 +49,105 @@ export function readRoutes(place: Place, sources: readonly Source[], routing: Re
     }
   const order = ({ path }: { path: string }): number => (/health|ping|ready/.test(path) ? 0 : path === '/' ? 1 : 2);
   return routes.sort((a, b) => order(a) - order(b)).slice(0, 5);
+}
+
+const ASIDE =
+  /(?:^|\/)(?:tests?|specs?|examples?|samples?|demos?|bench(?:marks?)?|vendor|deps|_build|build|dist|target|node_modules|third[-_]party|docs?|lib\/.*\.test)\//i;
+
+/** The sources of a language below a place, the nearest first, without tests, examples and other people's code. */
+export function openSources(place: Place, files: RegExp, syntax: Syntax, limit = 200): Source[] {
+  const own = place.files().filter((file) => files.test(file) && !ASIDE.test(file));
+  const nearest = own.sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1));
+  return nearest.slice(0, limit).flatMap((file) => openSource(place, file, syntax) ?? []);
+}
+
+/** What every service of a language has, whatever it turns out to be. */
+export interface About {
+  name?: string;
+  language: string;
+  packageManager: string | null;
+  versions: Service['versions'];
+  writes: string[];
+  evidence: Evidence[];
+}
+
+export const makeLibrary = (
+  place: Place,
+  about: About,
+  install: string[],
+  build: string[],
+  test: string | null,
+): Service =>
+  makeService(place, {
+    ...about,
+    kind: 'library',
+    commands: { install, build, start: null },
+    proof: { how: 'exit', command: test, paths: [] },
+    confidence: 0.8,
+  });
+
+/**
+ * A program that serves no page: a tool, a worker, or a job.
+ * @param help its own option for help, where its code has one.
+ */
+export function makeProgram(
+  place: Place,
+  about: About,
+  commands: Service['commands'],
+  found: { args: Found | null; endless: Found | null; help?: boolean },
+): Service {
+  const kind = found.args !== null ? 'cli' : found.endless !== null ? 'worker' : 'job';
+  const evidence = [...about.evidence];
+  if (found.args !== null) evidence.push(evidenceAt(place, 'reads arguments', found.args));
+  else if (found.endless !== null) evidence.push(evidenceAt(place, 'goes on without end', found.endless));
+  return makeService(place, {
+    ...about,
+    kind,
+    commands,
+    proof: {
+      how: kind === 'worker' ? 'log' : 'exit',
+      command: found.help && found.args !== null ? `${commands.start} --help` : null,
+      paths: [],
+    },
+    confidence: kind === 'job' ? 0.6 : 0.7,
+    evidence,
+  });
+}
+
+export const makeServer = (
+  place: Place,
+  about: About,
+  served: {
+    framework: string | null;
+    commands: Service['commands'];
+    ports: Service['ports'];
+    paths: Service['proof']['paths'];
+    env?: Service['env'];
+    confidence?: number;
+  },
+): Service =>
+  makeService(place, {
+    ...about,
+    kind: 'web-service',
+    framework: served.framework,
+    commands: served.commands,
+    ports: served.ports,
+    env: served.env ?? [],
+    proof: { how: 'http', command: null, paths: served.paths },
+    confidence: served.confidence ?? (served.framework === null ? 0.75 : 0.9),
+  });
+
+/** The first of the frameworks that a manifest names outside its comments, with the line that does. */
+export function findFramework(
+  place: Place,
+  file: string,
+  syntax: Syntax,
+  frameworks: readonly (readonly [pattern: RegExp, name: string])[],
+): { name: string; evidence: Evidence } | null {
+  const lines = blank(place.read(file, 300_000) ?? '', syntax, 'comments').split('\n');
+  for (const [pattern, name] of frameworks) {
+    const line = lines.findIndex((text) => pattern.test(text)) + 1;
+    if (line > 0) return { name, evidence: { claim: `depends on ${name}`, file: place.full(file), line } };
+  }
+  return null;
 }

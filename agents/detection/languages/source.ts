@@ -22,6 +22,13 @@ export const PHP: Syntax = { line: ['//', '#'], block: BLOCK, quotes: ['"', "'"]
 export const HASH: Syntax = { line: ['#'], block: [], quotes: ['"'], raw: ["'"], chars: false };
 /** Double quotes hide nothing in a shell: variables work in them. A comment begins a word. */
 export const SHELL: Syntax = { line: ['\n#', ' #', '\t#'], block: [], quotes: [], raw: ["'"], chars: false };
+/** Elixir, Crystal, Gleam's and other strings: double quotes, three of them for a text of many lines. */
+export const ELIXIR: Syntax = { line: ['#'], block: [], quotes: ['"""', '"'], raw: [], chars: true };
+export const GLEAM: Syntax = { line: ['//'], block: [], quotes: ['"'], raw: [], chars: false };
+export const SWIFT: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"'], raw: [], chars: false };
+export const DART: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', "'''", '"', "'"], raw: [], chars: false };
+export const HASKELL: Syntax = { line: ['--'], block: [['{-', '-}']], quotes: ['"'], raw: [], chars: true };
+export const CLOJURE: Syntax = { line: [';'], block: [], quotes: ['"'], raw: [], chars: false };
 export const XML: Syntax = { line: [], block: [['<!--', '-->']], quotes: [], raw: [], chars: false };
 export const GRADLE: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"', "'"], raw: [], chars: false };
 

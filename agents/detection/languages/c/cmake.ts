@@ -8,6 +8,7 @@ import { type Build, isAside, outFolder, type Program } from './build.js';
 const CMAKE: Syntax = { line: ['#'], block: [], quotes: ['"'], raw: [], chars: false };
 const COMMAND = /(?<![\w$])([A-Za-z_]\w*)[ \t]*\(([^()]*(?:\([^()]*\)[^()]*)*)\)/g;
 const MOST_FILES = 60;
+const MOST_CALLS = 3_000;
 
 interface Call {
   name: string;
@@ -110,6 +111,7 @@ function readCalls(
   let line = 1;
   let seen = 0;
   for (const match of code.matchAll(COMMAND)) {
+    if (calls.length >= MOST_CALLS) break;
     for (; seen < match.index; seen++) if (code[seen] === '\n') line++;
     const name = match[1]!.toLowerCase();
     const resolve = (raw: string): string =>

@@ -11,6 +11,9 @@ interface Rule {
   line: number;
 }
 const COMPILES = /(?:^|[\s@])(?:\$[({](?:CC|CXX|LD|LINK(?:\.\w+)?)[)}]|gcc|g\+\+|cc|c\+\+|clang(?:\+\+)?)(?=\s)/;
+/** What is longer is no rule that somebody wrote. */
+const LONGEST_LINE = 4_000;
+const MOST_RULES = 2_000;
 const SOURCE = /\.(?:c|cc|cpp|cxx)$/;
 
 export function readMake(place: Place): Build | null {
@@ -76,7 +79,7 @@ function readRules(text: string): { rules: Rule[]; variables: Map<string, string
   const rules: Rule[] = [];
   let open: Rule[] = [];
   const lines = text.split('\n');
-  for (let index = 0; index < lines.length; index++) {
+  for (let index = 0; index < lines.length && rules.length < MOST_RULES; index++) {
     const line = index + 1;
     let whole = lines[index]!;
     while (whole.endsWith('\\') && index + 1 < lines.length && whole.length < 20_000)
@@ -85,7 +88,10 @@ function readRules(text: string): { rules: Rule[]; variables: Map<string, string
       for (const rule of open) rule.recipe.push(whole.trim());
       continue;
     }
-    const plain = whole.replace(/(?<!\\)#.*$/, '').trimEnd();
+    const plain = whole
+      .slice(0, LONGEST_LINE)
+      .replace(/(?<!\\)#.*$/, '')
+      .trimEnd();
     const variable = /^\s*(?:export\s+|override\s+)?([\w.-]+)\s*(\+?|::?|\?|!)=\s*(.*)$/.exec(plain);
     if (variable !== null) {
       const before = variable[2] === '+' ? `${variables.get(variable[1]!) ?? ''} ` : '';

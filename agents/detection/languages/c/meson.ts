@@ -8,6 +8,7 @@ import { type Build, isAside, outFolder, type Program } from './build.js';
 const CALL =
   /\b(project|executable|library|static_library|shared_library|both_libraries|subdir|test|dependency)\s*\(\s*'([^']*)'([^)]*)/g;
 const MOST_FILES = 60;
+const MOST_CALLS = 3_000;
 
 interface Call {
   name: string;
@@ -75,7 +76,7 @@ function readCalls(place: Place, folder: string, bound: { left: number }): Call[
   const code = blank(text, HASH, 'comments');
   let line = 1;
   let seen = 0;
-  return [...code.matchAll(CALL)].flatMap((match) => {
+  return [...code.matchAll(CALL)].slice(0, MOST_CALLS).flatMap((match) => {
     for (; seen < match.index; seen++) if (code[seen] === '\n') line++;
     const call: Call = { name: match[1]!, first: match[2]!, rest: match[3]!, folder, line };
     const next = posix.join(folder, call.first);
