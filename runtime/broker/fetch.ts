@@ -29,7 +29,7 @@ const LEFTOVER_MS = 60 * 60_000;
 const MAKER = 'nats-server';
 
 /** Why a step of the fetch did not work, for people. */
-class Refusal extends Error {}
+export class Refusal extends Error {}
 
 /** What would fetch a server here, for people; null when nothing would. */
 export function fetcher(): string | null {
@@ -63,7 +63,7 @@ async function fetchPackage(cache: string, say: (line: string) => void): Promise
   say(`fetching nats-server from this machine's package source into ${cache}`);
   const work = mkdtempSync(join(cache, '.fetch-'));
   try {
-    await download(work);
+    await downloadPackages(work, [MAKER]);
     const deb = listing(work).find((name) => name.endsWith('.deb'));
     if (deb === undefined) throw new Refusal('apt-get download brought no package');
     const root = join(work, 'root');
@@ -80,11 +80,24 @@ async function fetchPackage(cache: string, say: (line: string) => void): Promise
   }
 }
 
-/** Leaves `nats-server_*.deb` in `work`. */
-async function download(work: string): Promise<void> {
-  const deadline = Date.now() + TOTAL_MS;
+/**
+ * Leaves Debian's packages in `work` as `<name>_*.deb`.
+ * @param list which ones it takes, by what apt knows with these options; a text where it cannot say: why.
+ * @throws Refusal
+ */
+export async function downloadPackages(
+  work: string,
+  names: readonly string[],
+  list: (options: string[]) => Promise<readonly string[] | string> = async () => names,
+  totalMs = TOTAL_MS,
+): Promise<void> {
+  const deadline = Date.now() + totalMs;
   const left = (): number => Math.max(1_000, deadline - Date.now());
-  const get = (options: string[]): Promise<Ran> => runApt([...options, 'download', MAKER], work, left());
+  const get = async (options: string[]): Promise<Ran> => {
+    const wanted = await list(options);
+    if (typeof wanted !== 'string') return runApt([...options, 'download', ...wanted], work, left());
+    return { worked: false, told: wanted, silent: false, some: false };
+  };
 
   const first = await get(common);
   if (first.worked) return;
@@ -181,7 +194,7 @@ function filesIn(folder: string): { name: string; bytes: number }[] {
   });
 }
 
-async function run(
+export async function run(
   command: string,
   args: string[],
   cwd: string,

@@ -86,8 +86,9 @@ const refused: { repo: string; env: Env; file?: [string, string]; error: Record<
   {
     repo: 'go-http',
     env: { PATH: '' },
+    file: ['go.mod', 'module example.com/hello\n\ngo 1.99\n'],
     code: 3,
-    error: { code: 'TOOL_MISSING', message: text('go >=1.19 is needed (go.mod:3)'), fix: text('install Go') },
+    error: { code: 'TOOL_MISSING', message: text('go >=1.99 is needed (go.mod:3)'), fix: text('install Go') },
   },
   {
     repo: 'dotnet-web',

@@ -154,6 +154,10 @@ export const stacks: Stack[] = [
   { repo: 'c-cmake-http', kind: 'web-service', proof: { title: 'CMake', excerpt: 'Hello from C and CMake' } },
   { repo: 'cpp-cmake-library', kind: 'library', proof: { excerpt: text('100% tests passed') }, long: true },
   { repo: 'c-plain', kind: 'job', proof: { excerpt: 'counted 55' } },
+  // Out of Debian's packages where the machine has none of their tools: the first run on a machine fetches them.
+  { repo: 'go-http', kind: 'web-service', proof: { title: 'Go', excerpt: 'Hello from Go' }, long: true },
+  { repo: 'elixir-job', kind: 'cli', proof: { excerpt: text('ticked 55') }, long: true },
+  { repo: 'cobol-job', kind: 'job', proof: { excerpt: 'paid 0055' }, long: true },
   { repo: 'shell-start', kind: 'web-service', proof: { title: 'Shell', excerpt: 'Hello from a shell script' } },
   { repo: 'hono-node', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
   { repo: 'bun-server', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },

@@ -354,3 +354,41 @@ test('package managers and runtimes the machine lacks are fetched and run', { ti
     expect(output(found[n]!.bin, tool, '--version')).toBe(found[n]!.version);
   }
 });
+
+const kept = (cache: string): string[] =>
+  readdirSync(join(cache, 'toolchains/cobc')).filter((name) => !name.startsWith('.'));
+
+test('what Debian has is unpacked into the cache, told where it lies, and found there again', {
+  timeout: 240_000,
+}, async () => {
+  const dir = scratch();
+  const cache = join(dir, 'cache');
+  const said: string[] = [];
+  const want = { tool: 'cobc', want: '>=3', cache, env: bare(dir) } as const;
+  // Two at once share one download.
+  const [one, two] = await Promise.all([find(want, said), find(want, said)]);
+  expect(one).toMatchObject({ origin: 'downloaded', degraded: null });
+  expect(two).toMatchObject({ version: one.version, bin: one.bin });
+  expect(said.filter((line) => line.startsWith('fetching'))).toHaveLength(1);
+  expect(output(one.bin, 'cobc', '--version')).toContain('GnuCOBOL');
+  expect(existsSync(one.env.COB_CONFIG_DIR!)).toBe(true);
+  expect(kept(cache)).toEqual([one.version]);
+  expect(await find(want)).toEqual({ ...one, origin: 'cache' });
+  // Somebody who removes its programs has it fetched again.
+  rmSync(join(one.bin, 'cobc'));
+  expect(await find(want)).toMatchObject({ version: one.version, origin: 'downloaded' });
+});
+
+test('a version that Debian has not is named and not downloaded', { timeout: 60_000 }, async () => {
+  const dir = scratch();
+  const cache = join(dir, 'cache');
+  const error = await find({ tool: 'cobc', want: '>=99', cache, env: bare(dir) }).catch((met) => met);
+  expect(error).toMatchObject({
+    code: 'TOOL_MISSING',
+    message: expect.stringMatching(/has no cobc, and Debian's package is \d/),
+  });
+  expect(kept(cache)).toEqual([]);
+  // Where that will do, it is taken, and it is said.
+  const near = await find({ tool: 'cobc', want: '>=99', cache, env: bare(dir), allowDegraded: true });
+  expect(near).toMatchObject({ degraded: expect.stringMatching(/^cobc >=99 is wanted \(package\.json:3\); took \d/) });
+});
