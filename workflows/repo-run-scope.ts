@@ -19,6 +19,7 @@ export function wantsOf(
   service: Service,
   overlay: Overlay,
 ): { tool: string; want: string | null; from: string | null }[] {
+  const commands = [...service.commands.install, ...service.commands.build, service.commands.start ?? ''].join('\n');
   const runtimes: Record<string, string[]> = {
     node: ['node'],
     deno: ['deno'],
@@ -31,8 +32,21 @@ export function wantsOf(
     java: ['java'],
     kotlin: ['java'],
     dotnet: ['dotnet'],
+    c: ['cc'],
+    cpp: ['c++'],
+    elixir: ['erlang', 'elixir'],
+    gleam: [/--target javascript/.test(commands) ? 'node' : 'erlang', 'gleam'],
+    swift: ['swift'],
+    zig: ['zig'],
+    crystal: ['crystal'],
+    dart: service.packageManager === 'flutter' ? ['flutter'] : ['dart'],
+    // Stack fetches the compiler its resolver names.
+    haskell: service.packageManager === 'stack' ? [] : ['ghc'],
+    scala: ['java'],
+    clojure: ['java'],
+    // It writes C and has a compiler of that make the program.
+    cobol: ['cc', 'cobc'],
   };
-  const commands = [...service.commands.install, ...service.commands.build, service.commands.start ?? ''].join('\n');
   const managers: Record<string, string> = {
     pnpm: 'pnpm',
     yarn: 'yarn',
@@ -45,18 +59,27 @@ export function wantsOf(
     bundler: 'bundler',
     maven: 'maven',
     gradle: 'gradle',
+    cmake: 'cmake',
+    meson: 'meson',
+    make: 'make',
+    cabal: 'cabal',
+    stack: 'stack',
+    sbt: 'sbt',
+    'scala-cli': 'scala-cli',
+    clojure: 'clojure',
+    leiningen: 'leiningen',
   };
+  const programs: Record<string, string> = { maven: 'mvn', bundler: 'bundle', leiningen: 'lein' };
+  /** What a manager calls by itself. */
+  const behind: Record<string, string> = { cmake: 'make', meson: 'ninja' };
   const manager = service.packageManager && managers[service.packageManager];
   // A wrapper in the repository (./mvnw, ./gradlew) brings its own.
   const own = /(^|[\s&;])\.?\/?(mvnw|gradlew)\b/m.test(commands);
-  const called =
-    manager &&
-    !own &&
-    new RegExp(
-      `(^|[\\s&;/])(${manager === 'maven' ? 'mvn' : manager === 'bundler' ? 'bundle' : manager})\\b`,
-      'm',
-    ).test(commands);
-  const tools = [...(runtimes[service.language] ?? []), ...(manager && called ? [manager] : [])];
+  const called = manager && !own && new RegExp(`(^|[\\s&;/])(${programs[manager] ?? manager})\\b`, 'm').test(commands);
+  const tools = [
+    ...(runtimes[service.language] ?? []),
+    ...(manager && called ? [manager, behind[manager] ?? manager] : []),
+  ];
   return [...new Set(tools)].map((tool) => ({
     tool,
     want: overlay.versions[tool] ?? service.versions[tool]?.want ?? null,

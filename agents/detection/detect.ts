@@ -72,7 +72,10 @@ function lookAt(place: Place, hints: readonly Hint[]): Service[] {
 
 /** A page of Laravel or Django whose scripts and styles are built by Node is not whole without them. */
 function withAssets(service: Service, place: Place): Service {
-  if (!/^(?:php|ruby|python|go|rust|java|dotnet)$/.test(service.language) || service.kind !== 'web-service')
+  if (
+    !/^(?:php|ruby|python|go|rust|java|dotnet|elixir|crystal|scala|clojure|swift)$/.test(service.language) ||
+    service.kind !== 'web-service'
+  )
     return service;
   const { install, build } = service.commands;
   if ([...install, ...build].some((command) => /\b(?:npm|pnpm|yarn|bun)\b/.test(command))) return service;
@@ -163,7 +166,7 @@ function nothingFound(root: Place): string {
   const about = root.names.slice(0, 8).join(', ');
   const docker = root.names.find((name) => /^(?:Dockerfile|Containerfile)/.test(name));
   return [
-    'nothing that runs was found: looked for manifests of Node, Deno, Bun, Python, Go, PHP, Ruby, Rust, Java, .NET, pages, shell scripts, Procfile and compose files to three folders deep',
+    'nothing that runs was found: looked for manifests of Node, Deno, Bun, Python, Go, PHP, Ruby, Rust, Java, .NET, C and C++, Elixir, Gleam, Swift, Zig, Crystal, Dart, Haskell, Scala, Clojure, COBOL, pages, shell scripts, Procfile and compose files to three folders deep',
     `the root holds ${about === '' ? 'only folders' : about}`,
     ...(docker === undefined ? [] : [`${docker} describes an image, but what it starts is not in this repository`]),
   ].join('; ');

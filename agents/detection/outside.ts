@@ -32,6 +32,15 @@ const FAMILIES: readonly [family: string, programs: RegExp][] = [
   ['rust', /^(?:cargo)$/],
   ['dotnet', /^(?:dotnet)$/],
   ['deno', /^(?:deno)$/],
+  ['elixir', /^(?:mix|elixir|iex)$/],
+  ['gleam', /^gleam$/],
+  ['swift', /^swift$/],
+  ['zig', /^zig$/],
+  ['crystal', /^(?:crystal|shards)$/],
+  ['dart', /^(?:dart|flutter|dart_frog)$/],
+  ['haskell', /^(?:stack|cabal|runghc|runhaskell)$/],
+  ['scala', /^(?:sbt|scala|scala-cli)$/],
+  ['clojure', /^(?:clojure|clj|lein)$/],
 ];
 /** Only in an image, or not an application. */
 const IMAGE_ONLY =

@@ -4,7 +4,7 @@ import { readWorkspace } from './languages/node/workspace.js';
 import type { Place } from './place.js';
 
 const MANIFEST =
-  /^(?:package\.json|deno\.jsonc?|pyproject\.toml|requirements\.txt|Pipfile|setup\.py|manage\.py|environment\.ya?ml|go\.mod|composer\.json|Gemfile|config\.ru|Cargo\.toml|pom\.xml|build\.gradle(?:\.kts)?|project\.json|start\.sh|Procfile|[\w.-]+\.(?:cs|fs)proj)$/;
+  /^(?:package\.json|deno\.jsonc?|pyproject\.toml|requirements\.txt|Pipfile|setup\.py|manage\.py|environment\.ya?ml|go\.mod|composer\.json|Gemfile|config\.ru|Cargo\.toml|pom\.xml|build\.gradle(?:\.kts)?|project\.json|CMakeLists\.txt|meson\.build|mix\.exs|gleam\.toml|Package\.swift|build\.zig|shard\.yml|pubspec\.yaml|stack\.yaml|[\w-]+\.cabal|build\.sbt|deps\.edn|project\.clj|start\.sh|Procfile|[\w.-]+\.(?:cs|fs)proj)$/;
 /** Manifests of their own, but so often a part of something above that they count only where nothing else is. */
 const WEAK = /^(?:index\.html|index\.php|main\.go|(?:app|main|server|bot)\.py|(?:server|app)\.[cm]?js)$/;
 /** Folders of examples and tests: services there are for showing, not for running. */

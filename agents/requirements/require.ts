@@ -95,7 +95,9 @@ function cite(claim: string, from: string): Service['evidence'][number] {
 
 const families: readonly (readonly string[])[] = [
   ['node', 'javascript', 'typescript'],
-  ['java', 'kotlin', 'scala'],
+  ['java', 'kotlin', 'scala', 'clojure'],
+  ['elixir', 'erlang'],
+  ['haskell', 'ghc'],
 ];
 const manifests = /(?:^|\/)(?:package\.json|pyproject\.toml|go\.mod|Gemfile|composer\.json|Cargo\.toml)(?::\d+)?$/;
 

@@ -20,7 +20,7 @@ import { familyOf } from '../process/processes.js';
 import { type Entries, nodeScript, writeEntries } from './links.js';
 import { type Environment, executable, pathFolders } from './places.js';
 import { type Range, readVersion } from './range.js';
-import type { ToolName } from './tools.js';
+import { type ToolName, tools } from './tools.js';
 
 const ASK_MS = 50_000;
 const INSTALL_MS = 10 * 60_000;
@@ -36,9 +36,14 @@ export interface Fetching {
 export interface Fetched {
   version: string;
   bin: string;
+  /** What its programs want in the environment. */
+  env?: Record<string, string>;
 }
 /** Why nothing was fetched, in words for a person. */
-export class FetchFailure extends Error {}
+export class FetchFailure extends Error {
+  /** The version there is, where it is only not the one that was wanted. */
+  offered: string | null = null;
+}
 
 /** npm's own program file: a shim in its place would need a shell, and might choose another Node. */
 export function findNpmCli(env: Environment): string | null {
@@ -103,11 +108,11 @@ function sourceOf(tool: ToolName, range: Range): Source | null {
 }
 export const canFetch = (tool: ToolName, range: Range): boolean => sourceOf(tool, range) !== null;
 
-const home = (cache: string, tool: ToolName): string => join(cache, 'toolchains', tool);
+export const toolHome = (cache: string, tool: ToolName): string => join(cache, 'toolchains', tool);
 
 /** Its program is there, and so is the npm that a cached Node borrows from the machine. */
 function isWhole(bin: string, tool: ToolName): boolean {
-  if (executable(join(bin, tool)) === null) return false;
+  if (executable(join(bin, tools[tool].programs[0]!)) === null) return false;
   if (tool !== 'node') return true;
   const borrowed = existsSync(join(bin, 'npm'))
     ? /'(\/[^']*npm-cli\.js)'/.exec(readFileSync(join(bin, 'npm'), 'utf8'))?.[1]
@@ -117,7 +122,7 @@ function isWhole(bin: string, tool: ToolName): boolean {
 
 /** The newest version in the cache that will do. */
 export function findInCache(cache: string, tool: ToolName, range: Range): Fetched | null {
-  const folder = home(cache, tool);
+  const folder = toolHome(cache, tool);
   if (!existsSync(folder)) return null;
   const versions = readdirSync(folder).filter((name) => semver.valid(name) !== null && range.accepts(name));
   for (const version of semver.rsort(versions)) {
@@ -153,7 +158,7 @@ export async function fetchTool(o: Fetching): Promise<Fetched> {
     throw new FetchFailure(`npm cannot reach its registry: ${silence.said}`);
   o.say(`looking up ${tool} ${range.text} in npm's registry`);
   const version = await chooseVersion(source, npm, o);
-  const key = join(home(cache, tool), version);
+  const key = join(toolHome(cache, tool), version);
   const already = underWay.get(key);
   if (already !== undefined) return already;
   const fetching = fetchVersion(source, npm, version, o).finally(() => underWay.delete(key));
@@ -178,7 +183,7 @@ async function chooseVersion({ pack, prefer }: Source, npm: string, o: Fetching)
 
 async function fetchVersion(source: Source, npm: string, version: string, o: Fetching): Promise<Fetched> {
   const { tool, cache } = o;
-  const folder = home(cache, tool);
+  const folder = toolHome(cache, tool);
   const done: Fetched = { version, bin: join(folder, version, 'bin') };
   mkdirSync(folder, { recursive: true });
   const isThere = (): boolean => isWhole(done.bin, tool);

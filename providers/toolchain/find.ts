@@ -1,6 +1,6 @@
 /**
  * Finds the toolchain a repository asks for: what is on the machine, then what version managers have installed, then
- * our cache, then npm's registry; else it says what is missing and how to get it. Nothing but the cache is written.
+ * our cache, then npm's registry or Debian's packages; else it says what is missing and how to get it. Nothing but the cache is written.
  * A version that does not satisfy the range is given only to a caller who allowed it, and always with the reason.
  */
 import { execFile } from 'node:child_process';
@@ -9,7 +9,8 @@ import { basename, delimiter, dirname, join } from 'node:path';
 import semver from 'semver';
 import { fail } from '../../runtime/errors.js';
 import { childEnvironment } from '../process/environment.js';
-import { canFetch, FetchFailure, fetchTool, findInCache, findNpmCli } from './fetch.js';
+import { canUnpack, readOwnEnvironment, unpackTool } from './debian.js';
+import { canFetch, FetchFailure, type Fetching, fetchTool, findInCache, findNpmCli } from './fetch.js';
 import { entriesOf, linkTool } from './links.js';
 import { type Environment, executable, findInManagers, findOnMachine, type Place } from './places.js';
 import { parseRange, type Range, readVersion } from './range.js';
@@ -95,32 +96,42 @@ export async function findTool(o: FindTool): Promise<FoundTool> {
   if (best !== undefined) return found(o, best, env, null);
 
   const cached = findInCache(cache, tool, range);
-  if (cached !== null) return { tool, ...cached, env: {}, origin: 'cache', degraded: null };
+  if (cached !== null) {
+    const own = readOwnEnvironment(dirname(cached.bin));
+    return { tool, ...cached, env: own, origin: 'cache', degraded: null };
+  }
 
-  const has = met.length === 0 ? `no ${tool}` : [...new Set(met.map(({ version }) => version))].slice(0, 6).join(', ');
   let cause: unknown = null;
-  if (canFetch(tool, range)) {
+  const fetching: Fetching = { tool, range, cache, env, signal: o.signal, say: o.say };
+  const ways = [...(canFetch(tool, range) ? [fetchTool] : []), ...(canUnpack(tool) ? [unpackTool] : [])];
+  for (const way of ways) {
     try {
-      const fetched = await fetchTool({ tool, range, cache, env, signal: o.signal, say: o.say });
-      const works = await versionOf(
-        tool,
-        { program: join(fetched.bin, tool), origin: 'machine', label: null },
-        { cache, env },
-      );
-      if (works !== null) return { tool, ...fetched, env: {}, origin: 'downloaded', degraded: null };
+      const fetched = await way(fetching);
+      const program = join(fetched.bin, tools[tool].programs[0]!);
+      const works = await versionOf(tool, { program, origin: 'machine', label: null }, { cache, env });
+      if (works !== null) return { tool, env: {}, ...fetched, origin: 'downloaded', degraded: null };
       cause = new FetchFailure(`${tool} ${fetched.version} was fetched and does not run on this machine`);
     } catch (error) {
       if (!(error instanceof FetchFailure)) throw error;
       cause = error;
     }
   }
-  const why = cause instanceof FetchFailure ? `${has}; ${cause.message}` : has;
+  const offered = cause instanceof FetchFailure ? cause.offered : null;
+  const none = offered === null ? `no ${tool}` : `no ${tool}, and Debian's package is ${offered}`;
+  const has = met.length === 0 ? none : [...new Set(met.map(({ version }) => version))].slice(0, 6).join(', ');
+  const why = cause instanceof FetchFailure && offered === null ? `${has}; ${cause.message}` : has;
   const nearest = o.allowDegraded ? nearestOf(met, range) : undefined;
   if (nearest !== undefined) {
     const reason = cause instanceof FetchFailure ? ` (${cause.message})` : '';
     const degraded = `${tool} ${range.text} is wanted (${from}); took ${nearest.version}, the nearest here${reason}`;
     o.say(degraded);
     return found(o, nearest, env, degraded);
+  }
+  if (o.allowDegraded && offered !== null && met.length === 0) {
+    const any = await findTool({ ...o, want: null, allowDegraded: false });
+    const degraded = `${tool} ${range.text} is wanted (${from}); took ${any.version}, the only one that can be had here`;
+    o.say(degraded);
+    return { ...any, degraded };
   }
   throw missing(why, `${fix.replaceAll('{v}', want ?? '').replace(/ {2,}/g, ' ')}, then run again`, cause);
 }

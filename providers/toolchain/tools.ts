@@ -22,7 +22,29 @@ export type ToolName =
   | 'java'
   | 'maven'
   | 'gradle'
-  | 'dotnet';
+  | 'dotnet'
+  | 'cc'
+  | 'c++'
+  | 'make'
+  | 'cmake'
+  | 'meson'
+  | 'ninja'
+  | 'elixir'
+  | 'erlang'
+  | 'gleam'
+  | 'swift'
+  | 'zig'
+  | 'crystal'
+  | 'dart'
+  | 'flutter'
+  | 'ghc'
+  | 'cabal'
+  | 'stack'
+  | 'sbt'
+  | 'scala-cli'
+  | 'clojure'
+  | 'leiningen'
+  | 'cobc';
 
 export interface About {
   scheme: Scheme;
@@ -107,4 +129,111 @@ export const tools: Record<ToolName, About> = {
     versionAfter: /Gradle\s+/,
   }),
   dotnet: about('dotnet', 'install the .NET SDK {v} (https://dotnet.microsoft.com/download)', { scheme: 'dotnet' }),
+  cc: about('cc', 'install a C compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)', {
+    programs: ['cc', 'gcc', 'clang'],
+    beside: ['gcc', 'clang', 'cpp', 'ar', 'ranlib'],
+    scheme: 'minimum',
+  }),
+  'c++': about(
+    'c++',
+    'install a C++ compiler (Debian: apt-get install build-essential; macOS: xcode-select --install)',
+    {
+      programs: ['c++', 'g++', 'clang++'],
+      beside: ['g++', 'clang++', 'cc', 'gcc', 'clang', 'cpp', 'ar', 'ranlib'],
+      scheme: 'minimum',
+    },
+  ),
+  make: about('make', 'install make (Debian: apt-get install build-essential; macOS: xcode-select --install)', {
+    programs: ['make', 'gmake'],
+    scheme: 'minimum',
+  }),
+  cmake: about('cmake', 'install CMake {v} (Debian: apt-get install cmake; macOS: brew install cmake)', {
+    beside: ['ctest', 'cpack'],
+  }),
+  meson: about('meson', 'install Meson {v} (pipx install meson; Debian: apt-get install meson)'),
+  ninja: about('ninja', 'install Ninja {v} (Debian: apt-get install ninja-build; macOS: brew install ninja)'),
+  elixir: about(
+    'elixir',
+    'install Elixir {v} (asdf install elixir; Debian: apt-get install elixir; macOS: brew install elixir)',
+    {
+      scheme: 'composer',
+      beside: ['mix', 'iex', 'elixirc'],
+      versionAfter: /Elixir\s+/,
+    },
+  ),
+  erlang: about(
+    'erl',
+    'install Erlang/OTP {v} (asdf install erlang; Debian: apt-get install erlang-nox; macOS: brew install erlang)',
+    {
+      scheme: 'minimum',
+      beside: ['erlc', 'escript', 'epmd'],
+      versionArgs: ['-noshell', '-eval', 'io:format("OTP ~s~n",[erlang:system_info(otp_release)]),halt().'],
+      versionAfter: /OTP\s+/,
+    },
+  ),
+  gleam: about('gleam', 'install Gleam {v} (https://gleam.run/getting-started/installing; macOS: brew install gleam)', {
+    scheme: 'composer',
+  }),
+  swift: about(
+    'swift',
+    'install Swift {v} (https://www.swift.org/install; Debian: apt-get install swiftlang; macOS: xcode-select --install)',
+    {
+      scheme: 'minimum',
+      beside: ['swiftc', 'swift-build', 'swift-run', 'swift-test', 'swift-package'],
+      versionAfter: /Swift version\s+/,
+    },
+  ),
+  zig: about('zig', 'install Zig {v} (https://ziglang.org/download; macOS: brew install zig)', {
+    versionArgs: ['version'],
+  }),
+  crystal: about('crystal', 'install Crystal {v} (https://crystal-lang.org/install; macOS: brew install crystal)', {
+    scheme: 'composer',
+    beside: ['shards'],
+    versionAfter: /Crystal\s+/,
+  }),
+  dart: about('dart', 'install the Dart SDK {v} (https://dart.dev/get-dart; macOS: brew install dart)', {
+    versionAfter: /Dart SDK version:\s*/,
+  }),
+  flutter: about('flutter', 'install Flutter {v} (https://docs.flutter.dev/get-started/install)', {
+    beside: ['dart'],
+    versionAfter: /Flutter\s+/,
+  }),
+  ghc: about('ghc', 'install GHC {v} (ghcup install ghc {v}; Debian: apt-get install ghc)', {
+    beside: ['ghc-pkg', 'runghc', 'runhaskell', 'hsc2hs'],
+    versionAfter: /version\s+/,
+  }),
+  cabal: about('cabal', 'install cabal {v} (ghcup install cabal; Debian: apt-get install cabal-install)', {
+    versionAfter: /version\s+/,
+  }),
+  stack: about('stack', 'install Stack {v} (ghcup install stack; Debian: apt-get install haskell-stack)', {
+    versionAfter: /Version\s+/,
+  }),
+  sbt: about('sbt', 'install sbt {v} (sdk install sbt; https://www.scala-sbt.org/download)', {
+    scheme: 'minimum',
+    // It would load a project, and fetch, to tell its version in full.
+    versionArgs: ['--script-version'],
+  }),
+  'scala-cli': about(
+    'scala-cli',
+    'install scala-cli {v} (sdk install scalacli; https://scala-cli.virtuslab.org/install)',
+    {
+      versionArgs: ['version', '--cli-version'],
+    },
+  ),
+  clojure: about(
+    'clojure',
+    "install Clojure's tools {v} (https://clojure.org/guides/install_clojure; macOS: brew install clojure/tools/clojure)",
+    {
+      beside: ['clj'],
+      versionAfter: /CLI version\s+/,
+    },
+  ),
+  leiningen: about('lein', 'install Leiningen {v} (https://leiningen.org; Debian: apt-get install leiningen)', {
+    versionAfter: /Leiningen\s+/,
+  }),
+  cobc: about('cobc', 'install GnuCOBOL {v} (Debian: apt-get install gnucobol; macOS: brew install gnucobol)', {
+    scheme: 'minimum',
+    beside: ['cobcrun', 'cob-config'],
+    versionAfter: /GnuCOBOL\)?\s+/,
+  }),
 };

@@ -86,14 +86,31 @@ const refused: { repo: string; env: Env; file?: [string, string]; error: Record<
   {
     repo: 'go-http',
     env: { PATH: '' },
+    file: ['go.mod', 'module example.com/hello\n\ngo 1.99\n'],
     code: 3,
-    error: { code: 'TOOL_MISSING', message: text('go >=1.19 is needed (go.mod:3)'), fix: text('install Go') },
+    error: { code: 'TOOL_MISSING', message: text('go >=1.99 is needed (go.mod:3)'), fix: text('install Go') },
   },
   {
     repo: 'dotnet-web',
     env: { PATH: '' },
     code: 3,
     error: { code: 'TOOL_MISSING', message: text('dotnet'), fix: text('.NET SDK') },
+  },
+  {
+    repo: 'c-cmake-http',
+    env: { PATH: '' },
+    code: 3,
+    error: { code: 'TOOL_MISSING', message: text('cc'), fix: text('apt-get install build-essential') },
+  },
+  {
+    repo: 'crystal-kemal',
+    env: { PATH: '' },
+    code: 3,
+    error: {
+      code: 'TOOL_MISSING',
+      message: text('crystal >=1.6.0 is needed (shard.yml:4)'),
+      fix: text('install Crystal'),
+    },
   },
   {
     repo: 'flask-hello',

@@ -127,7 +127,48 @@ const dotnet: Asking = {
 const elixir: Asking = {
   pattern: /\bSystem\.(?:fetch_env!|get_env)\(\s*"(\w+)"/g,
   judge: (before, after) =>
-    given(fallbackIn(after, '\\s*,\\s*') ?? fallbackIn(after, '\\s*\\)\\s*\\|\\|\\s*'), /fetch_env!/.test(before)),
+    given(
+      fallbackIn(after, '\\s*,\\s*') ?? fallbackIn(after, '\\s*\\)\\s*\\|\\|\\s*'),
+      /fetch_env!\(\s*"\w+"$/.test(before),
+    ),
+};
+/** C and C++, Clojure: `getenv("X")`, `(System/getenv "X")`. */
+const getenv: Asking = {
+  pattern: /\b(?:std::|System\/)?getenv(?:\s*\(\s*|\s+)"(\w+)"/g,
+  judge: (_, after) => given(fallbackIn(after, '\\s*\\)\\s*(?=")'), false),
+};
+const swift: Asking = {
+  pattern: /\bEnvironment\.get\(\s*"(\w+)"\s*\)|\benvironment\[\s*"(\w+)"\s*\]/g,
+  judge: (_, after) => given(fallbackIn(after, '(?:\\.flatMap\\([^)]*\\))?\\s*\\?\\?\\s*'), /^!/.test(after)),
+};
+const zig: Asking = {
+  pattern: /\b(?:getEnvVarOwned\(\s*[\w.]+\s*,|getenv\()\s*"(\w+)"/g,
+  judge: (_, after) => given(fallbackIn(after, '\\s*\\)\\s*(?:orelse|catch)\\s*'), false),
+};
+const crystalItem: Asking = {
+  pattern: /\bENV\[\s*"(\w+)"\s*\](?!\s*=[^=~])/g,
+  // Without a question mark it raises.
+  judge: (_, after) => given(fallbackIn(after, '\\?\\s*\\|\\|\\s*'), !after.startsWith('?')),
+};
+const dart: Asking = {
+  pattern: /\bPlatform\.environment\[\s*['"](\w+)['"]\s*\]/g,
+  judge: (_, after) => given(fallbackIn(after, '\\s*\\?\\?\\s*'), /^!/.test(after)),
+};
+const haskell: Asking = {
+  pattern: /\b(?:lookupEnv|getEnv)\s+"(\w+)"/g,
+  judge: (before) => given(null, /\bgetEnv\s+"\w+"$/.test(before)),
+};
+const scala: Asking = {
+  pattern: /\bsys\.env(?:\.get(?:OrElse)?)?\(\s*"(\w+)"/g,
+  judge: (before, after) =>
+    given(
+      fallbackIn(after, '\\s*,\\s*') ?? fallbackIn(after, '\\s*\\)(?:\\.flatMap\\([^)]*\\))?\\.getOrElse\\(\\s*'),
+      /sys\.env\(\s*"\w+"$/.test(before),
+    ),
+};
+const gleam: Asking = {
+  pattern: /\b(?:envoy|os|env)\.get(?:_env)?\(\s*"(\w+)"\s*\)/g,
+  judge: (_, after) => given(fallbackIn(after, '\\s*\\|>\\s*result\\.unwrap\\(\\s*'), false),
 };
 
 const askings: Record<string, readonly Asking[]> = {
@@ -142,9 +183,24 @@ const askings: Record<string, readonly Asking[]> = {
   cs: [dotnet],
   ex: [elixir],
   exs: [elixir],
+  c: [getenv],
+  cc: [getenv],
+  cpp: [getenv],
+  cxx: [getenv],
+  clj: [getenv],
+  swift: [swift],
+  zig: [zig],
+  cr: [crystalItem, rubyFetch],
+  dart: [dart],
+  hs: [haskell],
+  scala: [scala, java],
+  gleam: [gleam],
 };
+/** Those whose own words say whether it is required. */
+const withAsking = new Set([elixir, haskell, scala]);
 const nodeFile = /\.(?:[cm]?[jt]sx?|vue|svelte|astro)$/;
-export const sourceFile = /\.(?:[cm]?[jt]sx?|vue|svelte|astro|py|rb|ru|php|go|rs|java|kt|cs|exs?)$/;
+export const sourceFile =
+  /\.(?:[cm]?[jt]sx?|vue|svelte|astro|py|rb|ru|php|go|rs|java|kt|cs|exs?|c|cc|cpp|cxx|clj|swift|zig|cr|dart|hs|scala|gleam)$/;
 
 /** Set by the bundler, not by anybody's environment. */
 const bundled = /^(?:MODE|DEV|PROD|BASE_URL|SSR)$/;
@@ -172,7 +228,7 @@ export function readEnvInCode(file: SourceFile): Hint[] {
       const end = hit.index + hit[0].length;
       // Assigning to it is not asking for it.
       if ((asking === node || asking === php) && /^\s*(?:[|?&]{2})?=(?![=>])/.test(text.slice(end, end + 8))) continue;
-      const before = text.slice(Math.max(0, hit.index - 60), hit.index) + (asking === elixir ? hit[0] : '');
+      const before = text.slice(Math.max(0, hit.index - 60), hit.index) + (withAsking.has(asking) ? hit[0] : '');
       say(hit.index, { name, ...asking.judge(before, text.slice(end, end + 300)) });
     }
   }

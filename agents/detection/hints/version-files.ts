@@ -61,10 +61,15 @@ const oneLine: Record<string, string> = {
   '.php-version': 'php',
   '.bun-version': 'bun',
   '.dvmrc': 'deno',
+  '.crystal-version': 'crystal',
+  '.swift-version': 'swift',
+  '.zigversion': 'zig',
+  '.zig-version': 'zig',
 };
 
 export const pinFiles: Source = {
-  names: /^\.(?:nvmrc|node-version|python-version|ruby-version|go-version|java-version|php-version|bun-version|dvmrc)$/,
+  names:
+    /^\.(?:nvmrc|node-version|python-version|ruby-version|go-version|java-version|php-version|bun-version|dvmrc|crystal-version|swift-version|zig-?version)$/,
   depth: 0,
   read(file): Hint[] {
     const tool = oneLine[file.path.split('/').at(-1)!];

@@ -17,10 +17,18 @@ const BLOCK = [['/*', '*/']] as const;
 export const GO: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: ['`'], chars: true };
 export const RUST: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: [], chars: true };
 export const JAVA: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"'], raw: [], chars: true };
+export const C: Syntax = { line: ['//'], block: BLOCK, quotes: ['"'], raw: [], chars: true };
 export const PHP: Syntax = { line: ['//', '#'], block: BLOCK, quotes: ['"', "'"], raw: [], chars: false };
 export const HASH: Syntax = { line: ['#'], block: [], quotes: ['"'], raw: ["'"], chars: false };
 /** Double quotes hide nothing in a shell: variables work in them. A comment begins a word. */
 export const SHELL: Syntax = { line: ['\n#', ' #', '\t#'], block: [], quotes: [], raw: ["'"], chars: false };
+/** Elixir, Crystal, Gleam's and other strings: double quotes, three of them for a text of many lines. */
+export const ELIXIR: Syntax = { line: ['#'], block: [], quotes: ['"""', '"'], raw: [], chars: true };
+export const GLEAM: Syntax = { line: ['//'], block: [], quotes: ['"'], raw: [], chars: false };
+export const SWIFT: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"'], raw: [], chars: false };
+export const DART: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', "'''", '"', "'"], raw: [], chars: false };
+export const HASKELL: Syntax = { line: ['--'], block: [['{-', '-}']], quotes: ['"'], raw: [], chars: true };
+export const CLOJURE: Syntax = { line: [';'], block: [], quotes: ['"'], raw: [], chars: false };
 export const XML: Syntax = { line: [], block: [['<!--', '-->']], quotes: [], raw: [], chars: false };
 export const GRADLE: Syntax = { line: ['//'], block: BLOCK, quotes: ['"""', '"', "'"], raw: [], chars: false };
 

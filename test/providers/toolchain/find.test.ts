@@ -79,6 +79,38 @@ test.each([
   if (tool === 'java') expect(found.env.JAVA_HOME).toBe(join(home, '.sdkman/candidates/java/99.0.1-tem'));
 });
 
+test.each([
+  [
+    'elixir',
+    'elixir',
+    '~> 1.14',
+    'Erlang/OTP 25 [erts-13.1.5] [64-bit]\n\nElixir 1.14.5 (compiled with Erlang/OTP 24)',
+    '1.14.5',
+  ],
+  ['erlang', 'erl', '25', 'OTP 25', '25.0.0'],
+  ['gleam', 'gleam', '>=1.4.0', 'gleam 1.4.1', '1.4.1'],
+  ['swift', 'swift', '>=5.7', 'swift-driver version: 1.87 Apple Swift version 5.9.2 (swiftlang-5.9.2)', '5.9.2'],
+  ['zig', 'zig', '>=0.13.0', '0.13.0', '0.13.0'],
+  ['crystal', 'crystal', '>=1.6.0', 'Crystal 1.10.1 [c6f3552f5] (2023-10-13)', '1.10.1'],
+  ['dart', 'dart', '^3.0.0', 'Dart SDK version: 3.2.3 (stable) on "linux_x64"', '3.2.3'],
+  ['ghc', 'ghc', '9.4.7', 'The Glorious Glasgow Haskell Compilation System, version 9.4.7', '9.4.7'],
+  ['cabal', 'cabal', null, 'cabal-install version 3.8.1.0', '3.8.1'],
+  ['stack', 'stack', null, 'Version 2.13.1, Git revision d4e8eac x86_64', '2.13.1'],
+  ['sbt', 'sbt', '1.9.7', '1.9.8', '1.9.8'],
+  ['clojure', 'clojure', null, 'Clojure CLI version 1.11.1.1435', '1.11.1'],
+  ['leiningen', 'lein', null, 'Leiningen 2.9.1 on Java 17.0.9', '2.9.1'],
+  ['cobc', 'cobc', null, 'cobc (GnuCOBOL) 3.1.2.0', '3.1.2'],
+  ['cc', 'cc', null, 'cc (Debian 12.2.0-14) 12.2.0', '12.2.0'],
+  ['c++', 'c++', null, 'Apple clang version 15.0.0 (clang-1500.1.0.2.5)', '15.0.0'],
+  ['cmake', 'cmake', '>=3.10', 'cmake version 3.25.1\n\nCMake suite', '3.25.1'],
+  ['make', 'make', null, 'GNU Make 4.3', '4.3.0'],
+] as const)('%s tells its version in its own words', async (tool, file, want, says, version) => {
+  const home = scratch();
+  install(join(home, 'bin', file), says);
+  const found = await find({ tool, want, env: { ...bare(home), PATH: `${join(home, 'bin')}:/usr/bin:/bin` } });
+  expect(found).toMatchObject({ version, origin: 'machine', degraded: null });
+});
+
 test('among installed versions the newest that satisfies is taken', async () => {
   const home = scratch();
   for (const version of ['18.1.0', '18.20.1', '18.9.0', '19.0.0'])
@@ -321,4 +353,42 @@ test('package managers and runtimes the machine lacks are fetched and run', { ti
     expect(found[n]).toMatchObject({ tool, origin: 'downloaded', version: expect.stringMatching(version) });
     expect(output(found[n]!.bin, tool, '--version')).toBe(found[n]!.version);
   }
+});
+
+const kept = (cache: string): string[] =>
+  readdirSync(join(cache, 'toolchains/cobc')).filter((name) => !name.startsWith('.'));
+
+test('what Debian has is unpacked into the cache, told where it lies, and found there again', {
+  timeout: 240_000,
+}, async () => {
+  const dir = scratch();
+  const cache = join(dir, 'cache');
+  const said: string[] = [];
+  const want = { tool: 'cobc', want: '>=3', cache, env: bare(dir) } as const;
+  // Two at once share one download.
+  const [one, two] = await Promise.all([find(want, said), find(want, said)]);
+  expect(one).toMatchObject({ origin: 'downloaded', degraded: null });
+  expect(two).toMatchObject({ version: one.version, bin: one.bin });
+  expect(said.filter((line) => line.startsWith('fetching'))).toHaveLength(1);
+  expect(output(one.bin, 'cobc', '--version')).toContain('GnuCOBOL');
+  expect(existsSync(one.env.COB_CONFIG_DIR!)).toBe(true);
+  expect(kept(cache)).toEqual([one.version]);
+  expect(await find(want)).toEqual({ ...one, origin: 'cache' });
+  // Somebody who removes its programs has it fetched again.
+  rmSync(join(one.bin, 'cobc'));
+  expect(await find(want)).toMatchObject({ version: one.version, origin: 'downloaded' });
+});
+
+test('a version that Debian has not is named and not downloaded', { timeout: 60_000 }, async () => {
+  const dir = scratch();
+  const cache = join(dir, 'cache');
+  const error = await find({ tool: 'cobc', want: '>=99', cache, env: bare(dir) }).catch((met) => met);
+  expect(error).toMatchObject({
+    code: 'TOOL_MISSING',
+    message: expect.stringMatching(/has no cobc, and Debian's package is \d/),
+  });
+  expect(kept(cache)).toEqual([]);
+  // Where that will do, it is taken, and it is said.
+  const near = await find({ tool: 'cobc', want: '>=99', cache, env: bare(dir), allowDegraded: true });
+  expect(near).toMatchObject({ degraded: expect.stringMatching(/^cobc >=99 is wanted \(package\.json:3\); took \d/) });
 });

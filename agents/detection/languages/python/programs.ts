@@ -204,7 +204,12 @@ export function detectNotebook({ place, declared, notebooks }: Project): Service
   const file = [...readable].sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))[0];
   if (file === undefined) return null;
   const kernel = asText(at(asTable(place.json(file)), 'metadata', 'kernelspec', 'language')) ?? 'python';
-  if (kernel !== 'python') return null;
+  if (kernel !== 'python') {
+    place.notes.push(
+      `${place.from(file, '"kernelspec"')}: the notebook's kernel is of ${kernel}; only those of Python are run`,
+    );
+    return null;
+  }
   const has = (...names: string[]): boolean => names.some((name) => declared.dependencies.has(name));
   const missing = has('jupyter', 'jupyterlab', 'notebook')
     ? []

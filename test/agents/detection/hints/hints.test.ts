@@ -399,6 +399,22 @@ test.each([
   ['A.java', 'System.getenv("A")', 'A'],
   ['a.cs', 'Environment.GetEnvironmentVariable("A") ?? "x"', 'A=x'],
   ['a.exs', 'System.fetch_env!("A")', 'A!'],
+  ['a.c', 'getenv("A")', 'A'],
+  ['a.cpp', 'std::getenv( "A" )', 'A'],
+  ['a.clj', '(or (System/getenv "A") "b")', 'A=b'],
+  ['a.swift', 'Environment.get("A") ?? "b"', 'A=b'],
+  ['a.swift', 'ProcessInfo.processInfo.environment["A"]!', 'A!'],
+  ['a.zig', 'std.process.getEnvVarOwned(gpa, "A") catch "b"', 'A=b'],
+  ['a.cr', 'ENV["A"]? || "b"', 'A=b'],
+  ['a.cr', 'ENV["A"]', 'A!'],
+  ['a.cr', 'ENV.fetch("A", "b")', 'A=b'],
+  ['a.dart', "Platform.environment['A'] ?? 'b'", 'A=b'],
+  ['a.hs', 'a <- getEnv "A"', 'A!'],
+  ['a.hs', 'a <- fromMaybe "b" <$> lookupEnv "A"', 'A'],
+  ['a.scala', 'sys.env("A")', 'A!'],
+  ['a.scala', 'sys.env.getOrElse("A", "b")', 'A=b'],
+  ['a.scala', 'sys.env.get("A")', 'A'],
+  ['a.gleam', 'envoy.get("A") |> result.unwrap("b")', 'A=b'],
 ])('in %s %j says %s', (file, text, variable) => {
   const variables = said({ [file]: `\n${text}\n` }).map((word) => word.replace(/^env \S+ /, ''));
   expect(variables).toEqual(variable === null ? [] : [variable]);

@@ -1,0 +1,289 @@
+/**
+ * Tools that Debian has and npm's registry has not, without root: its packages, downloaded by apt (which checks their
+ * signatures) with what they depend on and this machine lacks, unpacked into `<cache>/toolchains/<tool>/<version>/root`.
+ * Nothing is installed and nothing of theirs runs at unpacking. Beside it `bin` holds a script for each program, which
+ * tells it where its own files and libraries lie now.
+ *
+ * Guarantees as for npm's: a version appears whole (unpacked aside, tried, then renamed) and is never changed; who wants
+ * the same at the same time waits and shares it; a package that is not the wanted version is not downloaded.
+ */
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, dirname, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { downloadPackages, fetcher, Refusal, run } from '../../runtime/broker/fetch.js';
+import { takeLock } from '../../runtime/lock.js';
+import { type Fetched, FetchFailure, type Fetching, toolHome } from './fetch.js';
+import { type Entries, writeEntries } from './links.js';
+import { executable } from './places.js';
+import { readVersion } from './range.js';
+import { type ToolName, tools } from './tools.js';
+
+const TOTAL_MS = 8 * 60_000;
+const UNPACK_MS = 2 * 60_000;
+const LIST_MS = 30_000;
+const LEFTOVER_MS = 60 * 60_000;
+
+/** There is one, of another version than what is wanted. */
+class Other extends Refusal {
+  constructor(
+    message: string,
+    readonly version: string | null,
+  ) {
+    super(message);
+  }
+}
+
+interface Recipe {
+  packages: readonly string[];
+  /** The package whose version is the tool's, as apt lists it: group 1 is the version. */
+  version: RegExp;
+  /** Where the programs lie in the packages; a `*` stands for part of one name. */
+  programs: string;
+  /** What the programs want in the environment, given where the packages were unpacked. */
+  env?: (root: string) => Record<string, string>;
+  /** Programs of others that its own call. */
+  path?: string;
+  /** A script that names the place where it would have been installed. */
+  rewrite?: { file: string; prefix: string };
+}
+/** `*` as in a shell, one folder a star; the first that is there. */
+function under(root: string, pattern: string): string[] {
+  return pattern.split('/').reduce<string[]>(
+    (folders, part) =>
+      folders.flatMap((folder) => {
+        if (!part.includes('*')) return existsSync(join(folder, part)) ? [join(folder, part)] : [];
+        const like = new RegExp(`^${part.replace(/[.+]/g, '\\$&').replaceAll('*', '.*')}$`);
+        return list(folder)
+          .filter((name) => like.test(name))
+          .map((name) => join(folder, name));
+      }),
+    [root],
+  );
+}
+const erlang = [
+  'erlang-base',
+  ...['asn1', 'crypto', 'inets', 'parsetools', 'public-key', 'runtime-tools', 'ssl', 'syntax-tools', 'tools'].map(
+    (part) => `erlang-${part}`,
+  ),
+];
+const erlangRoot = { file: 'usr/lib/erlang/bin/erl', prefix: '/usr/lib/erlang' };
+const recipes: Partial<Record<ToolName, Recipe>> = {
+  go: {
+    packages: ['golang-go'],
+    version: /^Inst golang-\d[\d.]*-go \((\S+)/m,
+    programs: 'usr/lib/go-*/bin',
+    env: (root) => ({ GOROOT: under(root, 'usr/lib/go-*')[0] ?? '', GOTOOLCHAIN: 'local' }),
+  },
+  rust: { packages: ['cargo', 'rustc'], version: /^Inst rustc \((\S+)/m, programs: 'usr/bin' },
+  java: {
+    packages: ['default-jdk-headless'],
+    version: /^Inst openjdk-\d+-jdk-headless \((\S+)/m,
+    programs: 'usr/lib/jvm/java-*-openjdk-*/bin',
+    env: (root) => ({ JAVA_HOME: under(root, 'usr/lib/jvm/java-*-openjdk-*')[0] ?? '' }),
+  },
+  ninja: { packages: ['ninja-build'], version: /^Inst ninja-build \((\S+)/m, programs: 'usr/bin' },
+  cobc: {
+    packages: ['gnucobol'],
+    version: /^Inst gnucobol\d+ \((\S+)/m,
+    programs: 'usr/bin',
+    env: (root) => ({
+      COB_CONFIG_DIR: under(root, 'etc/gnucobol')[0] ?? '',
+      COB_COPY_DIR: under(root, 'usr/share/gnucobol/copy')[0] ?? '',
+      COB_CFLAGS: `-I${join(root, 'usr/include')} -pipe`,
+      COB_LDFLAGS: librariesOf(root)
+        .map((folder) => `-L${folder} -Wl,-rpath,${folder}`)
+        .join(' '),
+    }),
+  },
+  erlang: {
+    packages: erlang,
+    version: /^Inst erlang-base \((\S+)/m,
+    programs: 'usr/lib/erlang/bin',
+    rewrite: erlangRoot,
+  },
+  elixir: {
+    packages: ['elixir', ...erlang],
+    version: /^Inst elixir \((\S+)/m,
+    programs: 'usr/lib/elixir/bin',
+    path: 'usr/lib/erlang/bin',
+    rewrite: erlangRoot,
+  },
+};
+
+export const canUnpack = (tool: ToolName): boolean => recipes[tool] !== undefined;
+
+const librariesOf = (root: string): string[] =>
+  ['usr/lib/*-linux-gnu*', 'lib/*-linux-gnu*', 'usr/lib', 'lib']
+    .flatMap((pattern) => under(root, pattern))
+    .filter((folder) => list(folder).some((name) => /\.so(?:\.|$)/.test(name)));
+
+/** @throws FetchFailure with the true cause: no apt here, another version there, hosts that are silent. */
+export async function unpackTool({ tool, range, cache, signal, say }: Fetching): Promise<Fetched> {
+  const recipe = recipes[tool];
+  if (recipe === undefined || fetcher() === null)
+    throw new FetchFailure('there is no apt-get with dpkg here to fetch it with');
+  const home = toolHome(cache, tool);
+  mkdirSync(home, { recursive: true });
+  const main = tools[tool].programs[0]!;
+  const before = new Set(list(home));
+  /** What another has fetched meanwhile. */
+  const shared = (): Fetched | null => {
+    const made = list(home).find((name) => /^\d/.test(name) && !before.has(name) && range.accepts(name));
+    const bin = join(home, made ?? '', 'bin');
+    return made === undefined || executable(join(bin, main)) === null
+      ? null
+      : { version: made, bin, env: readOwnEnvironment(dirname(bin)) };
+  };
+  let lock = takeLock(join(home, '.lock-debian'));
+  if (lock === null) say(`waiting for another process that fetches ${tool} from Debian's packages`);
+  while (lock === null) {
+    await sleep(100 + Math.random() * 200, undefined, { signal });
+    lock = takeLock(join(home, '.lock-debian'));
+  }
+  const already = shared();
+  if (already !== null) {
+    lock.release();
+    return already;
+  }
+  removeLeftovers(home);
+  const work = mkdtempSync(join(home, '.fetch-'));
+  try {
+    say(`looking up ${tool} among this machine's packages`);
+    let version: string | null = null;
+    await downloadPackages(
+      work,
+      recipe.packages,
+      async (options) => {
+        const found = await closureOf(work, recipe, options);
+        if (typeof found === 'string') return found;
+        version = readVersion(found.version.replace(/^\d+:/, ''), tools[tool].scheme);
+        if (version === null || !range.accepts(version))
+          throw new Other(`Debian's package is ${tool} ${version ?? found.version}`, version);
+        say(`fetching ${tool} ${version} from this machine's package source, ${found.packages.length} packages`);
+        return found.packages;
+      },
+      TOTAL_MS,
+    );
+    if (version === null) throw new Refusal(`apt brought no ${tool}`);
+    const root = join(work, 'root');
+    for (const deb of readdirSync(work).filter((name) => name.endsWith('.deb'))) {
+      const unpacked = await run('dpkg', ['-x', join(work, deb), root], work, UNPACK_MS);
+      if (!unpacked.worked) throw new Refusal(`dpkg could not unpack ${deb}: ${unpacked.told}`);
+    }
+    const aside = join(work, 'whole');
+    const place = join(home, version);
+    mkdirSync(join(aside, 'bin'), { recursive: true });
+    turnLinks(root, root);
+    renameSync(root, join(aside, 'root'));
+    rmSync(place, { recursive: true, force: true }); // one that was there and did not do
+    renameSync(aside, place);
+    // The scripts name where everything lies now; without the main one the folder does not count as whole.
+    writeScripts(tool, recipe, place);
+    return { version, bin: join(place, 'bin'), env: readOwnEnvironment(place) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!(error instanceof Refusal) && code === undefined) throw error;
+    const failure = new FetchFailure(message, { cause: error });
+    if (error instanceof Other) failure.offered = error.version;
+    throw failure;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+    lock.release();
+  }
+}
+
+/** The packages and all they need that is not installed here, and the tool's version; a text where apt cannot say: why. */
+async function closureOf(
+  work: string,
+  { packages, version }: Recipe,
+  options: string[],
+): Promise<{ packages: string[]; version: string } | string> {
+  const words = [...options, '-o', 'Debug::NoLocking=1', '-s', '--no-install-recommends', 'install', ...packages];
+  const listed = await run('apt-get', words, work, LIST_MS);
+  if (!listed.worked) return listed.told || `apt knows no package ${packages.join(', ')}`;
+  const found = version.exec(listed.said)?.[1];
+  if (found === undefined) throw new Refusal(`Debian's ${packages[0]} is installed here and cannot be used as it is`);
+  // `Inst name [old] (new …)` is an upgrade of what is installed: what there is will do.
+  const lacking = [...listed.said.matchAll(/^Inst (\S+) \(/gm)].map(([, one]) => one!);
+  return { packages: [...new Set([...packages, ...lacking])], version: found };
+}
+
+/** Packages link to `/etc/…` and `/usr/…` as if they were installed: where the target was unpacked too, to that. */
+function turnLinks(root: string, folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const stat = lstatSync(path);
+    if (stat.isDirectory()) turnLinks(root, path);
+    if (!stat.isSymbolicLink()) continue;
+    const to = readlinkSync(path);
+    if (!to.startsWith('/') || lstatSync(join(root, to), { throwIfNoEntry: false }) === undefined) continue;
+    rmSync(path);
+    symlinkSync(relative(dirname(path), join(root, to)), path);
+  }
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
+function writeScripts(tool: ToolName, { programs, env, path: others, rewrite }: Recipe, place: string): void {
+  const root = join(place, 'root');
+  if (rewrite !== undefined) {
+    const file = join(root, rewrite.file);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(rewrite.prefix, join(root, rewrite.prefix)));
+  }
+  const own = env?.(root) ?? {};
+  const libraries = librariesOf(root);
+  const path =
+    libraries.length === 0
+      ? []
+      : [`LD_LIBRARY_PATH=${quote(libraries.join(delimiter))}"\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`];
+  if (others !== undefined) path.push(`PATH=${quote(join(root, others))}:"$PATH"`);
+  const set = [...Object.entries(own).map(([key, value]) => `${key}=${quote(value)}`), ...path]
+    .map((one) => `export ${one}\n`)
+    .join('');
+  const entries: Entries = {};
+  for (const name of [...tools[tool].beside, tools[tool].programs[0]!])
+    for (const folder of under(root, programs)) {
+      const real = executable(join(folder, name));
+      if (real !== null) entries[name] ??= { script: `#!/bin/sh\n${set}exec ${quote(real)} "$@"\n` };
+    }
+  writeFileSync(join(place, 'env.json'), JSON.stringify(own));
+  writeEntries(join(place, 'bin'), entries);
+}
+
+/** What the programs of a version in the cache want in the environment. */
+export function readOwnEnvironment(place: string): Record<string, string> {
+  try {
+    return JSON.parse(readFileSync(join(place, 'env.json'), 'utf8')) as Record<string, string>;
+  } catch {
+    return {}; // npm's have none
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return []; // not there, or no folder
+  }
+}
+
+function removeLeftovers(home: string): void {
+  for (const name of list(home).filter((one) => one.startsWith('.fetch-'))) {
+    const path = join(home, name);
+    if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > LEFTOVER_MS)
+      rmSync(path, { recursive: true, force: true });
+  }
+}

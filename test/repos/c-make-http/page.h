@@ -1,0 +1,1 @@
+const char *make_page(void);

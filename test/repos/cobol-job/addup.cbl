@@ -1,0 +1,9 @@
+       IDENTIFICATION DIVISION.
+       PROGRAM-ID. ADDUP.
+       DATA DIVISION.
+       LINKAGE SECTION.
+       01 N PIC 9(2).
+       01 TOTAL PIC 9(4).
+       PROCEDURE DIVISION USING N TOTAL.
+           ADD N TO TOTAL
+           GOBACK.

@@ -1,0 +1,13 @@
+      * Not the program: PROGRAM-ID. GHOST.
+       IDENTIFICATION DIVISION.
+       PROGRAM-ID. PAYROLL.
+       DATA DIVISION.
+       WORKING-STORAGE SECTION.
+       01 TOTAL PIC 9(4) VALUE 0.
+       01 N PIC 9(2).
+       PROCEDURE DIVISION.
+           PERFORM VARYING N FROM 1 BY 1 UNTIL N > 10
+             CALL 'ADDUP' USING N TOTAL
+           END-PERFORM
+           DISPLAY "paid " TOTAL
+           STOP RUN.

@@ -1,0 +1,6 @@
+#pragma once
+#include <string>
+
+namespace tally {
+int count_words(const std::string &text);
+}

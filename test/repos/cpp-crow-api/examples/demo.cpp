@@ -1,0 +1,2 @@
+#include <crow.h>
+int main() { crow::SimpleApp().port(9001).run(); }

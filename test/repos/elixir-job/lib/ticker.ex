@@ -1,0 +1,3 @@
+defmodule Ticker do
+  def main(_args), do: IO.puts("ticked #{Enum.sum(1..10)}")
+end

@@ -1,0 +1,4 @@
+module Main where
+
+main :: IO ()
+main = putStrLn ("counted " ++ show (sum [1 .. 10 :: Int]))

@@ -1,0 +1,1 @@
+public func tally(_ text: String) -> Int { text.split(separator: " ").count }
