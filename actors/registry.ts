@@ -9,6 +9,7 @@ import { health } from '../agents/health/index.js';
 import { requirements } from '../agents/requirements/index.js';
 import { runner } from '../agents/runner/index.js';
 import { setup } from '../agents/setup/index.js';
+import { tester } from '../agents/tester/index.js';
 import { orchestratorManager } from '../managers/orchestrator/index.js';
 import { portManager } from '../managers/port/index.js';
 import { serviceManager } from '../managers/service/index.js';
@@ -34,6 +35,7 @@ export const workers: readonly ActorDefinition[] = [
   setup,
   runner,
   health,
+  tester,
   fixer,
 ];
 /** By kind, with the workflows of a state folder. */

@@ -110,6 +110,21 @@ export const errors = {
     retry: 'never',
   },
   NOT_PROVEN: { message: '{met}, wanted {wanted}', fix: '{fix}', retry: 'never' },
+  TESTS_FAILED: {
+    message: '{met}, wanted a suite that passes',
+    fix: 'rr logs RUN shows their output; mend what fails, run again',
+    retry: 'never',
+  },
+  TESTS_NONE: {
+    message: '{ended} and ran none of its {total} tests, wanted one at least',
+    fix: 'run the command by hand to see which tests it looks for',
+    retry: 'never',
+  },
+  TESTS_UNREAD: {
+    message: '{ended} and printed no counts of tests that are known: {last}',
+    fix: 'rr logs RUN shows its output; have the command print a summary, TAP or JUnit XML',
+    retry: 'never',
+  },
   INTERRUPTED: {
     message: 'interrupted before the run was proven',
     fix: 'run again; what was set up is kept',

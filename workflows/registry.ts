@@ -14,6 +14,7 @@ import { buildAll, buildService } from './build-all.js';
 import { check } from './check.js';
 import { Definition } from './contract.js';
 import { repoRun } from './repo-run.js';
+import { tests } from './tests.js';
 
 export interface Read {
   /** Path of the file; null: one of ours. */
@@ -31,7 +32,7 @@ export interface Registry extends Workflows {
   /** The same for the text of a file. */
   checkText(text: string): { name: string; faults: string[] };
 }
-const own: readonly Workflow[] = [repoRun, check, buildAll, buildService];
+const own: readonly Workflow[] = [repoRun, tests, check, buildAll, buildService];
 
 const findOwn = (name: string): Workflow | null => own.find((one) => one.name === name) ?? null;
 const linked = new Map(own.map(({ name }) => [name, link(name, findOwn)]));

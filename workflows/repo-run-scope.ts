@@ -16,6 +16,7 @@ const join = (root: string, path: string): string => (path === '.' ? root : `${r
 export function wantsOf(
   service: Service,
   overlay: Overlay,
+  tests: string[] = [],
 ): { tool: string; want: string | null; from: string | null }[] {
   const runtimes: Record<string, string[]> = {
     node: ['node'],
@@ -30,7 +31,12 @@ export function wantsOf(
     kotlin: ['java'],
     dotnet: ['dotnet'],
   };
-  const commands = [...service.commands.install, ...service.commands.build, service.commands.start ?? ''].join('\n');
+  const commands = [
+    ...service.commands.install,
+    ...service.commands.build,
+    service.commands.start ?? '',
+    ...tests,
+  ].join('\n');
   const managers: Record<string, string> = {
     pnpm: 'pnpm',
     yarn: 'yarn',
@@ -63,7 +69,7 @@ export function wantsOf(
 }
 
 /** Everything that the steps may name. Pure. */
-export function scope({ run, bundle, job, results, overlay: raw }: RunView): Scope {
+export function scope({ run, bundle, job, input, results, overlay: raw }: RunView): Scope {
   const overlay = raw as unknown as Overlay;
   const plan = results.needs?.plan as Plan | undefined;
   const service = serviceOf(plan);
@@ -72,21 +78,27 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
   if (!service) return base;
   const proves =
     service.proof.how === 'exit' ? (service.proof.command ?? service.commands.start) : service.commands.start;
+  const asked = input.test === true;
+  const tests = asked ? service.tests : undefined;
   return {
     ...base,
     plan,
+    // Absent: nobody asked for them, or there are none.
+    tests,
+    testsMissing: asked && !tests,
     service,
     cwd: root && join(root, service.path),
-    wants: wantsOf(service, overlay),
+    wants: wantsOf(service, overlay, tests ? [...tests.install, tests.command] : []),
     writes: service.writes.map((path) => (service.path === '.' ? path : `${service.path}/${path}`)),
-    copy: Boolean(job.copy) || overlay.copy,
+    // What tests write is not known before.
+    copy: Boolean(job.copy) || overlay.copy || tests !== undefined,
     files: overlay.files.map(({ path, text }) => ({
       path: service.path === '.' ? path : `${service.path}/${path}`,
       text,
     })),
     // Those that the config agent makes up reach the application in its file.
     variables: Object.fromEntries(Object.entries(overlay.env).filter(([, value]) => value !== GENERATE)),
-    install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
+    install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall, ...(tests?.install ?? [])],
     // Not `build`: that is the step's own result.
     buildCommands: overlay.build ?? service.commands.build,
     startCommand: overlay.start ?? proves,

@@ -78,6 +78,13 @@ export async function runCli(argv: string[]): Promise<void> {
       .option('--copy', 'work on a copy in any case', false)
       .option('--workflow <name>', 'what to do (default: repo-run); rr workflows list')
       .option('--input <json>', 'what the steps of the workflow see as $input', object)
+      .option('--test', 'run its own tests too, once it is up', false)
+      .addOption(
+        new Option('--goal <goal>', 'run: a proven answer; tests: its own test suite, and nothing is started').choices([
+          'run',
+          'tests',
+        ]),
+      )
       .addOption(
         new Option('--restart <when>', 'start the application again when it ends by itself').choices([
           'no',

@@ -149,7 +149,7 @@ export function openVoice(json: boolean): Voice {
     },
     result(result) {
       if (json) return object(result);
-      const { outcome, services, error, ms, bundle, degraded, output } = result;
+      const { outcome, services, error, ms, bundle, degraded, output, tests } = result;
       for (const line of degraded) out(yellow(`! ${line}`));
       if (outcome === 'healthy') {
         const url = services[0]?.url;
@@ -160,6 +160,10 @@ export function openVoice(json: boolean): Voice {
         out(`${red(bold(outcome))} after ${seconds(ms.total)}`);
         if (error) out(`  ${error.message}\n  ${bold('next:')} ${error.fix}  ${dim(`[${error.code}]`)}`);
       }
+      if (tests && tests.total !== null)
+        out(
+          `  tests ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped, of ${tests.total}  ${dim(`${tests.command}, ${seconds(tests.ms)}`)}`,
+        );
       if (output) out(JSON.stringify(output, null, 2));
       out(dim(`  bundle ${bundle}`));
     },

@@ -21,6 +21,8 @@ export interface JobOptions {
   workflow?: string;
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
+  test: boolean;
+  goal?: 'run' | 'tests';
 }
 export interface RunOptions extends JobOptions {
   once: boolean;
@@ -40,7 +42,14 @@ const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
 class Asked extends Error {}
 
 /** @throws USAGE where nothing says what to do. */
-export function request(source: string | undefined, { ref, service, copy, env, workflow, input, restart }: JobOptions) {
+export function request(
+  source: string | undefined,
+  { ref, service, copy, env, workflow: named, input, restart, test, goal }: JobOptions,
+) {
+  const asks = goal === 'tests' ? '--goal tests' : test ? '--test' : null;
+  if (asks !== null && named !== undefined && named !== (goal === 'tests' ? 'tests' : 'repo-run'))
+    throw fail('USAGE', { met: `${asks} and --workflow ${named}`, fix: 'leave one of them out' });
+  const workflow = goal === 'tests' ? 'tests' : test ? 'repo-run' : named;
   if (source === undefined && workflow === undefined)
     throw fail('USAGE', {
       met: 'no source was given',
@@ -53,7 +62,7 @@ export function request(source: string | undefined, { ref, service, copy, env, w
     copy,
     env,
     workflow: workflow ?? 'repo-run',
-    input: input ?? {},
+    input: { ...input, ...(test ? { test } : {}) },
     restart: restart ?? ('no' as const),
   };
 }
