@@ -27,6 +27,11 @@ export const errors = {
     fix: 'make it readable for this user: chmod -R u+rX {path}',
     retry: 'never',
   },
+  RUN_NOT_PROVEN: {
+    message: '{met}, wanted one that was proven',
+    fix: 'bring it up first: rr run; rr ps --all lists the runs with their outcome',
+    retry: 'never',
+  },
   RUN_UNKNOWN: {
     message: 'no run is called {run}',
     fix: 'rr ps --all lists the runs of this state folder',

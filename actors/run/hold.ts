@@ -31,6 +31,7 @@ export function prove(d: Draft): void {
   c.mode = 'up';
   c.state = 'up';
   hold(d, app);
+  if (isFull(d.workflow)) c.out.writes.push(runFile(c));
 }
 function hold(d: Draft, app: string): void {
   const { c, now } = d;

@@ -1,5 +1,5 @@
 /** The commands of `rr`. Each loads its own file when it is called. */
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { readConfig } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
 import { codeOf, codes, tellError } from './exit.js';
@@ -281,6 +281,18 @@ export async function runCli(argv: string[]): Promise<void> {
   about('import', 'take in what was exported')
     .argument('<file>')
     .action(act<[string]>(async (globals, file) => (await room()).importFrom(globals, file)));
+  common(rr.command('export'))
+    .description('what a proven run really used, as a file for others')
+    .addArgument(
+      new Argument('<format>').choices(['dockerfile', 'compose', 'devcontainer', 'github-actions', 'script', 'json']),
+    )
+    .argument('[run]', 'default: the newest that was proven')
+    .option('-o, --out <file>', 'write it there, where nothing is yet')
+    .action(
+      act<[string, string | undefined, { out?: string }]>(async (globals, format, run, options) =>
+        (await room()).exportRun(globals, format, run, options),
+      ),
+    );
   const quarantine = rr.command('quarantine').description('messages that could not be taken: see, mend, send again');
   const aside = (command: string, description: string): Command =>
     common(quarantine.command(command)).description(description);

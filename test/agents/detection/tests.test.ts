@@ -15,7 +15,7 @@ type Row = [
   files: Record<string, string>,
   command: string | null,
   framework?: string | null,
-  from?: string,
+  from?: string | undefined,
   install?: string[],
 ];
 const table: Row[] = [
