@@ -19,6 +19,7 @@ import { fail, toRecord } from '../runtime/errors.js';
 import { lockHolder, takeLock } from '../runtime/lock.js';
 import type { Checkpoint, Line } from '../runtime/store.js';
 import { at } from '../runtime/workflow.js';
+import { exportRun } from './exports/index.js';
 import type { Handlers } from './front-door/around.js';
 import { listRuns } from './front-door/runs.js';
 import { timelineOf } from './run/timeline.js';
@@ -34,7 +35,7 @@ export interface Living {
   commit(checkpoint: Checkpoint, audit: Line[]): Promise<void>;
 }
 type Verb = 'list' | 'show' | 'history' | 'diff' | 'restore' | 'verify' | 'export';
-export type Inspection = Handlers<`checkpoints.${Verb}` | 'runs.timeline'>;
+export type Inspection = Handlers<`checkpoints.${Verb}` | 'runs.timeline' | 'runs.export'>;
 
 /** @param living null: nobody lives on the folder, which is made sure of before anything is written. */
 export function inspection({ state, host }: Pick<Config, 'state' | 'host'>, living: Living | null): Inspection {
@@ -145,6 +146,7 @@ export function inspection({ state, host }: Pick<Config, 'state' | 'host'>, livi
       if (timeline) return timeline;
       throw fail('USAGE', { met: `the run ${run} has not begun`, fix: 'wait for a slot: rr ps shows what is at work' });
     },
+    'runs.export': async ({ run, format }) => exportRun(state, run, format),
     'checkpoints.verify': () => verify(state, { lives: living !== null || isTaken(state), tail: tail() }),
     async 'checkpoints.export'({ what, file }) {
       if (!isAbsolute(file)) throw fail('USAGE', { met: `${file} is relative`, fix: 'give an absolute path' });

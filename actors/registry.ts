@@ -11,6 +11,7 @@ import { monitor } from '../agents/monitor/index.js';
 import { requirements } from '../agents/requirements/index.js';
 import { runner } from '../agents/runner/index.js';
 import { setup } from '../agents/setup/index.js';
+import { tester } from '../agents/tester/index.js';
 import { orchestratorManager } from '../managers/orchestrator/index.js';
 import { portManager } from '../managers/port/index.js';
 import { serviceManager } from '../managers/service/index.js';
@@ -38,6 +39,7 @@ export const workers: readonly ActorDefinition[] = [
   runner,
   health,
   monitor,
+  tester,
   fixer,
 ];
 /** By kind, with the workflows of a state folder. */

@@ -27,6 +27,11 @@ export const errors = {
     fix: 'make it readable for this user: chmod -R u+rX {path}',
     retry: 'never',
   },
+  RUN_NOT_PROVEN: {
+    message: '{met}, wanted one that was proven',
+    fix: 'bring it up first: rr run; rr ps --all lists the runs with their outcome',
+    retry: 'never',
+  },
   RUN_UNKNOWN: {
     message: 'no run is called {run}',
     fix: 'rr ps --all lists the runs of this state folder',
@@ -141,6 +146,21 @@ export const errors = {
     retry: 'never',
   },
   NOT_PROVEN: { message: '{met}, wanted {wanted}', fix: '{fix}', retry: 'never' },
+  TESTS_FAILED: {
+    message: '{met}, wanted a suite that passes',
+    fix: 'rr logs RUN shows their output; mend what fails, run again',
+    retry: 'never',
+  },
+  TESTS_NONE: {
+    message: '{ended} and ran none of its {total} tests, wanted one at least',
+    fix: 'run the command by hand to see which tests it looks for',
+    retry: 'never',
+  },
+  TESTS_UNREAD: {
+    message: '{ended} and printed no counts of tests that are known: {last}',
+    fix: 'rr logs RUN shows its output; have the command print a summary, TAP or JUnit XML',
+    retry: 'never',
+  },
   INTERRUPTED: {
     message: 'interrupted before the run was proven',
     fix: 'run again; what was set up is kept',

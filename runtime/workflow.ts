@@ -82,6 +82,8 @@ export interface Step extends Partial<Order> {
   heal?: boolean;
   /** The run goes on without it. */
   optional?: boolean;
+  /** Not done again when the application it follows is started again. */
+  once?: boolean;
 }
 
 /** What a workflow sees of its run: the job, results by step id, the overlay. */

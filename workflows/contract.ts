@@ -52,6 +52,7 @@ export const Step = z.strictObject({
   compensate: order.optional(),
   heal: z.boolean().optional(),
   optional: z.boolean().optional(),
+  once: z.boolean().optional(),
 });
 export const Definition = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),

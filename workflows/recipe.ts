@@ -21,6 +21,8 @@ export interface Recipe {
   files: { path: string; text: string }[];
   /** null: to be generated (an own secret). */
   env: Record<string, string | null>;
+  /** Variables whose values were given, and are not told: names alone. */
+  given: string[];
   port: number | null;
   proof: { how: string; path: string | null; status: number | null; title: string | null };
 }
@@ -34,8 +36,12 @@ export function recipeOf(scope: Scope): Recipe {
   const { sockets } = scope.start as { sockets: { port: number }[] };
   const defaults = new Map(service.env.map(({ name, default: value }) => [name, value]));
   const env: Record<string, string | null> = {};
+  const given: string[] = [];
   for (const { name, origin } of set) {
-    if (origin === 'given' && !(name in overlay.env)) continue; // the user's own values stay with the user
+    if (origin === 'given' && !(name in overlay.env)) {
+      given.push(name); // the user's own values stay with the user
+      continue;
+    }
     env[name] = origin === 'generated' ? null : (defaults.get(name) ?? null);
   }
   return {
@@ -56,6 +62,7 @@ export function recipeOf(scope: Scope): Recipe {
         Object.entries(overlay.env).map(([name, value]) => [name, value === GENERATE ? null : value]),
       ),
     },
+    given,
     port: sockets[0]?.port ?? (scope.port as { port: number } | undefined)?.port ?? null,
     proof: { how: service.proof.how, path: proof.path, status: proof.status, title: proof.title },
   };
@@ -71,7 +78,7 @@ const textOf = (text: string): string =>
     .join('"$(secret)"');
 
 /** A POSIX shell script: `sh recipe.sh [FOLDER]` sets the repository in FOLDER (default: here) up and runs it in the foreground. */
-export function scriptOf(recipe: Recipe): string {
+export function scriptOf(recipe: Omit<Recipe, 'format'>): string {
   const steps = [...recipe.install, ...recipe.build].map((command) => `( ${command} )`);
   const serves = /(^|\s)rr-static\s/.test(recipe.start);
   const generates =
@@ -90,6 +97,7 @@ export function scriptOf(recipe: Recipe): string {
     `cd "\${1:-.}"${recipe.path === '.' ? '' : `/${quote(recipe.path)}`}`,
     ...(recipe.port === null ? [] : [`export PORT="\${PORT:-${recipe.port}}" HOST="\${HOST:-127.0.0.1}"`]),
     ...(generates ? ["secret() { od -An -N32 -tx1 /dev/urandom | tr -d ' \\n'; }"] : []),
+    ...recipe.given.map((name) => `export ${name}="\${${name}:?give it: the run had a value of its own}"`),
     ...Object.entries(recipe.env).map(([name, value]) =>
       value === null ? `export ${name}="\${${name}:-$(secret)}"` : `export ${name}=${quote(value)}`,
     ),

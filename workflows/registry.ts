@@ -15,6 +15,7 @@ import { check } from './check.js';
 import { Definition } from './contract.js';
 import { repoRun } from './repo-run.js';
 import { runAll, runService } from './run-all.js';
+import { tests } from './tests.js';
 
 export interface Read {
   /** Path of the file; null: one of ours. */
@@ -32,7 +33,7 @@ export interface Registry extends Workflows {
   /** The same for the text of a file. */
   checkText(text: string): { name: string; faults: string[] };
 }
-const own: readonly Workflow[] = [repoRun, runAll, runService, check, buildAll, buildService];
+const own: readonly Workflow[] = [repoRun, runAll, runService, tests, check, buildAll, buildService];
 
 const findOwn = (name: string): Workflow | null => own.find((one) => one.name === name) ?? null;
 const linked = new Map(own.map(({ name }) => [name, link(name, findOwn)]));

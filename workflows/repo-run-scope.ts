@@ -18,8 +18,14 @@ const join = (root: string, path: string): string => (path === '.' ? root : `${r
 export function wantsOf(
   service: Service,
   overlay: Overlay,
+  tests: string[] = [],
 ): { tool: string; want: string | null; from: string | null }[] {
-  const commands = [...service.commands.install, ...service.commands.build, service.commands.start ?? ''].join('\n');
+  const commands = [
+    ...service.commands.install,
+    ...service.commands.build,
+    service.commands.start ?? '',
+    ...tests,
+  ].join('\n');
   const runtimes: Record<string, string[]> = {
     node: ['node'],
     deno: ['deno'],
@@ -88,7 +94,7 @@ export function wantsOf(
 }
 
 /** Everything that the steps may name. Pure. */
-export function scope({ run, bundle, job, results, overlay: raw }: RunView): Scope {
+export function scope({ run, bundle, job, input, results, overlay: raw }: RunView): Scope {
   const overlay = raw as unknown as Overlay;
   const plan = results.needs?.plan as Plan | undefined;
   const service = serviceOf(plan);
@@ -110,14 +116,20 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
   const services = results.services as Started | undefined;
   // They stand in the file with the addresses of what was started.
   const ofServices = services?.set ?? [];
+  const asked = input.test === true;
+  const tests = asked ? service.tests : undefined;
   return {
     ...base,
     plan,
+    // Absent: nobody asked for them, or there are none.
+    tests,
+    testsMissing: asked && !tests,
     service,
     cwd: root && join(root, service.path),
-    wants: wantsOf(service, overlay),
+    wants: wantsOf(service, overlay, tests ? [...tests.install, tests.command] : []),
     writes: service.writes.map((path) => (service.path === '.' ? path : `${service.path}/${path}`)),
-    copy: Boolean(job.copy) || overlay.copy,
+    // What tests write is not known before.
+    copy: Boolean(job.copy) || overlay.copy || tests !== undefined,
     files: overlay.files.map(({ path, text }) => ({
       path: service.path === '.' ? path : `${service.path}/${path}`,
       text,
@@ -134,7 +146,7 @@ export function scope({ run, bundle, job, results, overlay: raw }: RunView): Sco
     extraServices: extra.map(({ service: name, database = null }) => ({ service: name, database })),
     extraHosts: hosts,
     serviceWants: kinds.map((kind, n) => ({ kind, port: ports[n]?.port })),
-    install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall],
+    install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall, ...(tests?.install ?? [])],
     // Not `build`: that is the step's own result.
     buildCommands: [...(overlay.build ?? service.commands.build), ...(overlay.prepare ?? [])],
     startCommand: overlay.start ?? proves,

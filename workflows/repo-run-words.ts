@@ -3,6 +3,7 @@ import type { Started } from '../agents/database/contract.js';
 import { meaningOf } from '../agents/database/wants.js';
 import type { Tool } from '../agents/dependency/contract.js';
 import type { Plan, Service } from '../agents/detection/contract.js';
+import type { Tests } from '../agents/tester/contract.js';
 import { type ErrorRecord, fail } from '../runtime/errors.js';
 import type { Scope } from '../runtime/workflow.js';
 import { serviceOf } from './repo-run-scope.js';
@@ -12,6 +13,7 @@ const list = (items: string[]): string =>
 
 /** Whether what a step gave lets the run go on. Pure. */
 export function judge(step: string, scoped: Scope): ErrorRecord | null {
+  if (step === 'test') return verdictOf((scoped.test as { tests: Tests }).tests);
   if (step !== 'needs') return null;
   const plan = (scoped.needs as { plan: Plan }).plan;
   const service = serviceOf(plan);
@@ -41,6 +43,32 @@ const servicesWords = ({ services, theirs, lacking }: Omit<Started, 'type'>): st
     ...theirs.map(({ kind, by }) => `${kind} is yours (${by})`),
     ...lacking.map(({ kind, reason, fix }) => `needs ${kind} (${reason}): ${fix}`),
   ].join('; ') || 'nothing started';
+/** The same where the tests are the goal: nothing has to start. Pure. */
+export function judgeTests(step: string, scoped: Scope): ErrorRecord | null {
+  if (step !== 'needs') return judge(step, scoped);
+  const { plan } = scoped.needs as { plan: Plan };
+  const service = serviceOf(plan);
+  if (service?.tests) return null;
+  return fail('NOT_RUNNABLE', {
+    reason: service
+      ? `no tests of ${service.name} were found`
+      : `no known kind of application was found (${plan.notes[0] ?? 'no manifest, no entry file'})`,
+    fix: 'add a test script or a Makefile target `test`; --service NAME chooses another service (rr plan lists them)',
+  }).toRecord();
+}
+/** Whether a suite ran, and none of its tests failed. Pure. */
+function verdictOf({ command, total, passed, failed, skipped, exitCode, excerpt }: Tests): ErrorRecord | null {
+  const ended = `\`${command}\` ended with exit code ${exitCode}`;
+  if (total === null || failed === null) {
+    const last = excerpt.split('\n').at(-1)?.slice(0, 200) || 'it printed nothing';
+    return fail('TESTS_UNREAD', { ended, last }).toRecord();
+  }
+  if (failed > 0) return fail('TESTS_FAILED', { met: `${failed} of ${total} tests failed` }).toRecord();
+  if (total === skipped) return fail('TESTS_NONE', { ended, total }).toRecord();
+  return exitCode === 0
+    ? null
+    : fail('TESTS_FAILED', { met: `${passed} tests passed and none failed, but ${ended}` }).toRecord();
+}
 
 /** What a step did, in a few words for people. Pure. */
 export function describe(step: string, s: Scope): string {
@@ -128,6 +156,11 @@ export function describe(step: string, s: Scope): string {
       return proof.url
         ? `${proof.url} answers ${proof.status}${proof.title ? ` “${proof.title}”` : ''}`
         : proof.excerpt.slice(0, 80) || 'ended as it should';
+    }
+    case 'test': {
+      const { framework, passed, failed, skipped } = get<{ tests: Tests }>('test').tests;
+      const counts = [`${passed} passed`, failed && `${failed} failed`, skipped && `${skipped} skipped`];
+      return `${counts.filter(Boolean).join(', ')} (${framework})`;
     }
     default:
       return '';

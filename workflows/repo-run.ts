@@ -237,6 +237,28 @@ const steps: Step[] = [
     timeoutMs: 5 * MINUTE,
     heal: true,
   },
+  {
+    // The application is proven whatever its tests say; they are told beside it.
+    id: 'test',
+    phase: 'test',
+    to: 'tester',
+    command: 'tester.test',
+    with: {
+      service: '$service.name',
+      cwd: '$cwd',
+      command: '$tests.command',
+      framework: '$tests.framework',
+      tools: '$toolchain.tools',
+      envFile: '$config.envFile',
+      env: '$variables',
+    },
+    needs: ['prove'],
+    when: 'tests',
+    good: ['tester.tested'],
+    timeoutMs: 40 * MINUTE,
+    optional: true,
+    once: true,
+  },
 ];
 
 const files: NonNullable<Workflow['files']> = (step, scoped) => {

@@ -16,7 +16,7 @@ export function checkpointHandlers({
   clock,
   ask,
   store,
-}: Around): Handlers<keyof typeof checkpointVerbs | 'runs.timeline'> {
+}: Around): Handlers<keyof typeof checkpointVerbs | 'runs.timeline' | 'runs.export'> {
   const registry = (): Record<string, unknown> =>
     (system.cell(main('admin'))?.state().state.context as { registry?: Record<string, unknown> } | undefined)
       ?.registry ?? {};

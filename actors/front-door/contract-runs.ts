@@ -88,6 +88,9 @@ const Asked = z.strictObject({
 });
 export type Asked = z.infer<typeof Asked>;
 
+export const ExportFormat = z.enum(['dockerfile', 'compose', 'devcontainer', 'github-actions', 'script', 'json']);
+export type ExportFormat = z.infer<typeof ExportFormat>;
+
 export const runVerbs = {
   'jobs.submit': {
     about: 'Takes a job. The answer comes when the job is on disk.',
@@ -163,6 +166,20 @@ export const runVerbs = {
     repeatable: true,
     request: z.strictObject({ run: RunId }),
     response: Timeline,
+  },
+  'runs.export': {
+    about: 'What a proven run really used, as a file for others. Nothing secret is in it: names only.',
+    repeatable: true,
+    request: z.strictObject({
+      run: RunId.nullable().default(null).describe('null: the newest that was proven'),
+      format: ExportFormat,
+    }),
+    response: z.strictObject({
+      run: RunId,
+      format: ExportFormat,
+      path: z.string().describe('where such a file usually lies, from the root of the repository'),
+      text: z.string(),
+    }),
   },
   'runs.cancel': {
     about: 'Gives a run up that is not proven yet.',

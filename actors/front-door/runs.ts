@@ -35,7 +35,7 @@ export function runHandlers({
   clock,
   ask,
   life,
-}: Around): Handlers<Exclude<keyof typeof runVerbs, 'runs.timeline'>> {
+}: Around): Handlers<Exclude<keyof typeof runVerbs, 'runs.timeline' | 'runs.export'>> {
   const runs = (): Record<string, Known> =>
     ((system.cell(main('orchestrator'))?.state().state.context as OrchestratorContext | undefined)?.runs ??
       {}) as Record<string, Known>;

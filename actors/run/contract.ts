@@ -1,5 +1,6 @@
 /** What a run hears and says, and its result (FORMATS 9). */
 import { z } from 'zod';
+import { Tests } from '../../agents/tester/contract.js';
 
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 export const Outcome = z.enum(['healthy', 'failed', 'needs-input', 'not-runnable', 'cancelled']);
@@ -72,6 +73,8 @@ export const Result = z.strictObject({
       total: z.number(),
     })
     .catchall(z.number()),
+  /** Of the repository's own tests; null: asked for, and there are none or they were not come to; absent: not asked for. */
+  tests: Tests.nullable().optional(),
   tokens: z.literal(0),
   error: failure.nullable(),
   /** What the workflow gives, where its definition says so. */

@@ -2,6 +2,8 @@
  * How a run ends: pure. The result is told first. Then what is at work is stopped, what was done is taken back (newest
  * first, each with its own tries), and all that is left alive is swept.
  */
+
+import type { Tests } from '../../agents/tester/contract.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
@@ -176,6 +178,7 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
   const name = at(scope, 'service.name') as string | undefined;
   const proven = healthy ? provenBy(workflow, scope) : [];
   const down = proven.filter((one) => one.error !== undefined);
+  const asked = c.job?.workflow === 'tests' || c.job?.input?.test === true;
   const tools = (at(scope, 'toolchain.tools') ?? []) as { degraded: string | null }[];
   c.failing = null;
   if (healthy) c.undos = [];
@@ -192,11 +195,13 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
     degraded: [
       ...down.map((one) => `${one.name} is not up: ${one.error!.message}`),
       ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
+      ...(healthy && at(scope, 'testsMissing') ? [`no tests of ${name} were found`] : []),
       // The nearest version of a tool has just been told by the tool itself.
       ...c.fixes
         .filter(({ helped, actions }) => helped && !actions.some((action) => action.do === 'relax-version'))
         .flatMap(({ cause }) => (cause.endsWith('(degraded)') ? [cause] : [])),
     ],
+    ...(asked ? { tests: (at(scope, 'test.tests') as Tests | undefined) ?? null } : {}),
     run: c.run,
     bundle: c.bundle,
     ms: { ...(c.spent as Result['ms']), total: now - c.startedAt },

@@ -30,6 +30,7 @@ export function prove(d: Draft): void {
   c.mode = 'up';
   c.state = 'up';
   for (const one of held) hold(d, one);
+  if (isFull(d.workflow)) c.out.writes.push(runFile(c));
 }
 /** A workflow that proves nothing is not asked for its scope. */
 const provenOf = (d: Draft): Proven[] =>

@@ -192,7 +192,7 @@ export const outcomeOf = ({ code }: { code: string }): Outcome => {
 export const isFull = ({ record = 'full' }: Definition): boolean => record === 'full';
 export const tells = (definition: Definition): boolean => definition.facts ?? isFull(definition);
 /** Kinds whose commands run under the keeper: where one of them was asked, the runner ends what is left. */
-const holders = ['runner', 'dependency', 'setup', 'file', 'detection', 'health', 'config'];
+const holders = ['runner', 'dependency', 'setup', 'file', 'detection', 'health', 'config', 'tester'];
 export const holdsProcesses = ({ kinds }: Pick<Flow, 'kinds'>): boolean => holders.some((kind) => kinds.includes(kind));
 /** The kinds of actors that a run by it has, beside the run itself. */
 export const actorKinds = (flow: Pick<Flow, 'kinds'>): string[] => {

@@ -290,7 +290,10 @@ function halted(d: Draft): void {
   const { c, workflow } = d;
   if (c.mode === 'undoing') return undo(d);
   if (c.mode !== 'restarting') return;
-  for (const id of downstream(workflow.steps, STARTS)) sendBack(d, d.graph.byId.get(id)!, id);
+  for (const id of downstream(workflow.steps, STARTS)) {
+    const step = d.graph.byId.get(id)!;
+    if (!step.once) sendBack(d, step, id);
+  }
   advance(d, rootOf(d), null);
 }
 

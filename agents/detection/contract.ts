@@ -42,6 +42,16 @@ export const Proof = z.strictObject({
   /** For `http`: paths to try first, best first. */
   paths: z.array(z.strictObject({ path: z.string(), from: From })),
 });
+/** How the repository's own tests are run. */
+export const Tests = z.strictObject({
+  /** Shell string; the working directory is the service's `path`. */
+  command: z.string(),
+  /** The runner, where the command or its script names it, e.g. `jest`, `pytest`, `surefire`. */
+  framework: z.string().nullable(),
+  /** What only the tests need, after the install. */
+  install: z.array(z.string()),
+  from: From,
+});
 export const Service = z.strictObject({
   name: z.string(),
   /** POSIX path from the repository's root, `.` for the root. */
@@ -56,6 +66,8 @@ export const Service = z.strictObject({
   env: z.array(EnvVar),
   needs: z.array(z.string()),
   proof: Proof,
+  /** Absent: none are named. */
+  tests: Tests.optional(),
   /** Paths (from `path`) that install, build and start are known to write, e.g. `node_modules`, `dist`. */
   writes: z.array(z.string()),
   confidence: z.number().min(0).max(1),
@@ -133,6 +145,7 @@ export const Ends = ['detection.detected', 'detection.failed'] as const;
 export type Kind = z.infer<typeof Kind>;
 export type Evidence = z.infer<typeof Evidence>;
 export type Service = z.infer<typeof Service>;
+export type Tests = z.infer<typeof Tests>;
 export type Hint = z.infer<typeof Hint>;
 export type Plan = z.infer<typeof Plan>;
 export type Detect = z.infer<typeof Detect>;

@@ -9,6 +9,7 @@ import { findAssets } from './languages/node/assets.js';
 import { makeService, openPlaces, type Place } from './place.js';
 import { findPlaces } from './places.js';
 import { type Ranked, rankServices, scoreService } from './rank.js';
+import { findTests } from './tests.js';
 import { asList, asTable, at } from './values.js';
 import { hintsOf, listWorkers, serviceFromHints, weighHints } from './weigh.js';
 
@@ -38,7 +39,10 @@ export function detect(
     paths.push(asked);
 
   const { hints, notes: said } = readHints(tree, paths);
-  const found = paths.flatMap((path) => lookAt(place(path), hintsOf(hints, path)));
+  const found = paths.flatMap((path) => {
+    const own = hintsOf(hints, path);
+    return lookAt(place(path), own).map((one) => withTests(one, place(path), own));
+  });
   if (found.length === 0) found.push(...findCompose(root));
   const services = nameServices(found, posix.basename(tree.root.replaceAll('\\', '/')), repository);
   const ranked = rankServices(services);
@@ -68,6 +72,11 @@ function lookAt(place: Place, hints: readonly Hint[]): Service[] {
     );
   const main = weighHints(withAssets(best, place), place, hints);
   return [main, ...listWorkers(main, place, hints), ...others.map(({ service }) => service)];
+}
+
+function withTests(service: Service, place: Place, hints: readonly Hint[]): Service {
+  const tests = findTests(service, place, hints);
+  return tests === null ? service : { ...service, tests };
 }
 
 /** A page of Laravel or Django whose scripts and styles are built by Node is not whole without them. */

@@ -1,5 +1,5 @@
 /** The commands of `rr`. Each loads its own file when it is called. */
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { readConfig } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
 import type { SpawnOptions } from './commands/admin.js';
@@ -106,6 +106,13 @@ export async function runCli(argv: string[]): Promise<void> {
       .option('--fresh', 'begin its databases with empty data')
       .option('--workflow <name>', 'what to do (default: repo-run); rr workflows list')
       .option('--input <json>', 'what the steps of the workflow see as $input', object)
+      .option('--test', 'run its own tests too, once it is up', false)
+      .addOption(
+        new Option('--goal <goal>', 'run: a proven answer; tests: its own test suite, and nothing is started').choices([
+          'run',
+          'tests',
+        ]),
+      )
       .addOption(
         new Option('--restart <when>', 'start the application again when it ends by itself').choices([
           'no',
@@ -336,6 +343,18 @@ export async function runCli(argv: string[]): Promise<void> {
   into('url', 'its address, with the login of the application');
   into('shell', 'a prompt of its own client; the database of an ended run is up meanwhile');
   into('dump', 'everything in it, on standard output');
+  common(rr.command('export'))
+    .description('what a proven run really used, as a file for others')
+    .addArgument(
+      new Argument('<format>').choices(['dockerfile', 'compose', 'devcontainer', 'github-actions', 'script', 'json']),
+    )
+    .argument('[run]', 'default: the newest that was proven')
+    .option('-o, --out <file>', 'write it there, where nothing is yet')
+    .action(
+      act<[string, string | undefined, { out?: string }]>(async (globals, format, run, options) =>
+        (await room()).exportRun(globals, format, run, options),
+      ),
+    );
   const quarantine = rr.command('quarantine').description('messages that could not be taken: see, mend, send again');
   const aside = (command: string, description: string): Command =>
     common(quarantine.command(command)).description(description);

@@ -164,7 +164,7 @@ export function openVoice(json: boolean): Voice {
     },
     result(result) {
       if (json) return object(result);
-      const { outcome, services, error, ms, bundle, degraded, output } = harmless(result);
+      const { outcome, services, error, ms, bundle, degraded, output, tests } = harmless(result);
       for (const line of degraded) out(yellow(`! ${line}`));
       if (outcome === 'healthy' && services.length > 1) {
         const words = error ? yellow(bold('partly up')) : green(bold('healthy'));
@@ -181,6 +181,10 @@ export function openVoice(json: boolean): Voice {
         out(`${red(bold(outcome))} after ${seconds(ms.total)}`);
         if (error) out(`  ${error.message}\n  ${bold('next:')} ${error.fix}  ${dim(`[${error.code}]`)}`);
       }
+      if (tests && tests.total !== null)
+        out(
+          `  tests ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped, of ${tests.total}  ${dim(`${tests.command}, ${seconds(tests.ms)}`)}`,
+        );
       if (output && services.length < 2) out(JSON.stringify(output, null, 2));
       out(dim(`  bundle ${bundle}`));
     },

@@ -11,7 +11,7 @@ export interface Graph {
   byId: ReadonlyMap<string, Step>;
   /** Those that need it, in the order of the definition. */
   after: ReadonlyMap<string, readonly Step[]>;
-  /** Steps nobody needs: when they are over, all are. */
+  /** Steps nobody needs who is done as often: when they are over, all are. */
   last: readonly Step[];
   /** Steps whose `with` or `when` name something of the scope. */
   dynamic: ReadonlySet<string>;
@@ -35,7 +35,8 @@ export function graphOf(workflow: Workflow): Graph {
   const known = graphs.get(workflow);
   if (known) return known;
   const { steps } = workflow;
-  const needed = new Set(steps.flatMap(({ needs = [] }) => needs));
+  // One that is done once may be over before what it needs is done again.
+  const needed = new Set(steps.flatMap(({ needs = [], once }) => (once ? [] : needs)));
   const graph: Graph = {
     workflow,
     byId: new Map(steps.map((step) => [step.id, step])),

@@ -1,6 +1,8 @@
 /** `rr checkpoints …` and `rr runs …`: what actors remember, asked of the runtime that is up, else read from its folder. */
-import { resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Request, Response } from '../../../actors/front-door/contract.js';
+import type { ExportFormat } from '../../../actors/front-door/contract-runs.js';
 import type { Config } from '../../../runtime/config.js';
 import { fail } from '../../../runtime/errors.js';
 import { when as clock, isAddress, pretty, stateText } from '../actor-words.js';
@@ -264,6 +266,30 @@ export async function runsList({ config, json }: Globals): Promise<number> {
     if (json) object('run', run);
     else print(`${run.run}  ${run.state.padEnd(12)}  ${run.url ?? '-'}  ${run.source}`);
   if (runs.length === 0 && !json) print('no runs');
+  return codes.ok;
+}
+
+/** Prints what a proven run is as a file for others, or writes it. */
+export async function exportRun(
+  { config, json }: Globals,
+  format: string,
+  run: string | undefined,
+  { out }: { out?: string },
+): Promise<number> {
+  const told = await ask(config, 'runs.export', { format: format as ExportFormat, ...(run ? { run } : {}) });
+  const file = out === undefined ? null : resolve(out);
+  if (file !== null)
+    try {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, told.text, { flag: 'wx', mode: format === 'script' ? 0o755 : 0o644 });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const met = code === 'EEXIST' ? `${file} is there already` : message;
+      throw fail('USAGE', { met, fix: 'give a path that is free, or leave --out away: it is printed then' });
+    }
+  if (json) object('export', { ...told, file });
+  else if (file !== null) print(`${file}: ${format} of ${told.run}`);
+  else process.stdout.write(told.text);
   return codes.ok;
 }
 

@@ -25,6 +25,8 @@ export interface JobOptions {
   restart?: 'no' | 'on-failure' | 'always';
   sandbox?: 'auto' | 'off' | 'strict';
   allowHost?: string[];
+  test: boolean;
+  goal?: 'run' | 'tests';
 }
 export interface RunOptions extends JobOptions {
   once: boolean;
@@ -46,10 +48,14 @@ class Asked extends Error {}
 /** @throws USAGE where nothing says what to do. */
 export function request(
   source: string | undefined,
-  { ref, service, all, copy, fresh, env, workflow, input, restart, sandbox, allowHost }: JobOptions,
+  { ref, service, all, copy, fresh, env, workflow: named, input, restart, sandbox, allowHost, test, goal }: JobOptions,
 ) {
-  if (all && (service !== undefined || workflow !== undefined))
-    throw fail('USAGE', { met: '--all chooses for itself', fix: 'leave --service and --workflow out' });
+  const asks = goal === 'tests' ? '--goal tests' : test ? '--test' : null;
+  if (all && (service !== undefined || named !== undefined || asks !== null))
+    throw fail('USAGE', { met: '--all chooses for itself', fix: 'leave --service, --workflow, --test and --goal out' });
+  if (asks !== null && named !== undefined && named !== (goal === 'tests' ? 'tests' : 'repo-run'))
+    throw fail('USAGE', { met: `${asks} and --workflow ${named}`, fix: 'leave one of them out' });
+  const workflow = goal === 'tests' ? 'tests' : test ? 'repo-run' : (named ?? (all ? 'run-all' : undefined));
   if (source === undefined && workflow === undefined)
     throw fail('USAGE', {
       met: 'no source was given',
@@ -62,8 +68,8 @@ export function request(
     copy,
     ...(fresh ? { fresh } : {}),
     env,
-    workflow: workflow ?? (all ? 'run-all' : 'repo-run'),
-    input: input ?? {},
+    workflow: workflow ?? 'repo-run',
+    input: { ...input, ...(test ? { test } : {}) },
     restart: restart ?? ('no' as const),
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(allowHost?.length ? { allow: allowHost } : {}),

@@ -161,7 +161,11 @@ export function detectLibrary(project: Project): Service | null {
   });
 }
 
-function chooseTests({ place, tests }: Project): ['pytest' | 'unittest' | null, Evidence[]] {
+/** By whose rules the tests are written, and where that is seen. */
+export function chooseTests({
+  place,
+  tests,
+}: Pick<Project, 'place' | 'tests'>): ['pytest' | 'unittest' | null, Evidence[]] {
   const [pytest] = place.search(/^[ \t]*(import pytest\b|from pytest\b|(async )?def test_\w*\()/, tests);
   const [unittest] = place.search(/\bTestCase\b/, tests);
   // `def test_` indented in a TestCase is unittest's own.

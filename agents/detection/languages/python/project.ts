@@ -25,6 +25,7 @@ export interface Project {
 const ASIDE =
   /(^|\/)(tests?|testing|examples?|samples?|docs?|docs_src|benchmarks?|migrations|alembic|versions|site-packages|node_modules|vendor|fixtures|templates|stubs|typings)\//i;
 const IS_TEST = /(^|\/)(tests?\/.*|test_[^/]*|[^/]*_test|conftest)\.py$/;
+export const isTestFile = (file: string): boolean => IS_TEST.test(file);
 /** Reading and scanning stops here: an app's entry lies near the top. */
 const MOST_FILES = 250;
 const MOST_BYTES = 1.5 * 1024 * 1024;
