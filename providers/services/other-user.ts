@@ -12,8 +12,13 @@ export function asOtherUser(words: readonly string[]): string {
   const command = words.map(quote).join(' ');
   if (!isRoot()) return `exec ${command}`;
   return [
-    `if unshare --user true 2>/dev/null; then exec unshare --user ${command}; fi`,
+    'if unshare --user true 2>/dev/null; then',
+    // It may have been given away before the system allowed namespaces.
+    '[ "$(stat -c %u .)" = 0 ] || chown -R 0:0 .',
+    `exec unshare --user ${command}`,
+    'fi',
     `chown -R ${NOBODY}:${NOBODY} .`,
-    `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups ${command}`,
+    // The way to the folder may be its owner's alone (/root, a state folder): it is let through, and keeps nothing else of root.
+    `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups --inh-caps=-all,+dac_override --ambient-caps=-all,+dac_override ${command}`,
   ].join('\n');
 }
