@@ -3,6 +3,7 @@
  * overlay before it. At most 8 fixes a run and 3 a phase; when nothing helps, the orchestrator manager says whether the
  * step is worth another try, else the run ends with the one error and its next step.
  */
+import { fetchable } from '../../agents/database/contract.js';
 import type { Fixed, Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
@@ -74,6 +75,7 @@ export function seekFix(d: Draft, id: string, { error, evidence }: Failure): voi
     overlay: c.overlay,
     cwd: scope.cwd ?? at(scope, 'fetch.root'),
     port: at(scope, 'port.port') ?? null,
+    ...worldly(d),
     tried: c.fixes.map((fix) => ({ rule: fix.rule, phase: fix.phase, signature: fix.signature })),
   };
   c.out.asks.push({
@@ -82,6 +84,16 @@ export function seekFix(d: Draft, id: string, { error, evidence }: Failure): voi
     withinMs: 2 * MINUTE,
     tag: `heal ${id}`,
   });
+}
+/** What this workflow can do beyond the overlay: it has a step that brings services up, or not. */
+function worldly(d: Draft): { can: string[]; startable: readonly string[]; running: string[] } {
+  if (!d.workflow.steps.some(({ to }) => to === 'database')) return { can: [], startable: [], running: [] };
+  const up = (at(scopeOf(d, rootOf(d)), 'services.services') ?? []) as { kind: string }[];
+  return {
+    can: ['start-service', 'create-database', 'map-host'],
+    startable: fetchable,
+    running: up.map(({ kind }) => kind),
+  };
 }
 /** By way of what the table allows. */
 function moveToFailed(d: Draft, id: string): void {

@@ -115,6 +115,9 @@ export const Heal = z.strictObject({
   tried: z.array(z.strictObject({ rule: z.string(), phase: z.string(), signature: z.string() })),
   /** Which of the repairs that need more than the overlay this run can carry out. */
   can: z.array(z.enum(WORLDLY)).default([]),
+  /** Services it could start, by the names a plan's `needs` may have; and those it has brought up. */
+  startable: z.array(z.string()).default([]),
+  running: z.array(z.string()).default([]),
 });
 export const Fixed = z.strictObject({
   type: z.literal('fixer.fixed'),

@@ -86,6 +86,8 @@ export function explainText(text: string): Explained {
     port: null,
     tried: [],
     can: [],
+    startable: [],
+    running: [],
   });
   const steps = [seen.step, ...STEPS.filter((step) => step !== seen.step)];
   for (const step of steps) {

@@ -120,7 +120,10 @@ function repair(rule: Repair, found: Case): Fixed | null {
 export const possible = ({ do: what }: Action, { can }: Heal): boolean =>
   !(WORLDLY as readonly string[]).includes(what) || (can as readonly string[]).includes(what);
 
-const ORDER = ['needs', 'workspace', 'toolchain', 'config', 'deps', 'services', 'build', 'port', 'start'];
+const ORDER = [
+  ...['needs', 'workspace', 'toolchain', 'config', 'deps', 'ports', 'services', 'migrate'],
+  ...['build', 'port', 'start'],
+];
 /** The step whose input the fix changes: the earliest of them, so that all that follows is done again with it. */
 function goOnFrom(rule: Repair, { heal: input }: Case, actions: readonly Action[]): string {
   const failed = input.step === 'prove' ? 'start' : input.step;
@@ -151,6 +154,7 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
     case 'start-service':
     case 'create-database':
     case 'map-host':
+      return 'ports';
     case 'install-system-package':
       return 'needs';
     case 'set-env':

@@ -311,6 +311,22 @@ test.concurrent(
     }),
 );
 
+test.concurrent(
+  'a store that only a refused connection shows is brought up, and the application goes on with it',
+  { timeout: 240_000 },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const { code, result } = await heal(s, await repoOf(s, 'heal-redis-absent'));
+      expect(result, JSON.stringify(result.error)).toMatchObject({
+        outcome: 'healthy',
+        fixes: [{ rule: 'service-to-start', helped: true, actions: [{ do: 'start-service', service: 'redis' }] }],
+      });
+      expect(result.services[0].proof.excerpt).toContain('the store says +PONG');
+      expect(code).toBe(0);
+    }),
+);
+
 const cache = mkdtempSync(join(tmpdir(), 'rr-heal-cache-'));
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
 const major = Number(process.versions.node.split('.')[0]);

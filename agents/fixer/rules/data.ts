@@ -45,14 +45,17 @@ export function migrationOf(found: Case): string | null {
     return 'npx sequelize-cli db:migrate';
   return null;
 }
-/** A database in a file of the work copy is ours; a server is ours only when a fix started it. */
+/** The run has a server up, by its plan or by a fix. */
+const hasServer = ({ heal }: Pick<Case, 'heal'>): boolean =>
+  heal.overlay.services.length > 0 || heal.running.length > 0;
+/** A database in a file of the work copy is ours; a server is ours only when this run started it. */
 const isFile = ({ text: said, look, heal }: Case): boolean =>
   /sqlite|no such table/i.test(said) ||
-  (heal.overlay.services.length === 0 &&
+  (!hasServer({ heal }) &&
     Object.entries(look.texts).some(
       ([path, one]) => /settings|config|database|schema/.test(path) && /sqlite/i.test(one),
     ));
-const isOurs = (found: Case): boolean => isFile(found) || found.heal.overlay.services.length > 0;
+const isOurs = (found: Case): boolean => isFile(found) || hasServer(found);
 
 const PENDING = [
   /You have \d+ unapplied migration/,
@@ -70,6 +73,7 @@ const NO_DATABASE = [
   /Database `([\w-]+)` does not exist/,
 ];
 
+const SQL: readonly string[] = ['postgres', 'mysql'];
 const LOCAL = /^(localhost|127\.|::1$|\[::1\]|0\.0\.0\.0)/;
 
 export const data: readonly Rule[] = [
@@ -78,7 +82,11 @@ export const data: readonly Rule[] = [
     about: 'the application needs a database or another service, and nothing answers where it looks for it',
     steps: ['build', 'start', 'prove'],
     signature: serviceSignatures,
-    guard: (found) => serviceAt(found) !== null,
+    // One that this run has up already, and is not reached, is no matter of starting it.
+    guard: (found) => {
+      const name = serviceAt(found)?.service[0];
+      return name !== undefined && found.heal.startable.includes(name) && !found.heal.running.includes(name);
+    },
     cause: (found) => `it needs ${serviceAt(found)!.service[0]} at ${serviceAt(found)!.at}, and nothing answers there`,
     does: ['start-service', 'map-host'],
     actions: (found) => {
@@ -101,11 +109,15 @@ export const data: readonly Rule[] = [
     steps: ['build', 'start', 'prove'],
     signature: NO_DATABASE,
     // One that belongs to somebody else is never written into.
-    guard: (found) => found.heal.overlay.services.length > 0,
+    guard: hasServer,
     cause: ({ match }) => `the database ${match[1]} has not been made`,
     does: ['create-database'],
     actions: ({ match, heal }) => [
-      { do: 'create-database', service: heal.overlay.services.at(-1)!.service, database: match[1]! },
+      {
+        do: 'create-database',
+        service: heal.overlay.services.at(-1)?.service ?? heal.running.find((kind) => SQL.includes(kind))!,
+        database: match[1]!,
+      },
     ],
     key: ({ match }) => match[1]!,
     proves: 'the application reaches its database and answers',

@@ -1,4 +1,5 @@
 /** A failure as the run actor hands it over, and a service's folder as the fixer sees it. */
+import { fetchable } from '../../../agents/database/contract.js';
 import { type Action, emptyOverlay, type Fact, Heal } from '../../../agents/fixer/contract.js';
 import type { Look } from '../../../agents/fixer/look.js';
 
@@ -73,6 +74,7 @@ export const healOf = ({
     port,
     tried,
     can,
+    startable: can.includes('start-service') ? fetchable : [],
   });
 
 export const actionsOf = (fact: Fact): Action[] => (fact.type === 'fixer.fixed' ? fact.actions : []);
