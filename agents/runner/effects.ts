@@ -83,6 +83,9 @@ export const start: Perform<Begin> = async (
   const under = await commandOf(context, order);
   const keeper = await keeperFor(context);
   try {
+    // The same service from before a repair, which answered badly: it would hold the port, and answer in place of this one.
+    for (const old of await keeper.list())
+      if (old.log === under.log && old.id !== under.id && old.alive) await keeper.stop(old.id, HALT_GRACE_MS);
     const kept = await keeper.start(under);
     const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
     const lines = (): string[] => tail(under.log, SHOWN_LINES, LOG_BYTES);

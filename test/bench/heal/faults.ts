@@ -72,7 +72,11 @@ const flask = (kind: string, rules: readonly string[], inject: Fault['inject']):
   says: 'Hello from Flask',
   rules,
   slow: true,
-  inject,
+  inject(repo) {
+    // Only its page, so that it is the page that is looked at.
+    repo.edit('app.py', (before) => before.replace(/@application\.route\("\/health"\)[\s\S]*?(?=\nif __name__)/, ''));
+    inject(repo);
+  },
 });
 
 const LAUNCH = '#!/bin/sh\nexec node server.js\n';
@@ -297,6 +301,7 @@ export const faults: readonly Fault[] = [
     rules: ['migration-pending'],
     slow: true,
     inject(repo) {
+      repo.write('.gitignore', 'db.sqlite3\n');
       repo.edit(
         'site_one/settings.py',
         (before) =>
