@@ -268,7 +268,7 @@ const references: Check = async ({ state, reader, count }) => {
 const places: [folder: string, names: RegExp][] = [
   [
     '.',
-    /^(\.gitignore|broker|hosts|checkpoints|runs|blobs|kinds|users\.json|business_[\w-]+\.json|[\w.-]*(history|log)[\w.-]*)$/,
+    /^(\.gitignore|broker|hosts|checkpoints|runs|blobs|kinds|services|workflows|rules|users\.json|business_[\w-]+\.json|[\w.-]*(history|log)[\w.-]*)$/,
   ],
   ['checkpoints', /^(history|admin_audit\.log|\w+_state[\w.-]*\.json)$/],
   [
@@ -278,7 +278,7 @@ const places: [folder: string, names: RegExp][] = [
   ['hosts/*/quarantine', /^([a-z0-9]+-[0-9a-f]+|dropped)\.json$/],
   [
     'runs/*',
-    /^((run|plan|fixes|keeper|recipe|triage|review|approval)\.json|recipe\.sh|[\w-]+\.(md|diff|ndjson|log)|closed|keeper\.(lock\.\d+|log[\w.-]*)|inputs|steps|logs|work|checkpoints|blobs|personas|work\.[0-9a-f]+\.partial)$/,
+    /^((run|plan|fixes|keeper|recipe|triage|review|approval)\.json|recipe\.sh|[\w-]+\.(md|diff|ndjson|log)|closed|keeper\.(lock\.\d+|log[\w.-]*)|inputs|steps|logs|work|checkpoints|blobs|personas|sandbox|health|services|bin|exports|work\.[0-9a-f]+\.partial)$/,
   ],
   ['runs/*/checkpoints', /^(history|\w+_state[\w.-]*\.json)$/],
 ];
