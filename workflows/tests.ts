@@ -1,7 +1,7 @@
 /** `tests`: the goal is the repository's own test suite. Sets up as `repo-run` does, starts nothing, runs the tests. */
 import type { Workflow } from '../runtime/workflow.js';
 import { repoRun } from './repo-run.js';
-import { evidence, scope } from './repo-run-scope.js';
+import { evidence, leave, scope } from './repo-run-scope.js';
 import { describe, judgeTests } from './repo-run-words.js';
 
 const setsUp = ['fetch', 'environment', 'stack', 'needs', 'workspace', 'toolchain', 'config', 'deps', 'build'];
@@ -14,6 +14,7 @@ export const tests: Workflow = {
   steps: [...repoRun.steps.filter(({ id }) => setsUp.includes(id)), { ...test, needs: ['build'] }],
   agents: ['fixer'],
   evidence,
+  leave,
   scope: (view) => scope({ ...view, input: { ...view.input, test: true } }),
   judge: judgeTests,
   describe,
