@@ -101,6 +101,7 @@ export function scope({ run, bundle, job, input, results, overlay: raw }: RunVie
     })),
     // Those that the config agent makes up reach the application in its file.
     variables: Object.fromEntries(Object.entries(overlay.env).filter(([, value]) => value !== GENERATE)),
+    envFile: results.config?.envFile,
     install: [
       ...(overlay.install ?? claim?.install ?? service.commands.install),
       ...overlay.extraInstall,

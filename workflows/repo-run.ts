@@ -192,7 +192,7 @@ const steps: Step[] = [
       command: '$tests.command',
       framework: '$tests.framework',
       tools: '$toolchain.tools',
-      envFile: '$config.envFile',
+      envFile: '$envFile',
       env: '$variables',
     },
     needs: ['prove'],

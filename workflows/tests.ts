@@ -4,7 +4,12 @@ import { repoRun } from './repo-run.js';
 import { evidence, leave, scope } from './repo-run-scope.js';
 import { describe, judgeTests } from './repo-run-words.js';
 
-const setsUp = ['fetch', 'environment', 'stack', 'needs', 'workspace', 'toolchain', 'config', 'deps', 'build'];
+/** A step and all that it needs, whatever `repo-run` comes to need. */
+function before(id: string): string[] {
+  const { needs = [] } = repoRun.steps.find((step) => step.id === id)!;
+  return [...needs.flatMap(before), id];
+}
+const setsUp = ['environment', ...before('build')];
 const { optional: _, once: __, when: ___, ...test } = repoRun.steps.find(({ id }) => id === 'test')!;
 
 export const tests: Workflow = {
