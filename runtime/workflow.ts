@@ -121,6 +121,11 @@ export interface Workflow extends Definition {
   scope?(view: RunView): Scope;
   /** Whether what a step gave lets the run go on. Pure. */
   judge?(step: string, scope: Scope): ErrorRecord | null;
+  /**
+   * What the run goes on without when a step fails, before anybody is asked to mend it: something that was only claimed.
+   * Asked once for each `rule`. @returns null: nothing. Pure.
+   */
+  leave?(step: string, scope: Scope): Leave | null;
   /** What a failed step's own evidence is for the fixer. Pure. */
   evidence?(step: string, scope: Scope, given: unknown): unknown;
   /** What a step did, in a few words for people. Pure. */
@@ -142,6 +147,16 @@ export interface Proven {
   proof: Record<string, unknown> | null;
   /** Why it is not up though others are. */
   error?: ErrorRecord;
+}
+export interface Leave {
+  /** By what name it is told, as a repair. */
+  rule: string;
+  cause: string;
+  actions: Record<string, unknown>[];
+  /** The overlay from now on. */
+  overlay: Record<string, unknown>;
+  /** The step to go on from. */
+  from: string;
 }
 /** The workflows of a system. */
 export interface Workflows {

@@ -20,7 +20,9 @@ export function wantsOf(
   overlay: Overlay,
   tests: string[] = [],
 ): { tool: string; want: string | null; from: string | null }[] {
+  const said = service.claim ? [...service.claim.install, ...service.claim.build, service.claim.start] : [];
   const commands = [
+    ...said,
     ...service.commands.install,
     ...service.commands.build,
     service.commands.start ?? '',
@@ -116,6 +118,7 @@ export function scope({ run, bundle, job, input, results, overlay: raw }: RunVie
   const services = results.services as Started | undefined;
   // They stand in the file with the addresses of what was started.
   const ofServices = services?.set ?? [];
+  const claim = isClaimed(overlay) ? service.claim : undefined;
   const asked = input.test === true;
   const tests = asked ? service.tests : undefined;
   return {
@@ -146,15 +149,38 @@ export function scope({ run, bundle, job, input, results, overlay: raw }: RunVie
     extraServices: extra.map(({ service: name, database = null }) => ({ service: name, database })),
     extraHosts: hosts,
     serviceWants: kinds.map((kind, n) => ({ kind, port: ports[n]?.port })),
-    install: [...(overlay.install ?? service.commands.install), ...overlay.extraInstall, ...(tests?.install ?? [])],
+    install: [
+      ...(overlay.install ?? claim?.install ?? service.commands.install),
+      ...overlay.extraInstall,
+      ...(tests?.install ?? []),
+    ],
     // Not `build`: that is the step's own result.
-    buildCommands: [...(overlay.build ?? service.commands.build), ...(overlay.prepare ?? [])],
-    startCommand: overlay.start ?? proves,
+    buildCommands: [...(overlay.build ?? claim?.build ?? service.commands.build), ...(overlay.prepare ?? [])],
+    startCommand: overlay.start ?? claim?.start ?? proves,
     notPorts: overlay.notPorts,
-    wantedPorts: service.ports.map(({ number }) => number),
+    wantedPorts: [...(claim?.port ? [claim.port] : []), ...service.ports.map(({ number }) => number)],
     wantsPage: service.kind === 'static-site' || (service.framework !== null && pages.has(service.framework)),
   };
 }
+
+/** Whether what a recipe of the repository claims is still what is tried. */
+const isClaimed = ({ install, build, start }: Overlay): boolean => install === null && build === null && start === null;
+
+/** A claim that does not hold is left before anything is mended: the commands of the plan take its place for good. Pure. */
+export const leave: NonNullable<Workflow['leave']> = (step, scoped) => {
+  const service = scoped.service as Service | undefined;
+  const overlay = scoped.overlay as Overlay;
+  if (!service?.claim || !isClaimed(overlay)) return null;
+  const { install, build, start } = service.commands;
+  const commands = { install, build, start: start === null ? [] : [start] };
+  return {
+    rule: 'claim-left',
+    cause: `${service.claim.from} claims \`${service.claim.start}\`, and with it ${step} failed`,
+    actions: Object.entries(commands).map(([role, list]) => ({ do: 'set-command', role, commands: list })),
+    overlay: { ...overlay, install, build, start },
+    from: 'toolchain',
+  };
+};
 
 /** A proof that failed has seen answers, no command: the application's own log says more. */
 export const evidence: NonNullable<Workflow['evidence']> = (step, s, given) => {

@@ -2,7 +2,7 @@
 import type { Plan } from '../agents/detection/contract.js';
 import type { Step, Workflow } from '../runtime/workflow.js';
 import { recipeOf, scriptOf } from './recipe.js';
-import { evidence, scope } from './repo-run-scope.js';
+import { evidence, leave, scope } from './repo-run-scope.js';
 import { describe, judge } from './repo-run-words.js';
 
 const MINUTE = 60_000;
@@ -249,8 +249,10 @@ const steps: Step[] = [
       command: '$tests.command',
       framework: '$tests.framework',
       tools: '$toolchain.tools',
-      envFile: '$config.envFile',
+      envFile: '$envFile',
       env: '$variables',
+      hosts: '$services.hosts',
+      reach: '$reach',
     },
     needs: ['prove'],
     when: 'tests',
@@ -274,6 +276,7 @@ const files: NonNullable<Workflow['files']> = (step, scoped) => {
 
 export const repoRun: Workflow = {
   evidence,
+  leave,
   name: 'repo-run',
   version: 1,
   steps,

@@ -101,6 +101,35 @@ function moveToFailed(d: Draft, id: string): void {
   move(d, id, 'fail');
 }
 
+/** Goes on without what was only claimed, where the workflow has such a thing. @returns whether the run can go on. */
+export function leaveClaim(d: Draft, id: string, failure: Failure): boolean {
+  const { c, workflow } = d;
+  const left = workflow.leave?.(id, scopeOf(d, rootOf(d))) ?? null;
+  if (!left || c.fixes.some(({ rule }) => rule === left.rule)) return false;
+  const overlay = left.overlay as Overlay;
+  const fix: OpenFix = {
+    rule: left.rule,
+    phase: d.graph.byId.get(id)!.phase ?? 'run',
+    step: id,
+    cause: left.cause,
+    actions: left.actions,
+    signature: left.rule,
+    helped: null,
+    effect: null,
+    ms: 0,
+    // It is not taken up again, whatever comes of it.
+    before: overlay,
+    from: left.from,
+    redo: goBack(d, left.from, id),
+    failure,
+  };
+  c.fixes = [...c.fixes, fix];
+  c.overlay = overlay;
+  c.out.facts.push({ type: 'run.fix-tried', fix: told(fix) });
+  c.out.writes.push(fixesFile(c));
+  return true;
+}
+
 /** @returns whether the run can go on. */
 export function healed(d: Draft, { fact, error }: Answered): boolean {
   const { c } = d;

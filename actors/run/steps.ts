@@ -20,13 +20,14 @@ import {
   move,
   open,
   partsOf,
+  rootOf,
   type Spot,
   scopeAt,
   scopeOf,
   stateOf,
 } from './draft.js';
 import { cancel, leave, settleFailed } from './end.js';
-import { closeFix, type Failure, reset, seekFix } from './heal.js';
+import { closeFix, type Failure, leaveClaim, reset, seekFix } from './heal.js';
 import { prove, restartFailed } from './hold.js';
 import { isFull, json, MINUTE, tells, trying, type Undo } from './state.js';
 
@@ -326,7 +327,9 @@ function mend(d: Draft, { key, step }: Spot, failure: Failure): void {
   // So, too, when a fix it has nothing to do with is judged; unless that one waits for this very step.
   if (trying(c)?.redo.includes(key) === false && !holdsUp(d, key)) return;
   const original = closeFix(d, key, failure);
-  seekFix(d, original?.step ?? key, original?.failure ?? failure);
+  const [failedAt, why] = [original?.step ?? key, original?.failure ?? failure];
+  if (leaveClaim(d, failedAt, why)) return advance(d, rootOf(d), null);
+  seekFix(d, failedAt, why);
 }
 
 /** How long until a failed step is tried again; null: not at all. */

@@ -52,6 +52,14 @@ export const Tests = z.strictObject({
   install: z.array(z.string()),
   from: From,
 });
+/** What somebody says once brought it up (a recipe.json in the repository): not proven. */
+export const Claim = z.strictObject({
+  install: z.array(z.string()),
+  build: z.array(z.string()),
+  start: z.string(),
+  port: z.int().min(1).max(65535).nullable(),
+  from: From,
+});
 export const Service = z.strictObject({
   name: z.string(),
   /** POSIX path from the repository's root, `.` for the root. */
@@ -68,6 +76,8 @@ export const Service = z.strictObject({
   proof: Proof,
   /** Absent: none are named. */
   tests: Tests.optional(),
+  /** Tried before `commands`, and left where it does not hold; absent: nobody claims anything else. */
+  claim: Claim.optional(),
   /** Paths (from `path`) that install, build and start are known to write, e.g. `node_modules`, `dist`. */
   writes: z.array(z.string()),
   confidence: z.number().min(0).max(1),
@@ -145,6 +155,7 @@ export const Ends = ['detection.detected', 'detection.failed'] as const;
 export type Kind = z.infer<typeof Kind>;
 export type Evidence = z.infer<typeof Evidence>;
 export type Service = z.infer<typeof Service>;
+export type Claim = z.infer<typeof Claim>;
 export type Tests = z.infer<typeof Tests>;
 export type Hint = z.infer<typeof Hint>;
 export type Plan = z.infer<typeof Plan>;

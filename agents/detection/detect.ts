@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import type { Tree } from '../../providers/tree.js';
 import { fail } from '../../runtime/errors.js';
+import { findClaim } from './claim.js';
 import type { Hint, Service } from './contract.js';
 import { readHints } from './hints/index.js';
 import { detectors } from './languages/index.js';
@@ -41,7 +42,7 @@ export function detect(
   const { hints, notes: said } = readHints(tree, paths);
   const found = paths.flatMap((path) => {
     const own = hintsOf(hints, path);
-    return lookAt(place(path), own).map((one) => withTests(one, place(path), own));
+    return lookAt(place(path), own).map((one) => withClaim(withTests(one, place(path), own), root));
   });
   if (found.length === 0) found.push(...findCompose(root));
   const services = nameServices(found, posix.basename(tree.root.replaceAll('\\', '/')), repository);
@@ -72,6 +73,13 @@ function lookAt(place: Place, hints: readonly Hint[]): Service[] {
     );
   const main = weighHints(withAssets(best, place), place, hints);
   return [main, ...listWorkers(main, place, hints), ...others.map(({ service }) => service)];
+}
+
+function withClaim(service: Service, root: Place): Service {
+  const claim = findClaim(service, root);
+  if (claim === null) return service;
+  root.notes.push(`${claim.from} claims how ${service.name} is brought up: that is tried first, and proven anew`);
+  return { ...service, claim };
 }
 
 function withTests(service: Service, place: Place, hints: readonly Hint[]): Service {

@@ -13,6 +13,9 @@ export const Test = z.strictObject({
   tools: z.array(Tool),
   envFile: z.string().nullable(),
   env: z.record(z.string(), z.string()).default({}),
+  /** As runner.start has them. */
+  hosts: z.record(z.string(), z.string()).default({}),
+  reach: z.array(z.string()).default([]),
 });
 const count = z.int().nonnegative().nullable();
 /** What came of a test command that ended by itself. The counts are null where its output has none that are known. */

@@ -44,7 +44,7 @@ const EXCERPT_CHARS = 1_500;
 const asks = { CI: 'true', NO_COLOR: '1', GOFLAGS: '-v' };
 
 const test: Perform<Test> = async (
-  { service, cwd, command, framework, tools, envFile, env },
+  { service, cwd, command, framework, tools, envFile, env, hosts, reach },
   context,
 ): Promise<Message> => {
   const { buildWallMs: wallMs, idleMs } = context.config;
@@ -56,6 +56,8 @@ const test: Perform<Test> = async (
     tools: [{ bin: '', env: asks }, ...tools],
     env,
     envFile,
+    hosts,
+    reach,
     install: false,
     wallMs,
     idleMs,

@@ -1,11 +1,14 @@
 /** Exports are pure: from the facts of a proven run to text that the tools it is for take. */
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { type Proven, proven } from '../../actors/exports/facts.js';
-import { exporters } from '../../actors/exports/index.js';
+import { exporters, exportRun } from '../../actors/exports/index.js';
 
 type Around = Parameters<typeof proven>[2];
 const recipe = {
@@ -270,6 +273,40 @@ test('an expression of Actions in a value is text, and so is a dollar of compose
   expect(job.env!.ODD).toBe(`a \${{ '\${{' }} secrets.X }} b $HOME`);
   const compose = Compose.parse(parse(exporters.compose.make(odd))).services.shop!;
   expect(filled(compose.build!.dockerfile_inline)).toContain(`ENV ODD="a \\\${{ secrets.X }} b \\$HOME"`);
+});
+
+test('the facts are those of the bundle: the last attempt of each step counts', async () => {
+  const state = mkdtempSync(join(tmpdir(), 'rr-facts-'));
+  onTestFinished(() => rmSync(state, { recursive: true, force: true }));
+  const bundle = join(state, 'runs', 'r1');
+  const lay = (path: string, value: unknown): void => {
+    mkdirSync(dirname(join(bundle, path)), { recursive: true });
+    writeFileSync(join(bundle, path), JSON.stringify(value));
+  };
+  lay('run.json', { result: { outcome: 'healthy' }, startedAt: '2026-11-20T22:01:14Z' });
+  lay('recipe.json', { ...recipe, format: 1, given: ['STRIPE_KEY'] });
+  lay('steps/config/1/output.json', { set: [{ name: 'OLD', origin: 'given', from: 'a' }], missing: [] });
+  lay('steps/config/2/output.json', {
+    set: [{ name: 'STRIPE_KEY', origin: 'given', from: 'a' }],
+    missing: [{ name: 'SENTRY_DSN', from: 'b', required: false }],
+  });
+  lay('steps/services/1/output.json', {
+    services: [{ kind: 'mysql', program: 'mariadb 10.11.6', port: 1 }],
+    set: ['DB_HOST', 'DB_PASSWORD'],
+  });
+  const { text, run } = exportRun(state, null, 'json');
+  const told = JSON.parse(text) as Proven;
+  expect(run).toBe('r1');
+  expect(told.services).toEqual([{ kind: 'mysql', version: '10.11.6', env: ['DB_HOST', 'DB_PASSWORD'] }]);
+  expect(told.env.filter(({ how }) => how === 'give').map(({ name }) => name)).toEqual([
+    'DB_HOST',
+    'DB_PASSWORD',
+    'STRIPE_KEY',
+  ]);
+  expect(told.unset).toEqual(['SENTRY_DSN']);
+  const { services } = Compose.parse(parse(exportRun(state, 'r1', 'compose').text));
+  expect(services.mysql!.image).toBe('mariadb:10.11');
+  expect(filled(services.shop!.environment!.DB_PASSWORD!)).toBe('<MYSQL_PASSWORD>');
 });
 
 // Properties.

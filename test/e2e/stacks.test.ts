@@ -281,7 +281,7 @@ test.concurrent('a recipe.json in a repository is a claim: a true one brings it 
     expect(lies.result.outcome).toBe('failed');
     expect(lies.code).toBe(1);
 
-    // The code itself weighs more than what is claimed about it.
+    // What is claimed is tried first, and where it does not hold the code itself is believed.
     const own = await bringUp(
       s,
       lay('own', {
@@ -294,6 +294,34 @@ test.concurrent('a recipe.json in a repository is a claim: a true one brings it 
       kind: 'web-service',
       services: [{ proof: { excerpt: text('It is up') } }],
     });
+    expect(own.result.fixes).toMatchObject([{ rule: 'claim-left', helped: true }]);
+
+    const better = await bringUp(
+      s,
+      lay('better', {
+        'recipe.json': recipe({ start: 'node other.js', build: ['node -e 0'] }),
+        'server.js': page.replace('It is up', 'It is the code'),
+        'other.js': page.replace('It is up', 'It is the claim'),
+      }),
+    );
+    expect(better.result).toMatchObject({
+      outcome: 'healthy',
+      fixes: [],
+      services: [{ proof: { excerpt: text('It is the claim') } }],
+    });
+    const kept = JSON.parse(readFileSync(join(better.result.bundle, 'recipe.json'), 'utf8'));
+    expect(kept).toMatchObject({ start: 'node other.js', build: ['node -e 0'] });
+
+    // One that only ends well is no proof of a server, nor of a library whose tests fail.
+    const idle = await bringUp(
+      s,
+      lay('idle', {
+        'recipe.json': recipe({ start: 'true', proof: { how: 'exit', path: null } }),
+        'package.json': '{"name":"idle","main":"index.js","scripts":{"test":"exit 1"}}',
+        'index.js': '',
+      }),
+    );
+    expect(idle.result.outcome).toBe('failed');
   });
   await nothingLeft(s);
 });

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { commitAll, finish, gitStatus, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { commitAll, eventually, finish, gitStatus, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const limits = { timeout: 90_000 };
 function repo(s: Scratch, files: Record<string, string>): string {
@@ -206,6 +206,41 @@ test('an application that is started again does not have its tests run again', l
   one.child.kill('SIGINT');
   expect(await one.exited).toBe(0);
 });
+
+test(
+  'a suite that is under way when its runtime is killed runs once, and is counted by the next one',
+  limits,
+  async () => {
+    const s = scratch();
+    const folder = repo(s, {
+      'package.json': manifest({ test: 'node slow.js' }),
+      'index.js': '',
+      'slow.js': `require('node:fs').appendFileSync('times', 'x');
+setTimeout(() => console.log('1..2\\nok 1 - one\\nok 2 - two'), 4000);\n`,
+    });
+    const first = s.rr('run', folder, '--goal', 'tests', '--json');
+    const { run: id } = (await first.object(({ type }) => type === 'run')) as { run: string };
+    const times = join(s.state, 'runs', id, 'work/times');
+    await eventually(
+      () => existsSync(times),
+      (there) => there,
+    );
+    first.child.kill('SIGKILL');
+    await first.exited;
+
+    const up = s.rr('up', '--foreground', '--json');
+    await up.object(({ type }) => type === 'up');
+    const { ask } = await rawClient(s.state);
+    const { result } = await eventually(
+      () => ask('rr.api.local.runs.get', { run: id }),
+      (one) => one.result !== null && one.result !== undefined,
+    );
+    expect(result).toMatchObject({ outcome: 'healthy', tests: { framework: 'tap', passed: 2, total: 2 } });
+    expect(readFileSync(times, 'utf8')).toBe('x');
+    up.child.kill('SIGINT');
+    expect(await up.exited).toBe(0);
+  },
+);
 
 test('--goal and --workflow that contradict each other are wrong use', limits, async () => {
   const s = scratch();
