@@ -7,6 +7,7 @@ import { config } from './config.js';
 import { nodeInstall } from './node-install.js';
 import { nodeModules } from './node-modules.js';
 import { nodeRun } from './node-run.js';
+import { offline } from './offline.js';
 import { ports } from './ports.js';
 import { python } from './python.js';
 import { pythonOffline } from './python-offline.js';
@@ -14,6 +15,7 @@ import type { Rule } from './rule.js';
 import { lastResort, missingThings, outOfReach } from './verdicts.js';
 
 export const rules: readonly Rule[] = [
+  ...offline,
   ...pythonOffline,
   ...outOfReach,
   ...nodeInstall,

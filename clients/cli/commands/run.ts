@@ -18,6 +18,7 @@ export interface JobOptions {
   service?: string;
   copy: boolean;
   env: Record<string, string>;
+  offline: boolean;
   workflow?: string;
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
@@ -40,7 +41,10 @@ const pause = (): Promise<void> => sleep(LOOK_MS, undefined, { ref: false });
 class Asked extends Error {}
 
 /** @throws USAGE where nothing says what to do. */
-export function request(source: string | undefined, { ref, service, copy, env, workflow, input, restart }: JobOptions) {
+export function request(
+  source: string | undefined,
+  { ref, service, copy, env, offline, workflow, input, restart }: JobOptions,
+) {
   if (source === undefined && workflow === undefined)
     throw fail('USAGE', {
       met: 'no source was given',
@@ -51,7 +55,7 @@ export function request(source: string | undefined, { ref, service, copy, env, w
     ref: ref ?? null,
     service: service ?? null,
     copy,
-    env,
+    env: offline ? { ...env, RR_OFFLINE: '1' } : env,
     workflow: workflow ?? 'repo-run',
     input: input ?? {},
     restart: restart ?? ('no' as const),

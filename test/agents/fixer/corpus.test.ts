@@ -73,6 +73,8 @@ const lock = { files: ['package.json', 'package-lock.json'] };
 
 /** File, failed step, the rule that answers (null: none), and what else is known. */
 const cases: [file: string, step: string, rule: string | null, given?: Given][] = [
+  ['npm-offline', 'deps', 'offline-missing'],
+  ['cargo-offline', 'deps', 'offline-missing'],
   ['npm-lock-drift', 'deps', 'npm-lock-drift', { look: lock }],
   ['npm-ci-usage-only', 'deps', 'npm-lock-drift', { look: lock }],
   ['npm-no-lock', 'deps', 'npm-no-lock'],
