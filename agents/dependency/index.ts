@@ -85,11 +85,14 @@ const install: Perform<Install> = async ({ service, cwd, commands, tools, env },
       log: `${service}.install.log`.replaceAll('/', '-'),
     };
     const { exit, ms, evidence } = await execute(context, order);
-    if (exit.code !== 0)
-      return {
-        type: 'told',
-        fact: { type: 'dependency.failed', error: failureOf(evidence, { wallMs, idleMs }), evidence },
-      } as Told;
+    if (exit.code !== 0) {
+      // Not every tool says that it was kept off the network, and whoever looks for the cause has only its words.
+      const known = isOffline(given)
+        ? { ...evidence, tail: `${evidence.tail}\n[offline] nothing was fetched` }
+        : evidence;
+      const error = failureOf(evidence, { wallMs, idleMs });
+      return { type: 'told', fact: { type: 'dependency.failed', error, evidence: known } } as Told;
+    }
     done.push({ command: shell, ms });
   }
   return { type: 'told', fact: { type: 'dependency.installed', commands: done, notes: setup.notes } } as Told;

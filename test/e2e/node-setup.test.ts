@@ -12,7 +12,7 @@ import { commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
 import { cacheHome, text } from './stacks.js';
 
 const TEST_MS = 180_000;
-const ignore = 'node_modules/\nbuild/\n';
+const ignore = 'node_modules/\nbuild/\n.venv/\n';
 const page = (body: string): string =>
   `require('http').createServer((_, r) => r.end('<title>Up</title>' + ${body})).listen(process.env.PORT, '127.0.0.1')\n`;
 
@@ -208,7 +208,12 @@ test('offline, a package that no cache holds and a tool that is not here are nam
   timeout: TEST_MS,
 }, async () => {
   const s = scratch();
-  Object.assign(s.env, { npm_config_cache: join(s.dir, 'empty-cache') });
+  Object.assign(s.env, {
+    npm_config_cache: join(s.dir, 'empty-cache'),
+    PIP_CONFIG_FILE: '/dev/null',
+    PIP_FIND_LINKS: '',
+    PIP_CACHE_DIR: join(s.dir, 'empty-pip'),
+  });
   const from = Date.now();
   const packages = await bringUp(s, s.repo('express-hello', { ignore }), '--offline');
   expect(packages.result).toMatchObject({
@@ -220,6 +225,13 @@ test('offline, a package that no cache holds and a tool that is not here are nam
     },
   });
   expect(Date.now() - from).toBeLessThan(60_000);
+  // This machine's own Python may have what is asked for; what nobody has is named.
+  const script = { 'main.py': 'import nobody_has_this\n', 'requirements.txt': 'nobody-has-this>=1\n' };
+  const python = await bringUp(s, lay(s, 'script', script), '--offline');
+  expect(python.result).toMatchObject({
+    outcome: 'needs-input',
+    error: { code: 'SERVICE_MISSING', message: text('the package nobody-has-this (this run is offline') },
+  });
   const tool = await bringUp(
     s,
     lay(s, 'old', {

@@ -15,8 +15,8 @@ import type { Rule } from './rule.js';
 import { lastResort, missingThings, outOfReach } from './verdicts.js';
 
 export const rules: readonly Rule[] = [
-  ...offline,
   ...pythonOffline,
+  ...offline,
   ...outOfReach,
   ...nodeInstall,
   ...python,

@@ -13,6 +13,7 @@ export const offline: readonly Rule[] = [
     id: 'offline-missing',
     steps: ['deps', 'build'],
     signature: [
+      /satisfies the requirement ([\w.[\]-]+)[^\n]*from versions: none\)[\s\S]*?\[offline\]/,
       /request to (\S+) failed: cache mode is 'only-if-cached'/,
       /code ENOTCACHED[\s\S]{0,200}?request to (\S+) failed/,
       /ERR_PNPM_NO_OFFLINE_(?:TARBALL|META)\b[^\n]*?(\S+) (?:from|in|is not)/,
