@@ -137,8 +137,10 @@ export function describe(step: string, s: Scope): string {
     case 'services':
       return servicesWords(get<Omit<Started, 'type'>>('services'));
     case 'deps':
-    case 'build':
-      return list(get<{ commands: { command: string }[] }>(step).commands.map(({ command }) => command));
+    case 'build': {
+      const { commands, notes = [] } = get<{ commands: { command: string }[]; notes?: string[] }>(step);
+      return [list(commands.map(({ command }) => command)), ...notes].join('; ');
+    }
     case 'port':
       return `port ${get<{ port: number }>('port').port}`;
     case 'start': {

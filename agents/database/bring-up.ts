@@ -114,7 +114,7 @@ async function lodge(
       app,
       data,
       // One that this run has up already is no news of an earlier one.
-      kept: !isFresh && running === null,
+      kept: running?.kept ?? !isFresh,
       note: aside,
     },
   });
@@ -174,6 +174,7 @@ async function lodge(
       port: lodging.port,
       program: found.server,
       wish: wanted,
+      kept: !isFresh,
     });
     const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
     const ended = { now: false };

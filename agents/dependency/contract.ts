@@ -41,6 +41,8 @@ export const Equipped = z.strictObject({ type: z.literal('dependency.equipped'),
 export const Installed = z.strictObject({
   type: z.literal('dependency.installed'),
   commands: z.array(z.strictObject({ command: z.string(), ms: z.number() })),
+  /** What was decided about the install that a person may want to know. */
+  notes: z.array(z.string()).default([]),
 });
 export const Failed = z.strictObject({
   type: z.literal('dependency.failed'),

@@ -8,10 +8,12 @@ import { setup } from 'xstate';
 import { execute, failureOf, foreseen } from '../../providers/process/execute.js';
 import { readGiven, withSecrets } from '../../providers/secrets.js';
 import { findTool, type ToolName } from '../../providers/toolchain/index.js';
+import { isOffline, offlineEnvironment } from '../../providers/toolchain/offline.js';
 import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
 import { GENERATE } from '../fixer/contract.js';
 import { Command, type Command as Commands, Ends, Fact, type Tool } from './contract.js';
+import { setUpNode } from './node-setup.js';
 
 type Equip = Extract<Commands, { type: 'dependency.equip' }>;
 type Install = Extract<Commands, { type: 'dependency.install' }>;
@@ -38,8 +40,9 @@ const machine = setup({
   },
 });
 
-const equip: Perform<Equip> = async ({ wants, relaxed }, { config, signal, log }): Promise<Message> => {
+const equip: Perform<Equip> = async ({ wants, relaxed }, { config, signal, log, bundle }): Promise<Message> => {
   const tools: Tool[] = [];
+  const offline = isOffline(await readGiven(bundle));
   try {
     for (const { tool, want, from } of wants)
       tools.push(
@@ -51,6 +54,7 @@ const equip: Perform<Equip> = async ({ wants, relaxed }, { config, signal, log }
           signal,
           say: (line) => log.info(line),
           allowDegraded: relaxed.includes(tool),
+          offline,
         }),
       );
   } catch (error) {
@@ -63,7 +67,10 @@ const install: Perform<Install> = async ({ service, cwd, commands, tools, env },
   const { installWallMs: wallMs, idleMs } = context.config;
   const done: { command: string; ms: number }[] = [];
   const { NODE_ENV: _, ...given } = await readGiven(context.bundle); // it says how to run, and would leave out what builds
-  const own = { CI: '1', ...given, ...(await withSecrets(env, GENERATE, context.bundle)) };
+  const asked = { ...given, ...(await withSecrets(env, GENERATE, context.bundle)) };
+  const setup = await setUpNode({ cwd, commands, tools, given: asked });
+  if (setup.missing !== null) return { type: 'told', fact: failed(setup.missing) } as Told;
+  const own = { CI: '1', ...(isOffline(given) ? offlineEnvironment : {}), ...setup.env, ...asked };
   for (const [n, shell] of commands.entries()) {
     const order = {
       n,
@@ -78,14 +85,17 @@ const install: Perform<Install> = async ({ service, cwd, commands, tools, env },
       log: `${service}.install.log`.replaceAll('/', '-'),
     };
     const { exit, ms, evidence } = await execute(context, order);
-    if (exit.code !== 0)
-      return {
-        type: 'told',
-        fact: { type: 'dependency.failed', error: failureOf(evidence, { wallMs, idleMs }), evidence },
-      } as Told;
+    if (exit.code !== 0) {
+      // Not every tool says that it was kept off the network, and whoever looks for the cause has only its words.
+      const known = isOffline(given)
+        ? { ...evidence, tail: `${evidence.tail}\n[offline] nothing was fetched` }
+        : evidence;
+      const error = failureOf(evidence, { wallMs, idleMs });
+      return { type: 'told', fact: { type: 'dependency.failed', error, evidence: known } } as Told;
+    }
     done.push({ command: shell, ms });
   }
-  return { type: 'told', fact: { type: 'dependency.installed', commands: done } } as Told;
+  return { type: 'told', fact: { type: 'dependency.installed', commands: done, notes: setup.notes } } as Told;
 };
 
 export const dependency = defineActor({

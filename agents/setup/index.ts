@@ -1,6 +1,8 @@
 /** Setup agent: builds a service, command by command, with its environment. Says `setup.built`, or what failed with its output. */
 import { setup as machineSetup } from 'xstate';
 import { execute, failureOf } from '../../providers/process/execute.js';
+import { readGiven } from '../../providers/secrets.js';
+import { isOffline, offlineEnvironment } from '../../providers/toolchain/offline.js';
 import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
 import { type Build, Command, Ends, Fact } from './contract.js';
 
@@ -32,13 +34,14 @@ const machine = machineSetup({
 const build: Perform<Build> = async ({ service, cwd, commands, tools, envFile, env }, context): Promise<Message> => {
   const { buildWallMs: wallMs, idleMs } = context.config;
   const done: { command: string; ms: number }[] = [];
+  const offline = isOffline(await readGiven(context.bundle)) ? offlineEnvironment : {};
   for (const [n, shell] of commands.entries()) {
     const order = {
       n,
       shell,
       cwd,
       tools,
-      env,
+      env: { ...offline, ...env },
       envFile,
       install: false,
       wallMs,

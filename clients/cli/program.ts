@@ -128,7 +128,8 @@ export async function runCli(argv: string[]): Promise<void> {
         ]),
       )
       .option('--allow-host <host[:port]>', 'a host that a strict sandbox may reach (repeatable)', list, [])
-      .option('--env <name=value>', 'a variable for the application and its install (repeatable)', pairs, {});
+      .option('--env <name=value>', 'a variable for the application and its install (repeatable)', pairs, {})
+      .option('--offline', 'fetch nothing: what neither this machine nor its caches have is named', false);
 
   job(rr.command('run'))
     .description('bring a repository to a proven answer and hold it until Ctrl-C')

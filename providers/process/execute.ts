@@ -87,6 +87,10 @@ const quiet = {
   PYTHONUNBUFFERED: '1',
   PIP_DISABLE_PIP_VERSION_CHECK: '1',
   COREPACK_ENABLE_DOWNLOAD_PROMPT: '0',
+  // Else it writes a packageManager into the package.json of whoever calls it.
+  COREPACK_ENABLE_AUTO_PIN: '0',
+  // A script of a package may call another manager than the one that the repository names.
+  COREPACK_ENABLE_STRICT: '0',
 };
 
 /** Nothing is started in this run any more. */

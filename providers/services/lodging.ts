@@ -22,6 +22,8 @@ export interface Holder extends Identity {
   program: string;
   /** What it was set up for, to know a change by. */
   wish: string;
+  /** It was begun with what earlier runs had stored. */
+  kept?: boolean;
 }
 export interface Place {
   folder: string;

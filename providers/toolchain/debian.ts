@@ -54,6 +54,8 @@ interface Recipe {
   programs: string;
   /** What the programs want in the environment, given where the packages were unpacked. */
   env?: (root: string) => Record<string, string>;
+  /** The same for its own programs alone: the application's environment is not to hold it. */
+  within?: (root: string) => Record<string, string>;
   /** Programs of others that its own call. */
   path?: string;
   /** A script that names the place where it would have been installed. */
@@ -95,6 +97,13 @@ const recipes: Partial<Record<ToolName, Recipe>> = {
     env: (root) => ({ JAVA_HOME: under(root, 'usr/lib/jvm/java-*-openjdk-*')[0] ?? '' }),
   },
   ninja: { packages: ['ninja-build'], version: /^Inst ninja-build \((\S+)/m, programs: 'usr/bin' },
+  // Python of the machine runs it; without one it is not to be had this way.
+  meson: {
+    packages: ['meson'],
+    version: /^Inst meson \((\S+)/m,
+    programs: 'usr/bin',
+    within: (root) => ({ PYTHONPATH: join(root, 'usr/lib/python3/dist-packages') }),
+  },
   cobc: {
     packages: ['gnucobol'],
     version: /^Inst gnucobol\d+ \((\S+)/m,
@@ -237,7 +246,7 @@ function turnLinks(root: string, folder: string): void {
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-function writeScripts(tool: ToolName, { programs, env, path: others, rewrite }: Recipe, place: string): void {
+function writeScripts(tool: ToolName, { programs, env, within, path: others, rewrite }: Recipe, place: string): void {
   const root = join(place, 'root');
   if (rewrite !== undefined) {
     const file = join(root, rewrite.file);
@@ -250,7 +259,10 @@ function writeScripts(tool: ToolName, { programs, env, path: others, rewrite }: 
       ? []
       : [`LD_LIBRARY_PATH=${quote(libraries.join(delimiter))}"\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`];
   if (others !== undefined) path.push(`PATH=${quote(join(root, others))}:"$PATH"`);
-  const set = [...Object.entries(own).map(([key, value]) => `${key}=${quote(value)}`), ...path]
+  const set = [
+    ...Object.entries({ ...own, ...within?.(root) }).map(([key, value]) => `${key}=${quote(value)}`),
+    ...path,
+  ]
     .map((one) => `export ${one}\n`)
     .join('');
   const entries: Entries = {};

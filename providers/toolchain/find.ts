@@ -28,6 +28,8 @@ export interface FindTool {
   cache: string;
   /** Take the nearest version when none satisfies the range. */
   allowDegraded?: boolean;
+  /** Nothing is fetched: what is not here is named at once. */
+  offline?: boolean;
   signal?: AbortSignal;
   /** Hears what takes long, one line each. */
   say(line: string): void;
@@ -104,7 +106,8 @@ export async function findTool(o: FindTool): Promise<FoundTool> {
   let cause: unknown = null;
   const fetching: Fetching = { tool, range, cache, env, signal: o.signal, say: o.say };
   const ways = [...(canFetch(tool, range) ? [fetchTool] : []), ...(canUnpack(tool) ? [unpackTool] : [])];
-  for (const way of ways) {
+  if (o.offline && ways.length > 0) cause = new FetchFailure('this run is offline, so nothing is fetched');
+  for (const way of o.offline ? [] : ways) {
     try {
       const fetched = await way(fetching);
       const program = join(fetched.bin, tools[tool].programs[0]!);

@@ -171,6 +171,28 @@ function managerFolders(tool: ToolName, env: Environment): [string, string][] {
       return [[`${sdkman}/${tool}`, 'bin'], ...asdfMise(tool)];
     case 'php':
       return [[`${home}/.phpenv/versions`, 'bin'], ...asdfMise('php')];
+    case 'ghc':
+      return [[`${home}/.ghcup/ghc`, 'bin'], ...asdfMise('ghc')];
+    case 'swift':
+      return [
+        [`${env.SWIFTLY_TOOLCHAINS_DIR || `${data}/swiftly/toolchains`}`, 'usr/bin'],
+        [`${home}/.swiftenv/versions`, 'usr/bin'],
+        ...asdfMise('swift'),
+      ];
+    case 'zig':
+      return [[`${home}/.zvm`, '.'], ...asdfMise('zig', 'zig', '.')];
+    case 'dart':
+      return [[`${home}/.dvm/darts`, 'bin'], ...asdfMise('dart', 'dart', 'dart-sdk/bin')];
+    case 'flutter':
+      return [[`${home}/fvm/versions`, 'bin'], ...asdfMise('flutter')];
+    case 'crystal':
+      return [[`${home}/.crenv/versions`, 'bin'], ...asdfMise('crystal')];
+    case 'sbt':
+      return [[`${sdkman}/sbt`, 'bin'], ...asdfMise('sbt')];
+    case 'scala-cli':
+      return [[`${sdkman}/scalacli`, 'bin'], ...asdfMise('scala-cli')];
+    case 'leiningen':
+      return [[`${sdkman}/leiningen`, 'bin'], ...asdfMise('lein')];
     default:
       return asdfMise(tool);
   }

@@ -156,6 +156,7 @@ export const stacks: Stack[] = [
   { repo: 'c-plain', kind: 'job', proof: { excerpt: 'counted 55' } },
   // Out of Debian's packages where the machine has none of their tools: the first run on a machine fetches them.
   { repo: 'go-http', kind: 'web-service', proof: { title: 'Go', excerpt: 'Hello from Go' }, long: true },
+  { repo: 'c-meson-tool', kind: 'cli', proof: { excerpt: 'Usage: shout WORD...' }, long: true },
   { repo: 'elixir-job', kind: 'cli', proof: { excerpt: text('ticked 55') }, long: true },
   { repo: 'cobol-job', kind: 'job', proof: { excerpt: 'paid 0055' }, long: true },
   { repo: 'shell-start', kind: 'web-service', proof: { title: 'Shell', excerpt: 'Hello from a shell script' } },

@@ -11,6 +11,7 @@ import { nodeManagers } from './node-managers.js';
 import { nodeModules } from './node-modules.js';
 import { nodeRun } from './node-run.js';
 import { nodeTools } from './node-tools.js';
+import { offline } from './offline.js';
 import { otherLanguages } from './other-languages.js';
 import { ports } from './ports.js';
 import { python } from './python.js';
@@ -28,6 +29,7 @@ export const rules: readonly Rule[] = [
   ...nodeTools,
   ...systemRepairs,
   ...systemVerdicts,
+  ...offline,
   ...outOfReach,
   ...nodeInstall,
   ...otherLanguages,

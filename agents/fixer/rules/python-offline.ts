@@ -17,6 +17,8 @@ export const pythonOffline: readonly Rule[] = [
       /(?:Connect|Read)TimeoutError|Connection to \S+ timed out|Read timed out/,
       /Temporary failure in name resolution|NameResolutionError/,
       /ProxyError\('(?:Cannot|Unable to) connect to proxy/,
+      // Said of a run that may reach nobody.
+      /\[offline\] nothing was fetched/,
       // Its own patience may be longer than ours.
       /\[keeper\] stopped: \S+: (?:connections are taken|no connection is taken)/,
     ],

@@ -20,6 +20,7 @@ export interface JobOptions {
   copy: boolean;
   fresh?: boolean;
   env: Record<string, string>;
+  offline: boolean;
   workflow?: string;
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
@@ -48,7 +49,22 @@ class Asked extends Error {}
 /** @throws USAGE where nothing says what to do. */
 export function request(
   source: string | undefined,
-  { ref, service, all, copy, fresh, env, workflow: named, input, restart, sandbox, allowHost, test, goal }: JobOptions,
+  {
+    ref,
+    service,
+    all,
+    copy,
+    fresh,
+    env,
+    offline,
+    workflow: named,
+    input,
+    restart,
+    sandbox,
+    allowHost,
+    test,
+    goal,
+  }: JobOptions,
 ) {
   const asks = goal === 'tests' ? '--goal tests' : test ? '--test' : null;
   if (all && (service !== undefined || named !== undefined || asks !== null))
@@ -67,7 +83,7 @@ export function request(
     service: service ?? null,
     copy,
     ...(fresh ? { fresh } : {}),
-    env,
+    env: offline ? { ...env, RR_OFFLINE: '1' } : env,
     workflow: workflow ?? 'repo-run',
     input: { ...input, ...(test ? { test } : {}) },
     restart: restart ?? ('no' as const),

@@ -98,7 +98,14 @@ export function findManager(place: Place): Manager {
   const writes = written.map((path) => `${upPath}${path}`);
   if (workspace !== null && !pnp) writes.push('node_modules');
   const needed =
-    lock !== null || hasDependencies(home) || hasDependencies(place) || workspace !== null || installs(place);
+    lock !== null ||
+    hasDependencies(home) ||
+    hasDependencies(place) ||
+    workspace !== null ||
+    installs(place) ||
+    place.has('binding.gyp');
+  if (place.has('binding.gyp'))
+    evidence.push(place.evidence('the install compiles native code', 'binding.gyp', /"?targets"?/));
 
   const dashes = name === 'npm' ? '-- ' : '';
   return {
@@ -109,7 +116,7 @@ export function findManager(place: Place): Manager {
     lock,
     versions,
     install: needed ? [`${up}${install}`] : [],
-    writes: needed ? writes : [],
+    writes: needed ? [...writes, ...(place.has('binding.gyp') ? ['build'] : [])] : [],
     evidence,
     run: (script, args) => {
       const call =
