@@ -209,6 +209,8 @@ test('offline, a package that no cache holds and a tool that is not here are nam
 }, async () => {
   const s = scratch();
   Object.assign(s.env, {
+    // A sandbox has package caches of its own, which other runs have filled.
+    RR_SANDBOX: 'off',
     npm_config_cache: join(s.dir, 'empty-cache'),
     PIP_CONFIG_FILE: '/dev/null',
     PIP_FIND_LINKS: '',
