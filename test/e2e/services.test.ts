@@ -9,6 +9,8 @@ import { expectNothingLeft } from './left.js';
 import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const TEST_MS = 300_000;
+/** What takes a minute or more. */
+const long = process.env.RR_LONG ? test.concurrent : test.skip;
 type Finished = TestContext['onTestFinished'];
 
 // One at a time: each brings up an application and a server, and some want the same well-known port.
@@ -290,7 +292,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+long(
   'killed at random instants, a run still has its one database, set up once, and takes it up again',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -340,7 +342,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+long(
   'package sources that are silent are given up within a minute, with their names, and the application goes without',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -440,7 +442,7 @@ const twice = {
     { id: 'second', ...asked([{ service: 'postgres', database: 'one more' }]), needs: ['again'] },
   ],
 };
-test.concurrent(
+long(
   'asked again a server is the same; asked for one more database it is begun anew with it, on its data',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>

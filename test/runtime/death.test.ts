@@ -62,7 +62,7 @@ test.each([
 
 test('an effect cut short by a kill is done again under its id, and a repeat of its command changes nothing', async () => {
   const state = scratch();
-  const { ask } = await client('w1', { type: 'mortal.work', ms: 1_500 });
+  const { ask } = await client('w1', { type: 'mortal.work', ms: 4_000 });
   let host = await mortal(state);
   void ask();
   const log = join(state, 'runs/r1/performed.log');
@@ -81,7 +81,7 @@ test('an effect cut short by a kill is done again under its id, and a repeat of 
   await expect
     .poll(() => readLines(join(state, 'runs/r1/facts.ndjson')))
     .toMatchObject([{ seq: 1, type: 'mortal.added' }]);
-}, 30_000);
+}, 60_000);
 
 test('a due time comes although the host was dead when it came', async () => {
   const state = scratch();

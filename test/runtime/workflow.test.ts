@@ -143,5 +143,5 @@ test('a drawing has a box for each step, an arrow for each need and a frame for 
     for (const need of needs) expect(drawn).toContain(`  ${need} --> ${id}\n`);
   }
   expect(drawn.match(/-->/g)).toHaveLength(steps.flatMap(({ needs = [] }) => needs).length);
-  expect(drawn.match(/subgraph/g)).toHaveLength(4);
+  expect(drawn.match(/subgraph/g)).toHaveLength(new Set(steps.map(({ phase }) => phase)).size);
 });
