@@ -1,7 +1,9 @@
 /** The recipe of a proven run: what was really done, as data and as a shell script that needs nothing of ours. */
+
 import type { Tool } from '../agents/dependency/contract.js';
 import type { Service } from '../agents/detection/contract.js';
 import { GENERATE, type Overlay } from '../agents/fixer/contract.js';
+import { quote } from '../runtime/shell.js';
 import type { Scope } from '../runtime/workflow.js';
 
 export interface Recipe {
@@ -67,8 +69,6 @@ export function recipeOf(scope: Scope): Recipe {
     proof: { how: service.proof.how, path: proof.path, status: proof.status, title: proof.title },
   };
 }
-
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** A file's text as one word for the shell: a secret that is asked for is made as the script runs. */
 const textOf = (text: string): string =>

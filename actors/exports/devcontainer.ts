@@ -1,7 +1,9 @@
 /** A devcontainer.json: the tools that were used, set up as it was; the application is started by whoever works in it. Pure. */
+
+import { quote } from '../../runtime/shell.js';
 import type { Proven } from './facts.js';
 import { baseOf, othersOf } from './images.js';
-import { answersIn, layFiles, quote } from './shell.js';
+import { answersIn, layFiles } from './shell.js';
 
 export function devcontainer(facts: Proven): string {
   const { service, run, path, port, env, unset, services, start, proof, tests } = facts;

@@ -1,7 +1,9 @@
 /** A Dockerfile that does in an image what the proven run did. Pure. */
+
+import { quote } from '../../runtime/shell.js';
 import type { Proven } from './facts.js';
 import { baseOf, othersOf, probeOf } from './images.js';
-import { asMain, comment, forAll, layFiles, quote, SECRET, staticFolder } from './shell.js';
+import { asMain, comment, forAll, layFiles, SECRET, staticFolder } from './shell.js';
 
 /** A value of ENV: only its own quotes, backslashes and dollars mean anything there. */
 const envValue = (value: string): string => `"${value.replace(/[\\"$]/g, '\\$&')}"`;

@@ -1,8 +1,9 @@
 /** A workflow of GitHub Actions: the same tools, servers and commands, and the same proof. Pure. */
 import { stringify } from 'yaml';
+import { quote } from '../../runtime/shell.js';
 import type { Proven } from './facts.js';
 import { addressesOf, serversOf } from './servers.js';
-import { answersIn, layFiles, part, quote, staticFolder } from './shell.js';
+import { answersIn, layFiles, part, staticFolder } from './shell.js';
 
 type Step = { name?: string; uses?: string; with?: Record<string, string>; run?: string };
 const setups: Readonly<Record<string, (version: string) => Step>> = {

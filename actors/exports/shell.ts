@@ -1,8 +1,9 @@
 /** What every export that runs a shell needs: quoting, secrets that are made on the spot, files that a repair laid. Pure. */
+
 import { GENERATE } from '../../agents/fixer/contract.js';
+import { quote } from '../../runtime/shell.js';
 import type { Proven } from './facts.js';
 
-export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 /** Random bytes as text, wherever there is a shell. */
 export const SECRET = "$(od -An -N32 -tx1 /dev/urandom | tr -d ' \\n')";
 

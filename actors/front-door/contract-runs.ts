@@ -153,7 +153,7 @@ export const runVerbs = {
       run: RunId,
       state: State,
       services: z.array(
-        Status.omit({ format: true, samples: true }).extend({
+        Status.omit({ format: true, samples: true, logAt: true }).extend({
           up: z.boolean().describe('it is held up at present'),
           restarts: z.int().describe('times it was started again'),
           last: Sample.nullable().describe('the last look; null: none yet'),

@@ -150,11 +150,8 @@ export function runHandlers({
       const held = Object.values(context?.held ?? {});
       const services = (one.result?.services ?? []).map(({ name, url }) => {
         const none = { well: held.includes(name), since: one.at, latencyMs: null, errors: [], downMs: 0, samples: [] };
-        const {
-          format: _,
-          samples,
-          ...seen
-        } = readStatus(one.bundle, name) ?? { format: 1, service: name, url, ...none };
+        const unseen = { format: 1, logAt: null, service: name, url, ...none };
+        const { format: _, logAt: __, samples, ...seen } = readStatus(one.bundle, name) ?? unseen;
         const up = held.includes(name);
         return { ...seen, url, up, restarts: context?.restarts.length ?? 0, last: samples.at(-1) ?? null };
       });

@@ -1,7 +1,7 @@
 /** How a repository makes its tables and first rows: the tool it uses, and the command for it. Reads only. */
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { quote } from '../../providers/services/kind.js';
+import { quote } from '../../runtime/shell.js';
 
 export interface Making {
   /** For people. */

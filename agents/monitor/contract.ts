@@ -59,6 +59,8 @@ export const Status = z.strictObject({
   errors: z.array(z.strictObject({ line: z.string(), count: z.int(), lastAt: z.number() })),
   /** Milliseconds that it was not well. */
   downMs: z.number(),
+  /** How far its log was read; null: not at all. */
+  logAt: z.string().nullable(),
   /** Oldest first, bounded. */
   samples: z.array(Sample),
 });

@@ -3,7 +3,7 @@
  * What is seen is in `health/<service>.json` of the run's folder, written whole each time; nothing of it crosses the bus
  * but the moment when it is well no more, or again. Safe to repeat: it only reads, and goes on from that file.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readOn } from '../../providers/process/follow.js';
@@ -36,7 +36,14 @@ function writeStatus(bundle: string, status: Status): void {
 /** @returns the turn it took; that it has ended, when none of its processes is there any more. */
 export async function observe(
   watch: Watch,
-  { run, bundle, config, clock, signal }: Pick<EffectContext, 'run' | 'bundle' | 'config' | 'clock' | 'signal'>,
+  {
+    run,
+    bundle,
+    config,
+    clock,
+    signal,
+    log: told,
+  }: Pick<EffectContext, 'run' | 'bundle' | 'config' | 'clock' | 'signal' | 'log'>,
 ): Promise<Fact> {
   const { service, app, pid, url } = watch;
   const log = join(bundle, 'logs', `${service}.log`.replaceAll('/', '-'));
@@ -44,8 +51,8 @@ export async function observe(
   let status: Status = {
     ...{ format: 1, service, url, well: watch.well, since: watch.since, latencyMs: null },
     ...{ errors: before?.errors ?? [], downMs: before?.downMs ?? 0, samples: before?.samples ?? [] },
+    logAt: before?.logAt ?? null,
   };
-  let read: string | null = existsSync(log) ? readOn(log, null, READ_BYTES, false).at : null;
   let last: { at: number; cpuSeconds: number } | null = null;
   let looks: Sample[] = [];
   for (;;) {
@@ -57,8 +64,7 @@ export async function observe(
     const cpuSeconds = family.reduce((sum, one) => sum + one.cpuSeconds, 0);
     const spent = last && at > last.at ? Math.max(0, cpuSeconds - last.cpuSeconds) / ((at - last.at) / 1_000) : 0;
     last = { at, cpuSeconds };
-    const piece = readOn(log, read, READ_BYTES, false);
-    read = piece.at;
+    const piece = readOn(log, status.logAt, READ_BYTES, false);
     const sample: Sample = {
       at,
       well: answer === null || (answer.status !== null && answer.status < 500),
@@ -73,9 +79,14 @@ export async function observe(
     const errors = countErrors(status.errors, piece.lines, at);
     const turn = turned(watch.well, looks);
     const downMs = status.downMs + (turn && !watch.well ? turn.since - watch.since : 0);
-    status = { ...status, samples, errors, latencyMs: latencyOf(samples), downMs };
+    status = { ...status, samples, errors, latencyMs: latencyOf(samples), downMs, logAt: piece.at };
     if (turn) status = { ...status, well: !watch.well, since: turn.since };
-    writeStatus(bundle, status);
+    try {
+      writeStatus(bundle, status);
+    } catch (error) {
+      // A disk that is full has other tellers; what was seen is written with the next look that finds room.
+      told.warn({ service, error: String(error) }, 'what was seen is not written');
+    }
     if (!turn) continue;
     if (!watch.well) return { type: 'monitor.recovered', service, downMs: turn.since - watch.since, since: turn.since };
     const reason = answer?.status ? `${url} answers ${answer.status}` : `${url} does not answer`;

@@ -1,4 +1,5 @@
 /** How the runner touches the world: all of it by the run's keeper, so all of it is safe to repeat. */
+
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +12,7 @@ import { clearSandbox } from '../../providers/sandbox/index.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
+import { quote } from '../../runtime/shell.js';
 import type { Command, Fact } from './contract.js';
 
 export type Begin = Extract<Command, { type: 'runner.start' }>;
@@ -227,7 +229,6 @@ function staticServer(bundle: string): string {
   const bin = join(bundle, 'bin');
   mkdirSync(bin, { recursive: true });
   const file = join(bin, 'rr-static');
-  const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
   writeFileSync(file, `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(program('clients/static/main'))} "$@"\n`);
   chmodSync(file, 0o755);
   return bin;

@@ -4,11 +4,12 @@
  * which he stays who he is, and gives up there what it gave him before the command begins. Where the system allows neither
  * the command runs as it is: then only variables lead to a service.
  */
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { quote } from '../../runtime/shell.js';
 
 const SYSTEM = '/etc/hosts';
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** @param hosts name → address; none: the command as it is. */
 export function withHosts(shell: string, hosts: Readonly<Record<string, string>>, bundle: string): string {

@@ -5,6 +5,7 @@
  * `auto`: with bubblewrap where it works, else without, with the reason told. `strict`: with it, and with a network of
  * its own, or not at all. `off`: without. Without a sandbox the scrubbed environment and the limits of the keeper stay.
  */
+
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -13,6 +14,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
+import { quote } from '../../runtime/shell.js';
 import { fetchBwrap } from './fetch.js';
 import { type Bwrap, lookForBwrap } from './find.js';
 import { GATE_AT, GATE_PORT, type Gate } from './gate.js';
@@ -204,5 +206,3 @@ export function keepIn(
     },
   };
 }
-
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -92,4 +92,3 @@ export interface Client {
 }
 
 /** One word for the shell. */
-export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

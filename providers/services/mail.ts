@@ -1,7 +1,8 @@
 /** A mail server that delivers nothing: every message is a file in the run's own folder. A program of ours. */
 import { join } from 'node:path';
 import { program } from '../../runtime/program.js';
-import { quote, type ServiceKind } from './kind.js';
+import { quote } from '../../runtime/shell.js';
+import type { ServiceKind } from './kind.js';
 
 export const mail: ServiceKind = {
   name: 'mail',

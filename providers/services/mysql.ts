@@ -1,8 +1,8 @@
 /** MariaDB, or MySQL where it is what the machine has. Users and databases are made by a file that the server reads as it starts. */
 import { basename, dirname, join } from 'node:path';
+import { quote } from '../../runtime/shell.js';
 import { companion } from './find.js';
 import type { Client, FoundService, Job, Lodging, Login, ServiceKind } from './kind.js';
-import { quote } from './kind.js';
 import { isRoot } from './other-user.js';
 
 const SOCKET_PATH_BYTES = 95;

@@ -2,7 +2,7 @@
  * Servers that refuse to run as root, started by root: in a user namespace of their own, where they are nobody and the
  * files of ours are theirs; where the system allows none, as nobody itself, who is then given the folder.
  */
-import { quote } from './kind.js';
+import { quote } from '../../runtime/shell.js';
 
 const NOBODY = 65_534;
 export const isRoot = (): boolean => process.getuid?.() === 0;

@@ -3,9 +3,9 @@
  * the application's role is a superuser, as that of the official image is. It asks everybody for a password.
  */
 import { join } from 'node:path';
+import { quote } from '../../runtime/shell.js';
 import { companion } from './find.js';
 import type { Client, FoundService, Job, Lodging, Login, ServiceKind } from './kind.js';
-import { quote } from './kind.js';
 import { asOtherUser } from './other-user.js';
 
 const SOCKET_PATH_BYTES = 90;

@@ -1,6 +1,8 @@
 /** Redis and Valkey: the append-only file is on, so what the application stored is there again in the next run. */
+
+import { quote } from '../../runtime/shell.js';
 import { companion } from './find.js';
-import { quote, type ServiceKind } from './kind.js';
+import type { ServiceKind } from './kind.js';
 
 export const redis: ServiceKind = {
   name: 'redis',

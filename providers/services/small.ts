@@ -1,8 +1,8 @@
 /** Servers that need nothing made before they start: Memcached, NATS, and those that are taken where the machine has them. */
 import { dirname, join } from 'node:path';
+import { quote } from '../../runtime/shell.js';
 import { companion } from './find.js';
 import type { Job, ServiceKind } from './kind.js';
-import { quote } from './kind.js';
 import { asOtherUser, isRoot } from './other-user.js';
 
 const begin = (words: readonly string[]): string => `exec ${words.map(quote).join(' ')}`;

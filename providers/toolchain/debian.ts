@@ -7,6 +7,7 @@
  * Guarantees as for npm's: a version appears whole (unpacked aside, tried, then renamed) and is never changed; who wants
  * the same at the same time waits and shares it; a package that is not the wanted version is not downloaded.
  */
+
 import {
   existsSync,
   lstatSync,
@@ -25,6 +26,7 @@ import { delimiter, dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { downloadPackages, fetcher, Refusal, run } from '../../runtime/broker/fetch.js';
 import { takeLock } from '../../runtime/lock.js';
+import { quote } from '../../runtime/shell.js';
 import { type Fetched, FetchFailure, type Fetching, toolHome } from './fetch.js';
 import { type Entries, writeEntries } from './links.js';
 import { executable } from './places.js';
@@ -243,8 +245,6 @@ function turnLinks(root: string, folder: string): void {
     symlinkSync(relative(dirname(path), join(root, to)), path);
   }
 }
-
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 function writeScripts(tool: ToolName, { programs, env, within, path: others, rewrite }: Recipe, place: string): void {
   const root = join(place, 'root');

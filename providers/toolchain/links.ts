@@ -5,9 +5,11 @@
  * would be hidden by the one in /usr/bin. So each tool chosen on the machine gets a folder of links.
  * Guarantees: a folder appears whole (made aside, then renamed) and is never changed; two that make it at once agree.
  */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { quote } from '../../runtime/shell.js';
 import { executable } from './places.js';
 import { type ToolName, tools } from './tools.js';
 
@@ -26,7 +28,6 @@ export function writeEntries(folder: string, entries: Entries): void {
   }
 }
 
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 /** Runs a JavaScript file by the Node that lies beside the script. */
 export const nodeScript = (file: string): string => `#!/bin/sh\nexec "$(dirname "$0")/node" ${quote(file)} "$@"\n`;
 

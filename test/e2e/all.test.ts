@@ -23,6 +23,9 @@ test('a compose project of three services is brought up in the order of its need
   expect(services[2]!.proof.excerpt).toContain('mailed about 2 goods');
   expect(await (await fetch(services[1]!.url!)).text()).toContain('apples and pears');
   expect(apps(s)).toHaveLength(3);
+  // Each step says for which of them it was done.
+  const proved = rr.objects().filter(({ type, step }) => type === 'run.step-ended' && String(step).endsWith('.prove'));
+  expect(proved.map(({ of }) => of)).toEqual(['api', 'web', 'mailer']);
 
   // One that ends leaves the others up, and is named.
   const run = String(result.run);
@@ -79,6 +82,10 @@ test('a service that cannot run is named while the rest is up, which is no succe
     degraded: [expect.stringContaining('mailer is not up')],
   });
   expect(code).toBe(1);
+  const shown = await finish(s.rr('run', repo, '--all', '--once'));
+  expect(shown.out).toMatch(
+    /✓ api prove .*✗ mailer .*partly up in .*\n {2}api +http.*\n {2}web +http.*\n {2}mailer +is not up/s,
+  );
   await expectNothingLeft(s);
 }, 120_000);
 

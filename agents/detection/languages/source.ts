@@ -157,10 +157,6 @@ export function portIn(text: string): number | null {
   return Number.isInteger(found) && found >= 1 && found <= 65535 ? found : null;
 }
 
-/** A path or name as one word of a shell. */
-export const word = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-
 /** The folders a file lies in, outermost first. */
 export const foldersOf = (file: string): string[] => {
   const parts = file.split('/').slice(0, -1);
@@ -179,3 +175,5 @@ export function findAbove(place: Place, file: string, accepts: (text: string) =>
   }
   return null;
 }
+
+export { word } from '../../../runtime/shell.js';

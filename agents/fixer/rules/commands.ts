@@ -1,4 +1,5 @@
 /** Reading and rewriting the commands of a service: pure text work shared by the rules. */
+import { word } from '../../../runtime/shell.js';
 import type { Action } from '../contract.js';
 import { type Case, command } from './rule.js';
 
@@ -84,8 +85,7 @@ export function withBins(found: Case, body: string): string {
 export const runScript = (found: Case, script: string): string => `${managerOf(found)} run ${script}`;
 export const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 /** For a shell, quoted only where it must be. */
-export const quote = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+export const quote = word;
 
 /** A path of the failure's text as a path from the service's folder; null when it leads out of it. */
 export function within(found: Case, path: string): string | null {

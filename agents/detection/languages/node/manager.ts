@@ -1,5 +1,7 @@
 /** Which package manager a Node place uses, where its install belongs, and how it is spoken to. */
+
 import { posix } from 'node:path';
+import { word } from '../../../../runtime/shell.js';
 import type { Evidence, Service } from '../../contract.js';
 import type { Place } from '../../place.js';
 import { asText, at } from '../../values.js';
@@ -200,5 +202,4 @@ const installs = (place: Place): boolean =>
     (name) => at(place.json('package.json'), 'scripts', name) !== undefined,
   );
 
-export const quote = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+export const quote = word;

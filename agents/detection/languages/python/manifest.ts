@@ -1,4 +1,5 @@
 /** What a Python project declares: dependencies, the tool that installs them, the version of Python, its scripts. */
+import { quote } from '../../../../runtime/shell.js';
 import type { Evidence, Service } from '../../contract.js';
 import { cite, type Place } from '../../place.js';
 import { asList, asTable, asText, asTexts, at } from '../../values.js';
@@ -237,7 +238,6 @@ export function readDeclared(place: Place): Declared {
 }
 
 const literally = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 function readRequirements(
   place: Place,

@@ -1,4 +1,5 @@
 /** How an application object is served on a given port. */
+import { word } from '../../../../runtime/shell.js';
 import type { App } from './apps.js';
 import { blocksOnImport, preparesUnderGuard, readPortEnv, readPortFlag } from './facts.js';
 import type { Declared } from './manifest.js';
@@ -100,5 +101,4 @@ export function serve(app: App, { python, dependencies, development }: Declared)
 }
 
 /** A path as one word of a shell. */
-export const shell = (path: string): string =>
-  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+export const shell = word;
