@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findKeeper, type Keeper, type Kept, openKeeper } from '../../providers/process/client.js';
 import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '../../providers/process/execute.js';
-import { type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
+import { readRecord } from '../../providers/process/protocol.js';
+import { holderOf, type Listener, listeners, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
 import { clearSandbox } from '../../providers/sandbox/index.js';
@@ -30,6 +31,8 @@ const LOOK_MS = 20;
 /** An application that listens elsewhere than told may still come to the port it was given. */
 const SETTLE_MS = 400;
 const MOMENT_MS = 1_000;
+/** The keeper hears of a new port within a moment; one that it has not by then is somebody else's outside. */
+const UNREACHED_MS = 5_000;
 /** What has said nothing for so long is no slow starter (npm alone takes seconds on a busy machine) but silent. */
 const SILENT_MS = 8_000;
 const HALT_GRACE_MS = 2_000;
@@ -130,12 +133,23 @@ export const start: Perform<Begin> = async (
       return exit.code === 0 ? started([], 0) : await fell(null);
     }
     for (
-      let first: number | null = null, began = context.clock.now();
+      let first: number | null = null, unreached: number | null = null, began = context.clock.now();
       ;
       await sleep(LOOK_MS, undefined, { signal: context.signal })
     ) {
       const now = context.clock.now();
-      const sockets = prefer(await listenersOfApp(app), port);
+      const within = prefer(await listenersOfApp(app), port);
+      // In a network of its own it listens wherever it likes: only what the keeper brings out is reached, and is its own.
+      const brought = under.gate === null ? null : await portsOfKeeper(context.bundle);
+      const sockets = brought === null ? within : within.filter((one) => brought.has(one.port));
+      if (within.length > 0 && sockets.length === 0) {
+        unreached ??= now;
+        if (now - unreached > UNREACHED_MS) {
+          const held = within[0]!.port;
+          const holder = (await holderOf(held))?.name ?? 'another program';
+          return await fell(fail('PORT_HELD', { port: held, holder }));
+        }
+      }
       if (sockets.length > 0) {
         first ??= now;
         if (sockets.some((s) => s.port === port) || now - first > SETTLE_MS) return started(sockets, null);
@@ -157,6 +171,13 @@ export const start: Perform<Begin> = async (
     keeper.close();
   }
 };
+
+/** The ports that a run's keeper listens on for what is in a sandbox. */
+async function portsOfKeeper(bundle: string): Promise<Set<number>> {
+  const keeper = readRecord(bundle);
+  const all = keeper ? await listeners([keeper.pid]) : [];
+  return new Set(all.filter(({ host }) => host === '127.0.0.1').map(({ port }) => port));
+}
 
 /** The leased port first, then those below the ephemeral range, lowest first. */
 const prefer = (found: Listener[], port: number): Listener[] =>

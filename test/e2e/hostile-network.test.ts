@@ -1,5 +1,5 @@
 /** A strict sandbox has no network but what the keeper lets through: the application's ports in, the hosts that are allowed out. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { findTool } from '../../providers/sandbox/index.js';
 import { readConfig } from '../../runtime/config.js';
 import { expectNothingLeft } from './left.js';
-import { eventually, finish, resultOf, scratch } from './rr.js';
+import { commitAll, eventually, finish, resultOf, scratch } from './rr.js';
 
 const tool = await findTool(readConfig({}).config.cache, 'auto', () => undefined);
 const works = typeof tool !== 'string';
@@ -134,5 +134,25 @@ test.skipIf(!works)(
         fix: expect.stringContaining('--allow-host evil.example.invalid:80'),
       },
     });
+  },
+);
+
+test.skipIf(!works)(
+  'what somebody else answers on the port of a strict sandbox is no proof',
+  { timeout: 90_000 },
+  async () => {
+    const port = 18_737;
+    const other = createServer((_, response) => response.end('<!doctype html><title>Other</title><p>somebody else'));
+    await new Promise<void>((listening) => other.listen(port, '127.0.0.1', listening));
+    onTestFinished(() => void other.close());
+    const s = scratch({ ...cacheHome, RR_BROKER_IDLE_MS: '700' });
+    const folder = s.repo('node-plain', { git: false });
+    const app = `require('node:http').createServer((_, r) => r.end('<title>Ours</title>ours')).listen(${port});\n`;
+    writeFileSync(join(folder, 'server.js'), `const port = Number('${port}');\n${app.replace(`(${port})`, '(port)')}`);
+    commitAll(folder, '');
+    const { code, objects } = await finish(s.rr('run', folder, '--once', '--json', '--sandbox', 'strict'));
+    expect(resultOf(objects)).toMatchObject({ outcome: 'needs-input', error: { code: 'PORT_HELD' } });
+    expect(code).toBe(3);
+    await expectNothingLeft(s);
   },
 );

@@ -5,9 +5,12 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext, test } from 'vitest';
+import { findTool } from '../../providers/sandbox/index.js';
+import { readConfig } from '../../runtime/config.js';
 import { expectNothingLeft } from './left.js';
 import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
+const works = typeof (await findTool(readConfig({}).config.cache, 'auto', () => undefined)) !== 'string';
 const TEST_MS = 300_000;
 /** What takes a minute or more. */
 const long = process.env.RR_LONG ? test.concurrent : test.skip;
@@ -60,6 +63,22 @@ async function foreign(port: number, finished: Finished): Promise<{ connections:
   finished(() => void server.close());
   return bound ? seen : null;
 }
+
+test.concurrent(
+  'in a sandbox with a network of its own the application reaches the server of its run',
+  { timeout: TEST_MS, skip: !works },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-redis');
+      const server = join(folder, 'server.js');
+      // A port that no other test wants.
+      writeFileSync(server, readFileSync(server, 'utf8').replace('3000', '18736'));
+      const { result, says } = await run(s, folder, '--sandbox', 'strict');
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(says).toMatch(/visits: \d+/);
+    }),
+);
 
 test.concurrent(
   'redis: fetched where the machine has none, its data is there in the next run and gone with --fresh',
