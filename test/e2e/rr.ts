@@ -18,6 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
 import { onTestFinished } from 'vitest';
 import { packageRoot } from '../../runtime/program.js';
+import { removeTree } from '../remove.js';
 
 export const bin = join(packageRoot(), 'dist/rr/bin.js');
 const repos = join(packageRoot(), 'test/repos');
@@ -79,7 +80,7 @@ export function scratch(extra: Record<string, string> = {}, finished: Finished =
         }
       await sleep(20);
     }
-    if (!process.env.RR_KEEP_SCRATCH) rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    if (!process.env.RR_KEEP_SCRATCH) await removeTree(dir);
   });
   return {
     dir,

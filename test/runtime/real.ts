@@ -1,7 +1,7 @@
 /** A real broker, a real store and a real bus for the runtime's tests, on scratch folders. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
@@ -18,10 +18,11 @@ import { packageRoot } from '../../runtime/program.js';
 import type { Store } from '../../runtime/store.js';
 import { openSystem, type System } from '../../runtime/system.js';
 import { ensureStreams, natsWire } from '../../runtime/wire.js';
+import { removeTree } from '../remove.js';
 
 export function scratch(): string {
   const dir = mkdtempSync(join(tmpdir(), 'rr-runtime-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
+  onTestFinished(() => removeTree(dir));
   return dir;
 }
 
@@ -37,7 +38,7 @@ export function realBroker(): Promise<Broker> {
 afterAll(async () => {
   if (!shared) return;
   await stopBroker(readConfig({ state: shared.dir }, {}).config);
-  rmSync(shared.dir, { recursive: true, force: true });
+  await removeTree(shared.dir);
 });
 
 let inboxes = 0;

@@ -5,11 +5,11 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { removeTree } from '../../remove.js';
 import { editorOf, type Fault, faults } from './faults.js';
 
 const { values } = parseArgs({
@@ -109,7 +109,7 @@ async function judge(fault: Fault): Promise<Case> {
     };
   } finally {
     // The broker goes a moment after its last client.
-    await rm(scratch, { recursive: true, force: true, maxRetries: 30, retryDelay: 100 });
+    await removeTree(scratch);
   }
 }
 interface Result {

@@ -1,7 +1,7 @@
 /** What the broker's tests share: a scratch state folder whose broker is ended with it, and real processes beside us. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chmodSync, constants, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { accessSync, chmodSync, constants, cpSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,12 +10,13 @@ import { onTestFinished } from 'vitest';
 import { stopBroker } from '../../../runtime/broker/start.js';
 import { type Config, readConfig } from '../../../runtime/config.js';
 import { packageRoot } from '../../../runtime/program.js';
+import { removeTree } from '../../remove.js';
 
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'rr-broker-'));
   chmodSync(folder, 0o755); // some tests go on as another user
   // A server that was told to end may still write its last file.
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
+  onTestFinished(() => removeTree(folder));
   return folder;
 }
 
