@@ -132,6 +132,7 @@ export function openWriter(): Writer {
 
 const isMarked = (text: string): boolean =>
   text.includes('"$') && (text.includes('"$blob"') || text.includes('"$literal"'));
+const NAME_CHARS = 100;
 const large = new WeakMap<object, { $blob: string; bytes: number }>();
 
 /** The folder of the blobs of a run's folder, or of the state folder. */
@@ -148,30 +149,37 @@ export function shrunk(checkpoint: Checkpoint, folder: string): Checkpoint {
 }
 const shrink = (checkpoint: Checkpoint, folder: string): Checkpoint => ({
   ...checkpoint,
-  state: { ...checkpoint.state, context: named(checkpoint.state.context, folder) },
-  owed: checkpoint.owed.map((effect) => ({ ...effect, params: named(effect.params, folder) })),
+  state: { ...checkpoint.state, context: named(checkpoint.state.context, folder).stands },
+  owed: checkpoint.owed.map((effect) => ({ ...effect, params: named(effect.params, folder).stands })),
   answers: Object.fromEntries(
     Object.entries(checkpoint.answers).map(([id, { fact, until }]) => [
       id,
-      { fact: named(fact, folder) as typeof fact, until },
+      { fact: named(fact, folder).stands as typeof fact, until },
     ]),
   ),
 });
-function named(value: unknown, folder: string): unknown {
-  if (value === null || typeof value !== 'object') return value;
-  const known = large.get(value);
-  if (known && existsSync(join(folder, known.$blob))) return known;
-  const text = JSON.stringify(value);
-  if (text === undefined || (text.length <= BLOB_CHARS && !isMarked(text))) return value;
-  const parts = Object.entries(value).map(([key, part]) => [key, named(part, folder)] as const);
-  const smaller = Array.isArray(value) ? parts.map(([, part]) => part) : Object.fromEntries(parts);
-  const left = JSON.stringify(smaller);
-  if (left.length > BLOB_CHARS) {
+/** A record of parts none of which is longer is a table, which an actor changes with every turn: it is no blob. */
+const TABLE_PART = BLOB_CHARS / 8;
+/** What stands for a value, and how many characters of it count; those of a table do not. */
+function named(value: unknown, folder: string): { stands: unknown; chars: number } {
+  const known = value !== null && typeof value === 'object' ? large.get(value) : undefined;
+  if (known && existsSync(join(folder, known.$blob))) return { stands: known, chars: NAME_CHARS };
+  const text = JSON.stringify(value) ?? '';
+  const isSmall = text.length <= BLOB_CHARS && !isMarked(text);
+  if (isSmall || value === null || typeof value !== 'object') return { stands: value, chars: text.length };
+  const parts = Object.entries(value).map(([key, part]) => ({ key, ...named(part, folder) }));
+  const chars = parts.reduce((sum, part) => sum + part.key.length + part.chars, 0);
+  const isTable = !Array.isArray(value) && parts.every((part) => part.chars <= TABLE_PART);
+  if (chars > BLOB_CHARS && !isTable) {
     const reference = { $blob: writeBlob(folder, text), bytes: Buffer.byteLength(text) };
     large.set(value, reference);
-    return reference;
+    return { stands: reference, chars: NAME_CHARS };
   }
-  return '$blob' in value || '$literal' in value ? { $literal: smaller } : smaller;
+  const smaller = Array.isArray(value)
+    ? parts.map(({ stands }) => stands)
+    : Object.fromEntries(parts.map(({ key, stands }) => [key, stands]));
+  const stands = '$blob' in value || '$literal' in value ? { $literal: smaller } : smaller;
+  return { stands, chars: chars > BLOB_CHARS ? 0 : chars };
 }
 function writeBlob(folder: string, text: string): string {
   const hash = createHash('sha256').update(text).digest('hex');

@@ -43,8 +43,8 @@ export interface OrchestratorContext {
 }
 type Event = Commands | Answered;
 
-/** Ended runs that are remembered; older ones are in their folders. */
-const KEPT = 500;
+/** Ended runs that are remembered; older ones are in their folders. Each turn costs in proportion to them. */
+const KEPT = 100;
 const MINUTE = 60_000;
 const FOREVER_MS = 10 * 365 * 24 * 60 * MINUTE;
 
