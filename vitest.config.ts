@@ -5,7 +5,7 @@ const limits = { testTimeout: 60_000, hookTimeout: 60_000 };
 export default defineConfig({
   test: {
     // More than cores: most of a test is waiting for processes.
-    maxWorkers: 3,
+    maxWorkers: 4,
     projects: [
       {
         test: { name: 'house', include: ['test/**/*.test.ts'], exclude: ['test/repos/**', 'test/e2e/**'], ...limits },

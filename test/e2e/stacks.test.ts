@@ -82,7 +82,15 @@ test.concurrent.for(others.map(named))('%s comes up in a runtime that is up alre
 );
 
 // What cannot run here is said with its true cause, the next step, and soon.
-const refused: { repo: string; env: Env; file?: [string, string]; error: Record<string, unknown>; code: number }[] = [
+interface Refused {
+  repo: string;
+  env: Env;
+  file?: [string, string];
+  error: Record<string, unknown>;
+  code: number;
+  long?: true;
+}
+const refused: Refused[] = [
   {
     repo: 'go-http',
     env: { PATH: '' },
@@ -105,6 +113,7 @@ const refused: { repo: string; env: Env; file?: [string, string]; error: Record<
   {
     repo: 'crystal-kemal',
     env: { PATH: '' },
+    long: true,
     code: 3,
     error: {
       code: 'TOOL_MISSING',
@@ -126,7 +135,8 @@ const refused: { repo: string; env: Env; file?: [string, string]; error: Record<
     error: { code: 'HOST_UNREACHABLE', message: text('registry.invalid') },
   },
 ];
-test.concurrent.for(refused.map((one) => [one.repo, one.error.code, one] as const))(
+const said = refused.filter(({ long }) => process.env.RR_LONG || !long);
+test.concurrent.for(said.map((one) => [one.repo, one.error.code, one] as const))(
   '%s: %s is said within 60 s',
   { timeout: TEST_MS },
   async ([, , { repo, env, file, error, code }], { onTestFinished }) => {
@@ -210,7 +220,7 @@ const freePort = () =>
     });
   });
 
-test.concurrent.for(['express-hello', 'static-site', 'python-plain-server'])(
+test.concurrent.for(process.env.RR_LONG ? ['express-hello', 'static-site', 'python-plain-server'] : ['express-hello'])(
   'recipe.sh of a proven %s brings a clean copy up without rr',
   { timeout: TEST_MS },
   async (repo, { onTestFinished }) => {

@@ -46,7 +46,12 @@ async function homeWith(dir: string, ...packages: string[]): Promise<string> {
 
 export const stacks: Stack[] = [
   { repo: 'express-hello', kind: 'web-service', proof: { title: 'Express', excerpt: text('Hello from Express') } },
-  { repo: 'express-generator', kind: 'web-service', proof: { status: 404, notes: [text('404 on every known path')] } },
+  {
+    repo: 'express-generator',
+    kind: 'web-service',
+    proof: { status: 404, notes: [text('404 on every known path')] },
+    long: true,
+  },
   {
     repo: 'fastify-api',
     kind: 'web-service',
@@ -69,7 +74,7 @@ export const stacks: Stack[] = [
   { repo: 'node-job', kind: 'job', proof: { url: null, status: null, excerpt: 'counted 3 words' } },
   { repo: 'node-library', kind: 'library', proof: { status: null, excerpt: text('# pass 1 # fail 0') } },
   { repo: 'node-cli', kind: 'cli', proof: { status: null, excerpt: 'Usage: greet NAME' } },
-  { repo: 'main-missing', kind: 'web-service', proof: { excerpt: 'hi' } },
+  { repo: 'main-missing', kind: 'web-service', proof: { excerpt: 'hi' }, long: true },
   {
     repo: 'workspace-apps',
     kind: 'web-service',
@@ -77,12 +82,14 @@ export const stacks: Stack[] = [
   },
   {
     repo: 'workspace-apps',
+    long: true,
     kind: 'web-service',
     args: ['--service', 'apps/admin'],
     proof: { title: 'Admin', excerpt: 'Hello from the admin page' },
   },
   {
     repo: 'front-and-back',
+    long: true,
     kind: 'web-service',
     args: ['--service', 'backend'],
     proof: { path: '/api/items', excerpt: '[]' },
@@ -103,6 +110,7 @@ export const stacks: Stack[] = [
   {
     // Built from its pyproject.toml, with the tools for that from a folder of wheels.
     repo: 'flask-package',
+    long: true,
     kind: 'web-service',
     env: async (dir) => ({
       ...noIndex,
@@ -115,6 +123,7 @@ export const stacks: Stack[] = [
   {
     // No index answers, and the user has installed what is asked for.
     repo: 'flask-factory',
+    long: true,
     kind: 'web-service',
     env: async (dir) => ({ ...noIndex, ...cacheHome, HOME: await homeWith(dir, 'python3-flask', 'python3-gunicorn') }),
     proof: { title: 'Shop', excerpt: 'Hello from the factory' },
@@ -140,6 +149,7 @@ export const stacks: Stack[] = [
   },
   {
     repo: 'rack-app',
+    long: true,
     kind: 'web-service',
     env: async (dir) => {
       const { bin, gemPath } = await rubyBin(dir);
@@ -151,9 +161,14 @@ export const stacks: Stack[] = [
   { repo: 'rust-plain', kind: 'web-service', proof: { title: 'Rust', excerpt: 'Hello from Rust' } },
   { repo: 'rust-library', kind: 'library', proof: { excerpt: text('1 passed; 0 failed') }, long: true },
   { repo: 'c-make-http', kind: 'web-service', proof: { title: 'C', excerpt: 'Hello from C and Make' } },
-  { repo: 'c-cmake-http', kind: 'web-service', proof: { title: 'CMake', excerpt: 'Hello from C and CMake' } },
+  {
+    repo: 'c-cmake-http',
+    kind: 'web-service',
+    proof: { title: 'CMake', excerpt: 'Hello from C and CMake' },
+    long: true,
+  },
   { repo: 'cpp-cmake-library', kind: 'library', proof: { excerpt: text('100% tests passed') }, long: true },
-  { repo: 'c-plain', kind: 'job', proof: { excerpt: 'counted 55' } },
+  { repo: 'c-plain', kind: 'job', proof: { excerpt: 'counted 55' }, long: true },
   // Out of Debian's packages where the machine has none of their tools: the first run on a machine fetches them.
   { repo: 'go-http', kind: 'web-service', proof: { title: 'Go', excerpt: 'Hello from Go' }, long: true },
   { repo: 'c-meson-tool', kind: 'cli', proof: { excerpt: 'Usage: shout WORD...' }, long: true },
