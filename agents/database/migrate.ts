@@ -1,8 +1,8 @@
 /**
  * Makes tables and first rows, on databases that this run has brought up itself and on no others.
  *
- * Order: the files that the server's image would run on its first start, then the repository's own migrations, then its
- * seeds. Files and seeds are done once for a database; migrations each time, for their tool knows what is done. What
+ * Order: the files that the server's image would run on its first start, then the repository's own migrations (where it
+ * has none, the one file of SQL that a person would load by hand), then its seeds. Files and seeds are done once for a database; migrations each time, for their tool knows what is done. What
  * fails leaves the database as it is, for a look.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { quote } from '../../runtime/shell.js';
 import { reasonOf } from './bring-up.js';
 import type { Fact, Migrate } from './contract.js';
 import { readEntries } from './entries.js';
-import { makingsOf } from './orm.js';
+import { makingsOf, schemaOf } from './orm.js';
 
 const SQL = ['postgres', 'mysql'];
 const told = (fact: Fact): Message => ({ type: 'told', fact }) as Message;
@@ -87,6 +87,13 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
       if (evidence !== null) return failed(what, main.kind, evidence);
       if (once) markDone(main.data, what);
     }
+  const schema = makings.length === 0 && main?.init.length === 0 ? schemaOf(cwd) : null;
+  if (main && main.load !== null && schema !== null && !isDone(main.data, `file ${basename(schema)}`)) {
+    // Nobody said that it is to be loaded: one that cannot be is told, and what comes of it the start will show.
+    const evidence = await perform(basename(schema), feed(main.load, schema), main.load.env);
+    if (evidence === null) markDone(main.data, `file ${basename(schema)}`);
+    else notes.push(`${basename(schema)} could not be loaded: ${errorLine(evidence.tail) ?? reasonOf(evidence)}`);
+  }
   return told({ type: 'database.migrated', done, notes });
 };
 

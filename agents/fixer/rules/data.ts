@@ -1,9 +1,9 @@
 /** Databases: services that are not there, names that only compose knows, tables that no migration has made. */
 import { fail } from '../../../runtime/errors.js';
 import type { Action } from '../contract.js';
-import { manifestOf } from './commands.js';
-import { type Case, env, type Repair, type Rule, useCopy } from './rule.js';
-import { needed, serviceAt, serviceSignatures } from './verdicts.js';
+import { manifestOf, scriptIn, startBody, startOf, withBins } from './commands.js';
+import { type Case, command, env, type Repair, type Rule, useCopy } from './rule.js';
+import { dockerSignatures, needed, serviceAt, serviceSignatures } from './verdicts.js';
 
 const text = ({ look }: Case, path: string): string => look.texts[path] ?? '';
 const declared = (found: Case, name: string): boolean =>
@@ -43,7 +43,21 @@ export function migrationOf(found: Case): string | null {
     return has(/drizzle\/\w+\.sql$/) ? 'npx drizzle-kit migrate' : 'npx drizzle-kit push --force';
   if (has(/(^|\/)(\.sequelizerc|migrations\/.*\.js)$/) && declared(found, 'sequelize'))
     return 'npx sequelize-cli db:migrate';
-  return null;
+  const making = Object.keys(scripts).find((name) => MAKES_TABLES.test(name));
+  return making === undefined ? null : `npm run ${making}`;
+}
+/** A script of a person's own that makes the tables, by its name; never one that empties them first. */
+const MAKES_TABLES =
+  /^(?:(?:db|database|schema|tables?)[:_-]?(?:init|create|setup|load|sync|prepare|build)|(?:init|create|setup|load|sync|prepare)[:_-]?(?:db|database|schema|tables?))$/i;
+
+const DOCKER_UP = /^(?:sudo )?docker(?:-compose| compose)\b[^|]*\b(?:up|start|pull|build)\b[^|]*$/;
+/** The start without what brings servers up with docker before it; null: nothing else is in it, or nothing of docker. */
+function withoutDocker(found: Case): string | null {
+  const parts = startBody(found)
+    .split('&&')
+    .map((part) => part.trim());
+  const rest = parts.filter((part) => !DOCKER_UP.test(scriptIn(found, part) ?? part));
+  return rest.length === 0 || rest.length === parts.length ? null : withBins(found, rest.join(' && '));
 }
 /** The run has a server up, by its plan or by a fix. */
 const hasServer = ({ heal }: Pick<Case, 'heal'>): boolean =>
@@ -103,6 +117,18 @@ export const data: readonly Rule[] = [
     key: (found) => serviceAt(found)!.service[0],
     proves: 'the application reaches the service and answers',
   } satisfies Repair,
+  {
+    id: 'docker-start',
+    about: 'the start brings its servers up with docker first, which is not here, and those of this run are up already',
+    steps: ['start'],
+    signature: dockerSignatures,
+    guard: (found) => found.heal.running.length > 0 && withoutDocker(found) !== null,
+    cause: ({ heal }) => `the start asks docker for ${heal.running.join(', ')}, which this run has up already`,
+    does: ['set-command'],
+    actions: (found) => [command('start', withoutDocker(found)!)],
+    key: startOf,
+    proves: 'the application starts and reaches its servers',
+  },
   {
     id: 'database-absent',
     about: 'the database server answers, and has no database of that name',

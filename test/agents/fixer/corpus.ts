@@ -187,6 +187,21 @@ const told: Record<string, Told | Told[]> = {
     step: 'prove',
     given: { look: { files: ['prisma/schema.prisma'], texts: { 'prisma/schema.prisma': 'provider = "sqlite"' } } },
   },
+  'migration-pending/node-init': {
+    given: { running: ['postgres'], manifest: { scripts: { 'db:init': 'node db/create.js' } } },
+  },
+  'docker-start/compose': {
+    given: {
+      running: ['postgres'],
+      manifest: { scripts: { start: 'docker compose up -d db && node server.js' } },
+    },
+  },
+  'docker-start/before': {
+    given: {
+      running: ['redis'],
+      manifest: { scripts: { prestart: 'docker-compose up -d', start: 'node server.js' } },
+    },
+  },
   'database-absent/postgres': {
     given: {
       can: ['create-database'],

@@ -388,3 +388,18 @@ test('a port lost between lease and start is answered with another lease, once f
   );
   expect(second).toMatchObject({ type: 'fixer.helpless', error: { code: 'PORT_HELD' } });
 });
+
+test('of a start that brings servers up with docker first, the rest is started', () => {
+  const tail = 'sh: 1: docker-compose: not found';
+  const startFor = (scripts: Record<string, string>, running = ['postgres'], tail_ = tail) =>
+    actionsOf(heal(healOf({ tail: tail_, running }), lookOf({ manifest: { scripts }, look: { bins: ['next'] } })));
+  const start = (line: string) => [{ do: 'set-command', role: 'start', commands: [line] }];
+  expect(startFor({ start: 'docker compose up -d db && node server.js' })).toEqual(start('node server.js'));
+  expect(startFor({ prestart: 'docker-compose up -d', start: 'node server.js' })).toEqual(start('node server.js'));
+  expect(startFor({ start: 'npm run db && next start', db: 'docker compose up -d' })).toEqual(
+    start('export PATH="$PWD/node_modules/.bin:$PATH"; next start'),
+  );
+  // It is all of the start, or the run has no server up.
+  expect(startFor({ start: 'docker compose up' })).toEqual([]);
+  expect(startFor({ start: 'docker compose up -d && node server.js' }, [])).toEqual([]);
+});

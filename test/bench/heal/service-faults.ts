@@ -114,7 +114,7 @@ export const serviceFaults: readonly Fault[] = [
       repo.write('.env', `DATABASE_URL=${ADDRESS.replace('shop_development', 'shop')}\n`);
       start(repo, 'node --env-file=.env server.js');
     },
-    { says: 'shop in shop<' },
+    { says: 'shop in shop A LAMP' },
   ),
   shop('.env that compose and the program read not there', ['dotenv-file'], (repo) => {
     repo.write(COMPOSE, DATABASE);
