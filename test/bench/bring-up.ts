@@ -39,7 +39,7 @@ export interface Wanted {
 }
 
 export async function bringUp({ fixture, args = [], prepare, holds = [], limitMs }: Wanted): Promise<BroughtUp> {
-  const scratch = mkdtempSync(join(tmpdir(), 'rr-bench-'));
+  const scratch = mkdtempSync(join(tmpdir(), 'rr-once-'));
   const held = await Promise.all(holds.map(hold));
   try {
     const folder = join(scratch, fixture);

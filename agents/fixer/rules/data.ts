@@ -87,6 +87,31 @@ const NO_DATABASE = [
   /Database `([\w-]+)` does not exist/,
 ];
 
+const NO_TLS = [
+  /The server does not support SSL connections/,
+  /server does not support SSL, but SSL was required/,
+  /Server does not support secure conn\w+/,
+  /SSL is not enabled on the server/,
+];
+const NAMED = String.raw`(?:process\.env\.|process\.env\[["']|environ(?:\.get)?[[(]["']|getenv\(["']|ENV(?:\.fetch)?[[(]["'])`;
+const TLS_VARIABLE = new RegExp(`${NAMED}(\\w*(?:SSL|TLS)\\w*)["'\\])]*(?:\\s*[!=]==?\\s*["']([\\w-]+)["'])?`);
+const TLS_BY_MODE = new RegExp(`\\b(?:ssl|tls)\\b[^\\n]{0,60}${NAMED}((?:NODE|APP|RAILS)_ENV)\\b`, 'i');
+/** The variable by which the code decides whether it asks for TLS, and the value with which it does not. */
+function tlsSwitch({ look }: Case): { name: string; value: string } | null {
+  for (const [path, one] of Object.entries(look.texts)) {
+    if (!/\.(?:[cm]?[jt]sx?|py|rb)$/.test(path)) continue;
+    const hit = TLS_VARIABLE.exec(one);
+    // What it is held against says how it is switched off; else only its absence does.
+    if (hit) {
+      const off = /^(?:false|0|off|no|disabled?)$/i.test(hit[2] ?? '') ? hit[2]! : 'false';
+      return { name: hit[1]!, value: hit[2] === undefined ? '' : off };
+    }
+    const mode = TLS_BY_MODE.exec(one)?.[1];
+    if (mode !== undefined) return { name: mode, value: 'development' };
+  }
+  return null;
+}
+
 const SQL: readonly string[] = ['postgres', 'mysql'];
 const LOCAL = /^(localhost|127\.|::1$|\[::1\]|0\.0\.0\.0)/;
 
@@ -128,6 +153,22 @@ export const data: readonly Rule[] = [
     actions: (found) => [command('start', withoutDocker(found)!)],
     key: startOf,
     proves: 'the application starts and reaches its servers',
+  },
+  {
+    id: 'tls-not-there',
+    about: 'the application asks its database for TLS, and the one of this run has none',
+    steps: ['build', 'start', 'prove'],
+    signature: NO_TLS,
+    // A server elsewhere ought to have it.
+    guard: (found) => hasServer(found) && tlsSwitch(found) !== null,
+    cause: () => 'it asks its database for TLS, and the one of this run has none',
+    does: ['set-env'],
+    actions: (found) => {
+      const { name, value } = tlsSwitch(found)!;
+      return [env(name, value)];
+    },
+    key: (found) => tlsSwitch(found)!.name,
+    proves: 'the application reaches its database and answers',
   },
   {
     id: 'database-absent',

@@ -202,6 +202,12 @@ const told: Record<string, Told | Told[]> = {
       manifest: { scripts: { prestart: 'docker-compose up -d', start: 'node server.js' } },
     },
   },
+  'tls-not-there/pg': {
+    given: {
+      running: ['postgres'],
+      look: { files: ['db.js'], texts: { 'db.js': "ssl: process.env.DATABASE_SSL !== 'false' && { ca }" } },
+    },
+  },
   'database-absent/postgres': {
     given: {
       can: ['create-database'],
