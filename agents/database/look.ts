@@ -10,10 +10,12 @@ import type { ComposeServer, Known, Variable } from './wants.js';
 const TEXT_BYTES = 256 * 1024;
 const FILES = 400;
 const COMPOSE = /^(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$/;
-const CODE = /\.(?:[cm]?[jt]sx?|py|rb|go|php|java|kt|rs|ya?ml|toml|json|ini|cfg|properties)$/;
+const CODE = /\.(?:[cm]?[jt]sx?|py|rb|go|php|java|kt|rs|ya?ml|toml|json|ini|cfg|properties|sh)$/;
 const SKIPPED = /^(?:node_modules|vendor|dist|build|target|__pycache__|tests?|spec|docs|examples?|\..*)$/;
 const LITERAL =
   /\b(?:postgres(?:ql)?(?:\+\w+)?|mysql2?(?:\+\w+)?|mariadb|redis|mongodb|amqp|nats):\/\/[^\s"'`<>(){}\\,;]+/gi;
+/** As in `wait-for db:5432`, `nc -z db 5432`; a compose file says which of them is a host. */
+const PLACE = /(?<![\w.:/@-])(?:tcp:(?:\/\/)?)?([a-z][\w-]*)[: ]\d{4,5}\b/g;
 const HOST = /\bhost(?:name)?["']?\s*[:=]\s*["']([a-z][\w-]*)["']/gi;
 
 /** @param given what a person gave with the job. */
@@ -193,7 +195,7 @@ function codeOf(folder: string): { literals: string[]; hosts: string[] } {
       if (!stat?.isFile() || !CODE.test(name) || COMPOSE.test(name) || /lock/.test(name)) continue;
       files += 1;
       const text = textOf(path) ?? '';
-      for (const [, host] of text.matchAll(HOST)) hosts.add(host!);
+      for (const [, host] of [...text.matchAll(HOST), ...text.matchAll(PLACE)]) hosts.add(host!);
       for (const [hit] of text.matchAll(LITERAL)) {
         const address = hit.includes('$') ? null : readAddress(hit);
         if (address !== null && isLocal(address.host)) found.add(hit);
@@ -201,7 +203,7 @@ function codeOf(folder: string): { literals: string[]; hosts: string[] } {
     }
   };
   walk(folder, 0);
-  return { literals: [...found].slice(0, 20), hosts: [...hosts].slice(0, 100) };
+  return { literals: [...found].slice(0, 20), hosts: [...hosts].slice(0, 400) };
 }
 
 /** A path with nothing of it outside the repository; null otherwise. */

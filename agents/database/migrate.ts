@@ -1,8 +1,8 @@
 /**
  * Makes tables and first rows, on databases that this run has brought up itself and on no others.
  *
- * Order: the files that the server's image would run on its first start, then the repository's own migrations, then its
- * seeds. Files and seeds are done once for a database; migrations each time, for their tool knows what is done. What
+ * Order: the files that the server's image would run on its first start, then the repository's own migrations (where it
+ * has none, the one file of SQL that a person would load by hand), then its seeds. Files and seeds are done once for a database; migrations each time, for their tool knows what is done. What
  * fails leaves the database as it is, for a look.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { quote } from '../../runtime/shell.js';
 import { reasonOf } from './bring-up.js';
 import type { Fact, Migrate } from './contract.js';
 import { readEntries } from './entries.js';
-import { makingsOf } from './orm.js';
+import { makingsOf, schemaOf } from './orm.js';
 
 const SQL = ['postgres', 'mysql'];
 const told = (fact: Fact): Message => ({ type: 'told', fact }) as Message;
@@ -72,7 +72,10 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
         notes.push(`${what} not run: there is no client of ${kind} here`);
         continue;
       }
-      const evidence = await perform(what, feed(load, path), load.env);
+      const roles = kind === 'postgres' ? rolesIn(sqlOf(path)) : [];
+      const made =
+        roles.length === 0 ? null : await perform(`role ${roles.join(', ')}`, makeRoles(load, roles), load.env);
+      const evidence = made ?? (await perform(what, feed(load, path), load.env));
       if (evidence !== null) return failed(what, kind, evidence);
       markDone(data, `init ${what}`);
     }
@@ -87,6 +90,13 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
       if (evidence !== null) return failed(what, main.kind, evidence);
       if (once) markDone(main.data, what);
     }
+  const schema = makings.length === 0 && main?.init.length === 0 ? schemaOf(cwd) : null;
+  if (main && main.load !== null && schema !== null && !isDone(main.data, `file ${basename(schema)}`)) {
+    // Nobody said that it is to be loaded: one that cannot be is told, and what comes of it the start will show.
+    const evidence = await perform(basename(schema), feed(main.load, schema), main.load.env);
+    if (evidence === null) markDone(main.data, `file ${basename(schema)}`);
+    else notes.push(`${basename(schema)} could not be loaded: ${errorLine(evidence.tail) ?? reasonOf(evidence)}`);
+  }
   return told({ type: 'database.migrated', done, notes });
 };
 
@@ -94,6 +104,25 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
 function feed({ command, args }: Client, path: string): string {
   const words = [command, ...args].map(quote).join(' ');
   return path.endsWith('.gz') ? `gzip -dc ${quote(path)} | ${words}` : `${words} < ${quote(path)}`;
+}
+const SQL_BYTES = 16 << 20;
+const sqlOf = (path: string): string =>
+  path.endsWith('.sql') && statSync(path).size <= SQL_BYTES ? readFileSync(path, 'utf8') : '';
+const GIVEN_TO =
+  /^\s*(?:ALTER\b[^;']{0,400}?\bOWNER TO|CREATE SCHEMA\b[^;']{0,200}?\bAUTHORIZATION|GRANT\b[^;']{0,400}?\bTO)\s+"?([a-z_][a-z0-9_]*)"?\s*(?:;|WITH\b)/gim;
+const OF_POSTGRES = /^(?:public|current_user|current_role|session_user|postgres|pg_.*)$/i;
+/** The roles that a dump gives its tables to and does not make: those of the server that it was taken from. */
+export function rolesIn(sql: string): string[] {
+  const names = [...sql.matchAll(GIVEN_TO)].map(([, name]) => name!).filter((name) => !OF_POSTGRES.test(name));
+  return [...new Set(names)].filter((name) => !new RegExp(`CREATE (?:ROLE|USER|GROUP) "?${name}\\b`, 'i').test(sql));
+}
+/** Nobody can log in as one of them. */
+function makeRoles({ command, args }: Client, names: readonly string[]): string {
+  const sql = names.map(
+    (name) =>
+      `SELECT 'CREATE ROLE "${name}"' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') \\gexec`,
+  );
+  return `printf '%s\\n' ${sql.map(quote).join(' ')} | ${[command, ...args].map(quote).join(' ')}`;
 }
 const filesOf = (path: string): string[] => {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];

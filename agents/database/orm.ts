@@ -1,6 +1,6 @@
 /** How a repository makes its tables and first rows: the tool it uses, and the command for it. Reads only. */
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { quote } from '../../runtime/shell.js';
 
 export interface Making {
@@ -124,6 +124,49 @@ export function makingsOf(cwd: string, root: string): Makings {
   if (seed !== undefined && makings.length > 0 && !makings.some(({ once }) => once))
     run(`npm run ${seed}`, `npm run --silent ${seed}`, true);
   return { makings, notes };
+}
+
+const SCHEMA = /^(?:schema|structure|tables|init|setup|create[-_]?tables|database|dump)\.sql(?:\.gz)?$/i;
+const SCHEMA_FOLDERS = ['.', 'db', 'database', 'sql', 'schema', 'data', 'scripts'];
+const READERS = /\.(?:[cm]?[jt]sx?|py|rb|php|go|rs|java|kt|cs|ex|sh|json|toml|ya?ml)$|^(?:Makefile|Procfile)$/;
+const OF_OTHERS = /^(?:node_modules|vendor|dist|build|target|__pycache__|tests?|\..*)$/;
+const READER_BYTES = 256 * 1024;
+const READERS_LOOKED_AT = 300;
+
+/**
+ * The file of SQL that a person is told to load by hand before the first start, where it is the only way to the tables.
+ * @returns null also where code of the repository names the file: then it loads it itself.
+ */
+export function schemaOf(cwd: string): string | null {
+  const found = SCHEMA_FOLDERS.flatMap((folder) =>
+    namesIn(join(cwd, folder))
+      .filter((name) => SCHEMA.test(name))
+      .map((name) => join(cwd, folder, name)),
+  );
+  const path = found[0];
+  // Of several, nobody says which comes first.
+  return path === undefined || found.length > 1 || isNamed(cwd, basename(path)) ? null : path;
+}
+function isNamed(cwd: string, file: string): boolean {
+  let looked = 0;
+  const walk = (folder: string, depth: number): boolean =>
+    namesIn(folder).some((name) => {
+      const path = join(folder, name);
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      if (stat?.isDirectory()) return depth < 4 && !OF_OTHERS.test(name) && walk(path, depth + 1);
+      if (!stat?.isFile() || stat.size > READER_BYTES || !READERS.test(name) || looked >= READERS_LOOKED_AT)
+        return false;
+      looked += 1;
+      return readFileSync(path, 'utf8').includes(file);
+    });
+  return walk(cwd, 0);
+}
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return []; // no such folder
+  }
 }
 
 const parse = (text: string): object => {

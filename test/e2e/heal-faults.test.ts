@@ -3,11 +3,10 @@
  * git tracks is untouched, nothing is left running; and what nobody but a person can mend is never called healthy.
  * A few here, all with `npm run test:long`.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { editorOf, faults } from '../bench/heal/faults.js';
-import { freePort, inTurn } from './beside.js';
+import { hold } from '../bench/bring-up.js';
+import { faults, inject } from '../bench/heal/faults.js';
+import { inTurn } from './beside.js';
 import { expectNothingLeft, treeOf } from './left.js';
 import { commitAll, finish, resultOf, scratch } from './rr.js';
 
@@ -24,14 +23,8 @@ test.concurrent.for(mine)('$kind ($repo)', { timeout: 300_000 }, (fault, { onTes
   inTurn(async () => {
     const s = scratch({ RR_BROKER_IDLE_MS: '300' }, onTestFinished);
     const repo = s.repo(fault.repo, { git: false });
-    fault.inject(editorOf(repo));
-    const port = String(await freePort());
-    for (const file of ['server.js', 'server.ts', 'src/server.ts'].map((name) => join(repo, name)))
-      try {
-        writeFileSync(file, readFileSync(file, 'utf8').replaceAll('3000', port));
-      } catch {
-        // a repository without it
-      }
+    inject(fault, repo);
+    for (const port of fault.holds ?? []) onTestFinished(await hold(port));
     commitAll(repo, 'node_modules/\ndist/\n.venv/\n__pycache__/\ntarget/\n');
     const before = treeOf(repo);
     const service = fault.service === undefined ? [] : ['--service', fault.service];

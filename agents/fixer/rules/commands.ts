@@ -75,6 +75,12 @@ export function startBody(found: Case): string {
   }
   return body;
 }
+/** The text of the script that a command runs; null when it runs none. */
+export function scriptIn(found: Case, line: string): string | null {
+  const { scripts } = manifestOf(found);
+  const script = RUN.exec(line.trim())?.[1];
+  return script !== undefined && Object.hasOwn(scripts, script) ? scripts[script]! : null;
+}
 /** A script's body run by us finds the programs it finds under its package manager. */
 export function withBins(found: Case, body: string): string {
   const used = body

@@ -1,9 +1,9 @@
 /** Databases: services that are not there, names that only compose knows, tables that no migration has made. */
 import { fail } from '../../../runtime/errors.js';
 import type { Action } from '../contract.js';
-import { manifestOf } from './commands.js';
-import { type Case, env, type Repair, type Rule, useCopy } from './rule.js';
-import { needed, serviceAt, serviceSignatures } from './verdicts.js';
+import { manifestOf, scriptIn, startBody, startOf, withBins } from './commands.js';
+import { type Case, command, env, type Repair, type Rule, useCopy } from './rule.js';
+import { dockerSignatures, needed, serviceAt, serviceSignatures } from './verdicts.js';
 
 const text = ({ look }: Case, path: string): string => look.texts[path] ?? '';
 const declared = (found: Case, name: string): boolean =>
@@ -43,7 +43,21 @@ export function migrationOf(found: Case): string | null {
     return has(/drizzle\/\w+\.sql$/) ? 'npx drizzle-kit migrate' : 'npx drizzle-kit push --force';
   if (has(/(^|\/)(\.sequelizerc|migrations\/.*\.js)$/) && declared(found, 'sequelize'))
     return 'npx sequelize-cli db:migrate';
-  return null;
+  const making = Object.keys(scripts).find((name) => MAKES_TABLES.test(name));
+  return making === undefined ? null : `npm run ${making}`;
+}
+/** A script of a person's own that makes the tables, by its name; never one that empties them first. */
+const MAKES_TABLES =
+  /^(?:(?:db|database|schema|tables?)[:_-]?(?:init|create|setup|load|sync|prepare|build)|(?:init|create|setup|load|sync|prepare)[:_-]?(?:db|database|schema|tables?))$/i;
+
+const DOCKER_UP = /^(?:sudo )?docker(?:-compose| compose)\b[^|]*\b(?:up|start|pull|build)\b[^|]*$/;
+/** The start without what brings servers up with docker before it; null: nothing else is in it, or nothing of docker. */
+function withoutDocker(found: Case): string | null {
+  const parts = startBody(found)
+    .split('&&')
+    .map((part) => part.trim());
+  const rest = parts.filter((part) => !DOCKER_UP.test(scriptIn(found, part) ?? part));
+  return rest.length === 0 || rest.length === parts.length ? null : withBins(found, rest.join(' && '));
 }
 /** The run has a server up, by its plan or by a fix. */
 const hasServer = ({ heal }: Pick<Case, 'heal'>): boolean =>
@@ -72,6 +86,31 @@ const NO_DATABASE = [
   /Unknown database '([\w-]+)'/,
   /Database `([\w-]+)` does not exist/,
 ];
+
+const NO_TLS = [
+  /The server does not support SSL connections/,
+  /server does not support SSL, but SSL was required/,
+  /Server does not support secure conn\w+/,
+  /SSL is not enabled on the server/,
+];
+const NAMED = String.raw`(?:process\.env\.|process\.env\[["']|environ(?:\.get)?[[(]["']|getenv\(["']|ENV(?:\.fetch)?[[(]["'])`;
+const TLS_VARIABLE = new RegExp(`${NAMED}(\\w*(?:SSL|TLS)\\w*)["'\\])]*(?:\\s*[!=]==?\\s*["']([\\w-]+)["'])?`);
+const TLS_BY_MODE = new RegExp(`\\b(?:ssl|tls)\\b[^\\n]{0,60}${NAMED}((?:NODE|APP|RAILS)_ENV)\\b`, 'i');
+/** The variable by which the code decides whether it asks for TLS, and the value with which it does not. */
+function tlsSwitch({ look }: Case): { name: string; value: string } | null {
+  for (const [path, one] of Object.entries(look.texts)) {
+    if (!/\.(?:[cm]?[jt]sx?|py|rb)$/.test(path)) continue;
+    const hit = TLS_VARIABLE.exec(one);
+    // What it is held against says how it is switched off; else only its absence does.
+    if (hit) {
+      const off = /^(?:false|0|off|no|disabled?)$/i.test(hit[2] ?? '') ? hit[2]! : 'false';
+      return { name: hit[1]!, value: hit[2] === undefined ? '' : off };
+    }
+    const mode = TLS_BY_MODE.exec(one)?.[1];
+    if (mode !== undefined) return { name: mode, value: 'development' };
+  }
+  return null;
+}
 
 const SQL: readonly string[] = ['postgres', 'mysql'];
 const LOCAL = /^(localhost|127\.|::1$|\[::1\]|0\.0\.0\.0)/;
@@ -103,6 +142,34 @@ export const data: readonly Rule[] = [
     key: (found) => serviceAt(found)!.service[0],
     proves: 'the application reaches the service and answers',
   } satisfies Repair,
+  {
+    id: 'docker-start',
+    about: 'the start brings its servers up with docker first, which is not here, and those of this run are up already',
+    steps: ['start'],
+    signature: dockerSignatures,
+    guard: (found) => found.heal.running.length > 0 && withoutDocker(found) !== null,
+    cause: ({ heal }) => `the start asks docker for ${heal.running.join(', ')}, which this run has up already`,
+    does: ['set-command'],
+    actions: (found) => [command('start', withoutDocker(found)!)],
+    key: startOf,
+    proves: 'the application starts and reaches its servers',
+  },
+  {
+    id: 'tls-not-there',
+    about: 'the application asks its database for TLS, and the one of this run has none',
+    steps: ['build', 'start', 'prove'],
+    signature: NO_TLS,
+    // A server elsewhere ought to have it.
+    guard: (found) => hasServer(found) && tlsSwitch(found) !== null,
+    cause: () => 'it asks its database for TLS, and the one of this run has none',
+    does: ['set-env'],
+    actions: (found) => {
+      const { name, value } = tlsSwitch(found)!;
+      return [env(name, value)];
+    },
+    key: (found) => tlsSwitch(found)!.name,
+    proves: 'the application reaches its database and answers',
+  },
   {
     id: 'database-absent',
     about: 'the database server answers, and has no database of that name',

@@ -1,6 +1,6 @@
 /** Causes that nothing of ours can mend. They are known at once, so that no time is lost on trying. */
 import { type ErrorRecord, fail } from '../../../runtime/errors.js';
-import { startOf } from './commands.js';
+import { startBody, startOf } from './commands.js';
 import type { Case, Rule } from './rule.js';
 
 /** What a person must give, and the one way to give it. */
@@ -166,6 +166,19 @@ const packageIn = ({ match }: Case): string => {
   return said.replace(/%2f/gi, '/');
 };
 
+const DOCKER_ABSENT = [
+  /docker(?:-compose)?: (?:command )?not found/,
+  /(?:Cannot|failed to) connect to the [Dd]ocker (?:daemon|API)/,
+  /spawn docker ENOENT/,
+];
+const COMPOSE_ABSENT = [
+  /unknown shorthand flag: '[a-z]' in -[a-z]/,
+  /docker: 'compose' is not a docker command/,
+  /unknown command: docker compose/,
+];
+/** What is said where docker does not do what it is asked. */
+export const dockerSignatures: readonly RegExp[] = [...DOCKER_ABSENT, ...COMPOSE_ABSENT];
+
 /** After what can be mended: what must be there and is not. */
 export const missingThings: readonly Rule[] = [
   {
@@ -198,11 +211,8 @@ export const missingThings: readonly Rule[] = [
     id: 'docker-missing',
     about: 'a command calls docker and there is none',
     steps: ['deps', 'build', 'start'],
-    signature: [
-      /docker(?:-compose)?: (?:command )?not found/,
-      /Cannot connect to the Docker daemon/,
-      /spawn docker ENOENT/,
-    ],
+    after: ['docker-start'],
+    signature: DOCKER_ABSENT,
     cause: () => 'a command of the repository calls docker, and there is none here',
     error: () =>
       fail('TOOL_MISSING', {
@@ -217,12 +227,10 @@ export const missingThings: readonly Rule[] = [
     id: 'compose-missing',
     about: 'the docker of this machine came without compose',
     steps: ['deps', 'build', 'start'],
-    signature: [
-      /unknown shorthand flag: 'f' in -f/,
-      /docker: 'compose' is not a docker command/,
-      /unknown command: docker compose/,
-    ],
-    guard: (found) => /\bdocker compose\b/.test(`${found.heal.evidence?.command} ${startOf(found)}`),
+    after: ['docker-start'],
+    signature: COMPOSE_ABSENT,
+    guard: (found) =>
+      /\bdocker compose\b/.test(`${found.heal.evidence?.command} ${startOf(found)} ${startBody(found)}`),
     cause: () => 'it is started with docker compose, and the docker here came without it',
     error: () =>
       fail('TOOL_MISSING', {
@@ -254,7 +262,7 @@ export const missingThings: readonly Rule[] = [
   {
     id: 'program-missing',
     about: 'a program of the system is called that is not installed',
-    after: ['declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script'],
+    after: ['docker-start', 'declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script'],
     steps: ['deps', 'build', 'start'],
     signature: [
       /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.+-]+): (?:not found|command not found)/,

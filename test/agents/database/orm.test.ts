@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { makingsOf } from '../../../agents/database/orm.js';
+import { makingsOf, schemaOf } from '../../../agents/database/orm.js';
 
 function folder(files: Record<string, string>): string {
   const at = mkdtempSync(join(tmpdir(), 'rr-orm-'));
@@ -113,4 +113,16 @@ test('a tool that is not installed is noted, and nothing is fetched for it', () 
 test('the Python of the repository’s own environment is called', () => {
   const { shell } = said({ 'manage.py': '', '.venv/bin/python': '' });
   expect(shell).toEqual(["'/.venv/bin/python' manage.py migrate --no-input"]);
+});
+
+test.each<[string, Record<string, string>, string | null]>([
+  ['in a folder of the database', { 'db/schema.sql': '', 'README.md': 'psql -f db/schema.sql' }, 'db/schema.sql'],
+  ['in the root', { 'init.sql.gz': '', 'server.js': '' }, 'init.sql.gz'],
+  ['that the code loads itself', { 'db/schema.sql': '', 'src/db.js': "readFileSync('db/schema.sql')" }, null],
+  ['that a script loads', { 'schema.sql': '', ...pack({ scripts: { setup: 'psql -f schema.sql' } }) }, null],
+  ['of which there are two', { 'schema.sql': '', 'db/init.sql': '' }, null],
+  ['of another name', { 'db/query.sql': '' }, null],
+])('the tables in a file of SQL %s', (_, files, expected) => {
+  const at = folder(files);
+  expect(schemaOf(at)).toBe(expected === null ? null : join(at, expected));
 });

@@ -16,6 +16,7 @@ export interface Given {
   tried?: Heal['tried'];
   port?: number | null;
   can?: Heal['can'];
+  running?: Heal['running'];
   limit?: string;
   exitCode?: number;
 }
@@ -42,6 +43,7 @@ export const healOf = ({
   tried = [],
   port = 4_100,
   can = [],
+  running = [],
   limit,
   exitCode = 1,
 }: Given): Heal =>
@@ -74,6 +76,7 @@ export const healOf = ({
     port,
     tried,
     can,
+    running,
     startable: can.includes('start-service') ? fetchable : [],
   });
 

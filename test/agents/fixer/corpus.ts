@@ -187,6 +187,27 @@ const told: Record<string, Told | Told[]> = {
     step: 'prove',
     given: { look: { files: ['prisma/schema.prisma'], texts: { 'prisma/schema.prisma': 'provider = "sqlite"' } } },
   },
+  'migration-pending/node-init': {
+    given: { running: ['postgres'], manifest: { scripts: { 'db:init': 'node db/create.js' } } },
+  },
+  'docker-start/compose': {
+    given: {
+      running: ['postgres'],
+      manifest: { scripts: { start: 'docker compose up -d db && node server.js' } },
+    },
+  },
+  'docker-start/before': {
+    given: {
+      running: ['redis'],
+      manifest: { scripts: { prestart: 'docker-compose up -d', start: 'node server.js' } },
+    },
+  },
+  'tls-not-there/pg': {
+    given: {
+      running: ['postgres'],
+      look: { files: ['db.js'], texts: { 'db.js': "ssl: process.env.DATABASE_SSL !== 'false' && { ca }" } },
+    },
+  },
   'database-absent/postgres': {
     given: {
       can: ['create-database'],

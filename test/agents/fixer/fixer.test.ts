@@ -388,3 +388,34 @@ test('a port lost between lease and start is answered with another lease, once f
   );
   expect(second).toMatchObject({ type: 'fixer.helpless', error: { code: 'PORT_HELD' } });
 });
+
+test('of a start that brings servers up with docker first, the rest is started', () => {
+  const tail = 'sh: 1: docker-compose: not found';
+  const startFor = (scripts: Record<string, string>, running = ['postgres'], tail_ = tail) =>
+    actionsOf(heal(healOf({ tail: tail_, running }), lookOf({ manifest: { scripts }, look: { bins: ['next'] } })));
+  const start = (line: string) => [{ do: 'set-command', role: 'start', commands: [line] }];
+  expect(startFor({ start: 'docker compose up -d db && node server.js' })).toEqual(start('node server.js'));
+  expect(startFor({ prestart: 'docker-compose up -d', start: 'node server.js' })).toEqual(start('node server.js'));
+  expect(startFor({ start: 'npm run db && next start', db: 'docker compose up -d' })).toEqual(
+    start('export PATH="$PWD/node_modules/.bin:$PATH"; next start'),
+  );
+  // It is all of the start, or the run has no server up.
+  expect(startFor({ start: 'docker compose up' })).toEqual([]);
+  expect(startFor({ start: 'docker compose up -d && node server.js' }, [])).toEqual([]);
+});
+
+test.each([
+  ["ssl: process.env.DATABASE_SSL === 'false' ? false : {}", 'DATABASE_SSL', 'false'],
+  ["ssl: process.env.DB_SSL === 'true'", 'DB_SSL', 'false'],
+  ["ssl: process.env['PG_TLS'] !== '0'", 'PG_TLS', '0'],
+  ['ssl: process.env.USE_SSL ? {} : false', 'USE_SSL', ''],
+  ["ssl: process.env.NODE_ENV === 'production' ? { rejectUnauthorized: false } : false", 'NODE_ENV', 'development'],
+  ['ssl: { rejectUnauthorized: false }', null, null],
+])('with %s TLS is switched off by %s', (line, name, value) => {
+  const look = lookOf({ look: { texts: { 'db.js': `new Pool({ ${line} })` } } });
+  const tail = 'Error: The server does not support SSL connections';
+  const wanted = name === null ? [] : [{ do: 'set-env', name, value }];
+  expect(actionsOf(heal(healOf({ tail, running: ['postgres'] }), look))).toEqual(wanted);
+  // A server that this run has not up is asked for what it was asked.
+  expect(actionsOf(heal(healOf({ tail }), look))).toEqual([]);
+});

@@ -2,47 +2,11 @@
  * Kinds of faults, each put into a healthy repository of test/repos: what a user's repository is wrong in, never what the
  * rules look for in words. `says` is in the page only when the application truly does its work again.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import type { Editor, Fault } from './fault.js';
+import { moreFaults } from './more-faults.js';
+import { serviceFaults } from './service-faults.js';
 
-export interface Fault {
-  kind: string;
-  /** The healthy repository. */
-  repo: string;
-  /** The service to run, where there are several. */
-  service?: string;
-  says: string;
-  /** Rules of which one must help; none: nothing of ours can help, and to say it is healthy would be false. */
-  rules: readonly string[];
-  /** It takes the network or more than a few seconds. */
-  slow?: true;
-  inject(repo: Editor): void;
-}
-export type Editor = ReturnType<typeof editorOf>;
-
-export function editorOf(dir: string) {
-  const at = (path: string): string => join(dir, path);
-  const write = (path: string, text: string, mode?: number): void => {
-    mkdirSync(dirname(at(path)), { recursive: true });
-    writeFileSync(at(path), text);
-    if (mode !== undefined) chmodSync(at(path), mode);
-  };
-  const text = (path: string): string => readFileSync(at(path), 'utf8');
-  return {
-    write,
-    text,
-    edit: (path: string, change: (before: string) => string): void => write(path, change(text(path))),
-    json: (path: string, change: (before: Manifest) => Manifest): void =>
-      write(path, `${JSON.stringify(change(JSON.parse(text(path)) as Manifest), null, 2)}\n`),
-    remove: (path: string): void => rmSync(at(path), { recursive: true, force: true }),
-  };
-}
-interface Manifest {
-  scripts?: Record<string, string>;
-  dependencies?: Record<string, string>;
-  devDependencies?: Record<string, string>;
-  [other: string]: unknown;
-}
+export { editorOf, type Fault, inject } from './fault.js';
 
 const EXPRESS = 'Hello from Express';
 const express = (kind: string, rules: readonly string[], inject: Fault['inject'], says = EXPRESS): Fault => ({
@@ -372,9 +336,6 @@ export const faults: readonly Fault[] = [
     repo.edit('server.js', (before) => before.replace(/app\.listen.*\n/, 'setInterval(() => {}, 1000);\n')),
   ),
   plain('code for Python 2', [], (repo) => repo.edit('server.py', (before) => `${before}\nprint "ready"\n`)),
-  express('redis not running', [], (repo) =>
-    first(
-      "import { connect } from 'node:net';\nawait new Promise((done, fail) => connect(6379, '127.0.0.1').on('connect', done).on('error', fail));",
-    )(repo),
-  ),
+  ...moreFaults,
+  ...serviceFaults,
 ];

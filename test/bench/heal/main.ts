@@ -1,157 +1,97 @@
 /**
  * `npm run heal-bench`: puts faults into healthy repositories and runs `rr run --once --json` on each, with no model and
- * nothing learned. Figures, never judgements. `-- --only WORDS` takes the kinds that have these words, `-- --quick` leaves
- * out what takes long, `-- --json` prints an object a case and ends with the measure.
+ * nothing learned. Figures, never judgements. `-- --only WORDS` takes the kinds that have these words, `-- --repo NAME` those
+ * of one repository, `-- --quick` leaves out what takes long, `-- --workers N` goes on with N at once (the seconds are then
+ * of a busy machine), `-- --json` prints an object a case and ends with the measure, `-- --markdown` puts the table into
+ * docs/heal-bench.md.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { removeTree } from '../../remove.js';
-import { editorOf, type Fault, faults } from './faults.js';
+import { bringUp, each, intoPage, machine, median, shows } from '../bring-up.js';
+import { type Fault, faults, inject } from './faults.js';
+import { type Case, tableOf } from './table.js';
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean' }, only: { type: 'string' }, quick: { type: 'boolean' } },
+  options: {
+    json: { type: 'boolean' },
+    markdown: { type: 'boolean' },
+    only: { type: 'string' },
+    repo: { type: 'string' },
+    quick: { type: 'boolean' },
+    workers: { type: 'string', default: '1' },
+  },
 });
-const root = join(dirname(fileURLToPath(import.meta.url)), '../../../..');
 const LIMIT_MS = 300_000;
 
-export interface Case {
-  kind: string;
-  repo: string;
-  /** Whether a repair of ours could help at all. */
-  mendable: boolean;
-  healed: boolean;
-  /** No repair was needed: what was wrong was seen before it could fail. */
-  foreseen: boolean;
-  outcome: string;
-  /** Repairs that were tried, and of these what did not help. */
-  fixes: string[];
-  wasted: number;
-  seconds: number;
-  /** It was said to be healthy and is not. */
-  falseSuccess: boolean;
-  error: string | null;
-}
-
-function run(repo: string, service: string | undefined, env: NodeJS.ProcessEnv): Promise<string> {
-  const bin = join(root, 'dist/rr/bin.js');
-  const args = [bin, 'run', repo, '--once', '--json', ...(service === undefined ? [] : ['--service', service])];
-  return new Promise((done) => {
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'ignore'], timeout: LIMIT_MS });
-    let out = '';
-    child.stdout.setEncoding('utf8').on('data', (piece: string) => {
-      out += piece;
-    });
-    child.on('close', () => done(out));
-  });
-}
-
 async function judge(fault: Fault): Promise<Case> {
-  const scratch = mkdtempSync(join(tmpdir(), 'rr-heal-bench-'));
-  try {
-    const repo = join(scratch, fault.repo);
-    cpSync(join(root, 'test/repos', fault.repo), repo, { recursive: true, verbatimSymlinks: true });
-    fault.inject(editorOf(repo));
-    // The port it falls back on is nobody else's.
-    const port = String(20_000 + Math.floor(Math.random() * 10_000));
-    for (const name of ['server.js', 'server.ts', 'src/server.ts'].map((path) => join(repo, path)))
-      if (read(name) !== '') writeFileSync(name, read(name).replaceAll('3000', port));
-    const ignore = join(repo, '.gitignore');
-    writeFileSync(ignore, `${read(ignore)}\nnode_modules/\ndist/\n.venv/\n__pycache__/\ntarget/\n`);
-    const git = (...args: string[]) => execFileSync('git', args, { cwd: repo, stdio: 'ignore' });
-    git('init', '-q');
-    git('add', '-A');
-    git('-c', 'user.name=Bench', '-c', 'user.email=bench@example.test', 'commit', '-qm', 'one');
-    const env = {
-      ...process.env,
-      RR_HOME: join(scratch, 'state'),
-      RR_LEARNED: join(scratch, 'learned.json'),
-      RR_BROKER_IDLE_MS: '300',
-      NO_COLOR: '1',
-    };
-    const began = performance.now();
-    const out = await run(repo, fault.service, env);
-    const seconds = Math.round((performance.now() - began) / 100) / 10;
-    const result = out
-      .split('\n')
-      .flatMap((line) => {
-        try {
-          return [JSON.parse(line) as Record<string, unknown>];
-        } catch {
-          return [];
-        }
-      })
-      .find(({ type }) => type === 'result') as Result | undefined;
-    const fixes = result?.fixes ?? [];
-    const healthy = result?.outcome === 'healthy';
-    const says = JSON.stringify(result?.services?.[0]?.proof ?? '').includes(JSON.stringify(fault.says).slice(1, -1));
-    const isTouched = execFileSync('git', ['status', '--porcelain'], { cwd: repo, encoding: 'utf8' }).trim() !== '';
-    return {
-      kind: fault.kind,
-      repo: fault.repo,
-      mendable: fault.rules.length > 0,
-      healed: healthy && says && fault.rules.length > 0,
-      foreseen: healthy && says && fault.rules.length > 0 && fixes.length === 0,
-      outcome:
-        result === undefined
-          ? 'no result'
-          : isTouched
-            ? `${result.outcome}, and wrote where it must not`
-            : result.outcome,
-      fixes: fixes.map(({ rule, helped }) => `${rule}${helped ? '' : ' (no)'}`),
-      wasted: fixes.filter(({ helped }) => !helped).length,
-      seconds,
-      falseSuccess: healthy && (!says || fault.rules.length === 0),
-      error: result?.error ? `${result.error.code}: ${result.error.message}` : null,
-    };
-  } finally {
-    // The broker goes a moment after its last client.
-    await removeTree(scratch);
-  }
+  const { result, seconds, isTouched, ...seen } = await bringUp({
+    fixture: fault.repo,
+    args: fault.service === undefined ? [] : ['--service', fault.service],
+    prepare: (folder) => inject(fault, folder),
+    holds: fault.holds ?? [],
+    limitMs: LIMIT_MS,
+  });
+  const fixes = result?.fixes ?? [];
+  const isHealthy = result?.outcome === 'healthy';
+  const says = shows(seen, fault.says);
+  const mendable = fault.rules.length > 0;
+  const healed = isHealthy && says && mendable && !isTouched;
+  return {
+    kind: fault.kind,
+    repo: fault.repo,
+    mendable,
+    healed,
+    foreseen: healed && fixes.length === 0,
+    outcome: `${result?.outcome ?? 'no result'}${isTouched ? ', and wrote where it must not' : ''}`,
+    fixes: fixes.map(({ rule, helped }) => ({ rule, helped: helped === true })),
+    wasted: fixes.filter(({ helped }) => !helped).length,
+    seconds,
+    falseSuccess: isHealthy && (!says || !mendable),
+    tokens: result?.tokens ?? 0,
+    error: result?.error ? `${result.error.code}: ${result.error.message}` : null,
+  };
 }
-interface Result {
-  outcome: string;
-  error: { code: string; message: string } | null;
-  fixes: { rule: string; helped: boolean | null }[];
-  services: { proof: unknown }[];
-}
-const read = (path: string): string => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return ''; // a repository without one
-  }
-};
 
 const wanted = faults.filter(
-  ({ kind, slow }) => (values.only === undefined || kind.includes(values.only)) && !(values.quick && slow),
+  ({ kind, repo, slow }) =>
+    (values.only === undefined || kind.includes(values.only)) &&
+    (values.repo === undefined || repo === values.repo) &&
+    !(values.quick && slow),
 );
 const cases: Case[] = [];
-for (const fault of wanted) {
+await each(wanted, Math.max(1, Number(values.workers) || 1), async (fault) => {
   const one = await judge(fault);
   cases.push(one);
-  if (values.json) console.log(JSON.stringify({ type: 'case', ...one }));
-  else
-    console.log(
-      `${one.falseSuccess ? '!' : one.healed ? '✓' : one.mendable ? '✗' : '-'} ${one.kind.padEnd(52)} ${String(one.seconds).padStart(6)} s  ${one.outcome}${one.fixes.length > 0 ? `: ${one.fixes.join(', ')}` : ''}${one.healed || one.error === null ? '' : `  ${one.error.slice(0, 160)}`}`,
-    );
-}
+  if (values.json) return console.log(JSON.stringify({ type: 'case', ...one }));
+  const fixes = one.fixes.map(({ rule, helped }) => `${rule}${helped ? '' : ' (no)'}`).join(', ');
+  const mark = one.falseSuccess ? '!' : one.healed ? '✓' : one.mendable ? '✗' : '-';
+  const why = one.healed || one.error === null ? '' : `  ${one.error.slice(0, 160)}`;
+  console.log(
+    `${mark} ${one.kind.padEnd(58)} ${String(one.seconds).padStart(6)} s  ${one.outcome}${fixes === '' ? '' : `: ${fixes}`}${why}`,
+  );
+});
+const sum = (of: (one: Case) => number): number => cases.reduce((all, one) => all + of(one), 0);
 const measure = {
   measure: 'heal',
   kinds: new Set(cases.map(({ kind }) => kind)).size,
   cases: cases.length,
-  mendable: cases.filter(({ mendable }) => mendable).length,
-  healed: cases.filter(({ healed }) => healed).length,
-  foreseen: cases.filter(({ foreseen }) => foreseen).length,
-  attempts: cases.reduce((sum, { fixes }) => sum + fixes.length, 0),
-  wasted: cases.reduce((sum, { wasted }) => sum + wasted, 0),
-  falseSuccess: cases.filter(({ falseSuccess }) => falseSuccess).length,
+  healed: sum(({ healed }) => Number(healed)),
+  attempts: sum(({ fixes }) => fixes.length),
+  wasted: sum(({ wasted }) => wasted),
+  falseSuccess: sum(({ falseSuccess }) => Number(falseSuccess)),
+  mendable: sum(({ mendable }) => Number(mendable)),
+  foreseen: sum(({ foreseen }) => Number(foreseen)),
+  mostAttempts: Math.max(0, ...cases.map(({ fixes }) => fixes.length)),
+  repositories: new Set(cases.map(({ repo }) => repo)).size,
+  medianSeconds: median(cases.map(({ seconds }) => seconds)),
+  tokens: sum(({ tokens }) => tokens),
 };
-if (values.json) console.log(JSON.stringify(measure));
-else
-  console.log(
-    `\n${measure.kinds} kinds of faults in ${new Set(cases.map(({ repo }) => repo)).size} repositories: ${measure.healed} healed of ${measure.mendable} that can be mended (${measure.foreseen} before they failed), ${measure.attempts} repairs tried, ${measure.wasted} in vain, ${measure.falseSuccess} false successes`,
+const told = `${measure.kinds} kinds of faults in ${measure.repositories} repositories: ${measure.healed} healed of ${measure.mendable} that can be mended (${measure.foreseen} before they failed), ${measure.attempts} repairs tried, ${measure.wasted} in vain, at most ${measure.mostAttempts} in a case, ${measure.falseSuccess} false successes; median ${measure.medianSeconds} s`;
+if (values.markdown)
+  intoPage(
+    'docs/heal-bench.md',
+    'heal-bench',
+    `${told}. On ${machine()}, ${values.workers} at a time.\n\n${tableOf(
+      faults.flatMap(({ kind, repo }) => cases.find((one) => one.kind === kind && one.repo === repo) ?? []),
+    )}`,
   );
+console.log(values.json ? JSON.stringify(measure) : `\n${told}`);
