@@ -157,6 +157,8 @@ export function scope({ run, bundle, job, input, results, overlay: raw }: RunVie
     // Not `build`: that is the step's own result.
     buildCommands: [...(overlay.build ?? claim?.build ?? service.commands.build), ...(overlay.prepare ?? [])],
     startCommand: overlay.start ?? claim?.start ?? proves,
+    // A run of an older version has none in its overlay.
+    packages: overlay.packages ?? [],
     notPorts: overlay.notPorts,
     wantedPorts: [...(claim?.port ? [claim.port] : []), ...service.ports.map(({ number }) => number)],
     wantsPage: service.kind === 'static-site' || (service.framework !== null && pages.has(service.framework)),

@@ -70,7 +70,7 @@ const steps: Step[] = [
     phase: 'setup',
     to: 'dependency',
     command: 'dependency.equip',
-    with: { wants: '$wants', relaxed: '$overlay.relaxed' },
+    with: { wants: '$wants', relaxed: '$overlay.relaxed', packages: '$packages' },
     needs: ['needs'],
     good: ['dependency.equipped'],
     timeoutMs: 10 * MINUTE,

@@ -143,6 +143,7 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
       return 'port';
     case 'choose-version':
     case 'relax-version':
+    case 'install-system-package':
       return 'toolchain';
     case 'add-install':
       return 'deps';
@@ -155,8 +156,6 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
     case 'create-database':
     case 'map-host':
       return 'ports';
-    case 'install-system-package':
-      return 'needs';
     case 'set-env':
       return action.value === GENERATE ? 'config' : null;
   }

@@ -2,6 +2,7 @@
 import { type ErrorRecord, fail } from '../../../runtime/errors.js';
 import { startOf } from './commands.js';
 import type { Case, Rule } from './rule.js';
+import { MISSING_PROGRAM, packageOfProgram } from './system.js';
 
 /** What a person must give, and the one way to give it. */
 export function needed({ heal }: Case, need: string, names: readonly string[], service: string | null): ErrorRecord {
@@ -254,14 +255,9 @@ export const missingThings: readonly Rule[] = [
   {
     id: 'program-missing',
     about: 'a program of the system is called that is not installed',
-    after: ['declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script'],
+    after: ['declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script', 'program-to-install'],
     steps: ['deps', 'build', 'start'],
-    signature: [
-      /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.+-]+): (?:not found|command not found)/,
-      /gyp ERR! (?:stack Error: )?not found: (make|g\+\+|gcc)/,
-      /gyp ERR! find (Python)/,
-      /command '(gcc|cc|g\+\+|x86_64-linux-gnu-gcc)' failed: No such file/,
-    ],
+    signature: MISSING_PROGRAM.slice(0, 4),
     cause: ({ match }) => `${match[1]} is called, and this machine has none`,
     error: ({ match }) => {
       const program = match[1]!;
@@ -280,13 +276,14 @@ export const missingThings: readonly Rule[] = [
         cargo: 'cargo',
         go: 'golang-go',
       };
+      const known = Object.hasOwn(packages, program) ? packages[program] : packageOfProgram(program);
       return fail('TOOL_MISSING', {
         tool: program,
         wanted: 'of any version',
         from: 'a command of the repository',
         met: 'none',
-        fix: Object.hasOwn(packages, program)
-          ? `install it (Debian: apt-get install ${packages[program]}), then run again`
+        fix: known
+          ? `install it (Debian: apt-get install ${known}), then run again`
           : `install ${program}, then run again`,
       }).toRecord();
     },

@@ -4,6 +4,7 @@
  */
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ruleFaults } from './faults-rules.js';
 
 export interface Fault {
   kind: string;
@@ -351,6 +352,7 @@ export const faults: readonly Fault[] = [
     inject: (repo) =>
       repo.write('package.json', '{"name":"page","private":true,"scripts":{"start":"http-server -p $PORT"}}\n'),
   },
+  ...ruleFaults,
   // What nobody but a person can mend.
   express('package that is private', [], (repo) => {
     depends(repo, { '@no-such-company-of-ours/private-thing': '1.0.0' });
