@@ -238,6 +238,26 @@ const steps: Step[] = [
     heal: true,
   },
   {
+    // What would make the repairs needless, for whoever owns the repository.
+    id: 'propose',
+    phase: 'prove',
+    to: 'fixer',
+    command: 'fixer.propose',
+    with: {
+      service: '$service',
+      root: '$fetch.root',
+      work: '$workspace.root',
+      kind: '$workspace.kind',
+      mended: '$mended',
+    },
+    needs: ['prove'],
+    when: 'mended',
+    good: ['fixer.proposed'],
+    timeoutMs: MINUTE,
+    optional: true,
+    once: true,
+  },
+  {
     // The application is proven whatever its tests say; they are told beside it.
     id: 'test',
     phase: 'test',
