@@ -278,7 +278,7 @@ const places: [folder: string, names: RegExp][] = [
   ['hosts/*/quarantine', /^([a-z0-9]+-[0-9a-f]+|dropped)\.json$/],
   [
     'runs/*',
-    /^((run|plan|fixes|keeper|recipe|triage|review|approval)\.json|recipe\.sh|[\w-]+\.(md|diff|ndjson|log)|closed|keeper\.(lock\.\d+|log[\w.-]*)|inputs|steps|logs|work|checkpoints|blobs|personas|sandbox|health|services|bin|exports|work\.[0-9a-f]+\.partial)$/,
+    /^((run|plan|fixes|keeper|recipe|triage|review|approval)\.json|recipe\.sh|[\w-]+\.(md|diff|ndjson|log)|closed|keeper\.(lock\.\d+|log[\w.-]*)|inputs|steps|logs|patches|work|checkpoints|blobs|personas|sandbox|health|services|bin|exports|work\.[0-9a-f]+\.partial)$/,
   ],
   ['runs/*/checkpoints', /^(history|\w+_state[\w.-]*\.json)$/],
 ];

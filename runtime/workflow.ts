@@ -96,6 +96,8 @@ export interface RunView {
   input: Record<string, unknown>;
   results: Record<string, Record<string, unknown>>;
   overlay: Record<string, unknown>;
+  /** Repairs so far, in order. */
+  fixes?: readonly { rule: string; actions: readonly Record<string, unknown>[]; helped: boolean | null }[];
 }
 export type Scope = Record<string, unknown>;
 

@@ -16,6 +16,8 @@ export interface Recipe {
   kind: string;
   /** Versions really used. */
   tools: Record<string, string>;
+  /** Debian's packages that the commands need and the machine lacked. */
+  packages: string[];
   install: string[];
   build: string[];
   start: string;
@@ -32,6 +34,7 @@ export interface Recipe {
 /** @param scope of the run, after its proof. */
 export function recipeOf(scope: Scope): Recipe {
   const service = scope.service as Service;
+  const packages = scope.packages as string[];
   const overlay = scope.overlay as Overlay;
   const { set } = (scope.config ?? { set: [] }) as { set: { name: string; origin: string }[] };
   const { proof } = scope.prove as { proof: { path: string | null; status: number | null; title: string | null } };
@@ -53,7 +56,12 @@ export function recipeOf(scope: Scope): Recipe {
     service: service.name,
     path: service.path,
     kind: service.kind,
-    tools: Object.fromEntries((scope.toolchain as { tools: Tool[] }).tools.map(({ tool, version }) => [tool, version])),
+    tools: Object.fromEntries(
+      (scope.toolchain as { tools: Tool[] }).tools.flatMap(({ tool, version }) =>
+        packages.includes(tool) ? [] : [[tool, version]],
+      ),
+    ),
+    packages,
     install: scope.install as string[],
     build: scope.buildCommands as string[],
     start: scope.startCommand as string,
@@ -92,6 +100,7 @@ export function scriptOf(recipe: Omit<Recipe, 'format'>): string {
         .map(([tool, version]) => `${tool} ${version}`)
         .join(', ') || 'no tools'
     }.`,
+    ...(recipe.packages.length > 0 ? [`# Debian's packages that it needs: ${recipe.packages.join(' ')}`] : []),
     '# Usage: sh recipe.sh [FOLDER]   (PORT=N to choose the port)',
     'set -eu',
     `cd "\${1:-.}"${recipe.path === '.' ? '' : `/${quote(recipe.path)}`}`,

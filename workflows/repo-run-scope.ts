@@ -96,7 +96,7 @@ export function wantsOf(
 }
 
 /** Everything that the steps may name. Pure. */
-export function scope({ run, bundle, job, input, results, overlay: raw }: RunView): Scope {
+export function scope({ run, bundle, job, input, results, overlay: raw, fixes = [] }: RunView): Scope {
   const overlay = raw as unknown as Overlay;
   const plan = results.needs?.plan as Plan | undefined;
   const service = serviceOf(plan);
@@ -143,6 +143,7 @@ export function scope({ run, bundle, job, input, results, overlay: raw }: RunVie
     ),
     envFile: services?.envFile ?? results.config?.envFile,
     reach: services?.services.map(({ host, port }) => `${host}:${port}`),
+    mended: fixes.flatMap(({ rule, actions, helped }, n) => (helped ? [{ n, rule, actions }] : [])),
     // Tables are made only in what this run has brought up itself.
     ownDatabase: services?.services.some(({ kind }) => kind === 'postgres' || kind === 'mysql'),
     serviceKinds: kinds.map((kind) => ({ kind, lease: `service:${kind}`, ports: [portOfKind[kind]] })),
@@ -157,6 +158,8 @@ export function scope({ run, bundle, job, input, results, overlay: raw }: RunVie
     // Not `build`: that is the step's own result.
     buildCommands: [...(overlay.build ?? claim?.build ?? service.commands.build), ...(overlay.prepare ?? [])],
     startCommand: overlay.start ?? claim?.start ?? proves,
+    // A run of an older version has none in its overlay.
+    packages: overlay.packages ?? [],
     notPorts: overlay.notPorts,
     wantedPorts: [...(claim?.port ? [claim.port] : []), ...service.ports.map(({ number }) => number)],
     wantsPage: service.kind === 'static-site' || (service.framework !== null && pages.has(service.framework)),

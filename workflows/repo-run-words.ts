@@ -114,6 +114,11 @@ export function describe(step: string, s: Scope): string {
           ({ tool, version, origin, degraded }) => `${tool} ${version} (${degraded ?? origin})`,
         ),
       );
+    case 'propose': {
+      const { patches } = get<{ patches: { files: string[] }[] }>('propose');
+      const files = [...new Set(patches.flatMap((patch) => patch.files))];
+      return files.length === 0 ? 'nothing to change in the repository' : `a patch for ${list(files)}`;
+    }
     case 'config': {
       const { set, missing: all } = get<{ set: { origin: string }[]; missing: { name: string }[] }>('config');
       // The address of a service is found once it is up.

@@ -70,7 +70,7 @@ const steps: Step[] = [
     phase: 'setup',
     to: 'dependency',
     command: 'dependency.equip',
-    with: { wants: '$wants', relaxed: '$overlay.relaxed' },
+    with: { wants: '$wants', relaxed: '$overlay.relaxed', packages: '$packages' },
     needs: ['needs'],
     good: ['dependency.equipped'],
     timeoutMs: 10 * MINUTE,
@@ -236,6 +236,26 @@ const steps: Step[] = [
     good: ['health.passed'],
     timeoutMs: 5 * MINUTE,
     heal: true,
+  },
+  {
+    // What would make the repairs needless, for whoever owns the repository.
+    id: 'propose',
+    phase: 'prove',
+    to: 'fixer',
+    command: 'fixer.propose',
+    with: {
+      service: '$service',
+      root: '$fetch.root',
+      work: '$workspace.root',
+      kind: '$workspace.kind',
+      mended: '$mended',
+    },
+    needs: ['prove'],
+    when: 'mended',
+    good: ['fixer.proposed'],
+    timeoutMs: MINUTE,
+    optional: true,
+    once: true,
   },
   {
     // The application is proven whatever its tests say; they are told beside it.

@@ -27,7 +27,7 @@ export interface Proven {
   packageManager: string | null;
   /** Versions really used. */
   tools: Record<string, string>;
-  /** Packages of Debian whose programs the commands call by name. */
+  /** Packages of Debian whose programs the commands call by name, or that a repair got. */
   systemPackages: string[];
   install: string[];
   build: string[];
@@ -56,6 +56,7 @@ const Kept = z.looseObject({
   path: text,
   kind: text,
   tools: z.record(text, text),
+  packages: z.array(text).default([]),
   install: z.array(text),
   build: z.array(text),
   start: text,
@@ -160,7 +161,7 @@ export function proven(run: string, recipe: Omit<Recipe, 'format' | 'given'>, ar
     framework: service?.framework ?? null,
     packageManager: service?.packageManager ?? null,
     tools: { ...recipe.tools },
-    systemPackages: packagesFor(commands),
+    systemPackages: [...new Set([...packagesFor(commands), ...(recipe.packages ?? [])])].sort(),
     install: [...recipe.install],
     build: [...recipe.build],
     start: recipe.start,

@@ -7,5 +7,5 @@ export function script(facts: Proven): string {
     facts.env.flatMap(({ name, how, value }) => (how === 'give' ? [] : [[name, value] as const])),
   );
   const given = facts.env.filter(({ how }) => how === 'give').map(({ name }) => name);
-  return scriptOf({ ...facts, env, given });
+  return scriptOf({ ...facts, packages: facts.systemPackages, env, given });
 }

@@ -64,6 +64,7 @@ export const Timeline = z.strictObject({
       rule: z.string(),
       cause: z.string(),
       helped: z.boolean().nullable(),
+      patch: z.string().nullable().describe('of the repository, from the folder of the run'),
     }),
   ),
   decisions: z.array(decision),

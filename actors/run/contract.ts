@@ -45,6 +45,8 @@ export const Fix = z.strictObject({
   /** null: not known yet. */
   helped: z.boolean().nullable(),
   ms: z.number(),
+  /** A patch of the repository that stands for it, from the run's folder; absent: there is none. */
+  patch: z.string().optional(),
 });
 export const Proven = z.strictObject({
   name: z.string(),

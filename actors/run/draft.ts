@@ -107,7 +107,7 @@ export function scopeOf({ c }: Draft, { prefix, parent, graph: { workflow } }: F
       if (result !== undefined) results[id] = result;
     }
   }
-  const view: RunView = { run, bundle, job, input, results, overlay };
+  const view: RunView = { run, bundle, job, input, results, overlay, fixes: c.fixes };
   return workflow.scope ? workflow.scope(view) : { run, bundle, job, input, overlay, ...results };
 }
 /** The same for one step: an instance sees its `$item` too. */

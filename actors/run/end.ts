@@ -12,7 +12,7 @@ import { isOver } from '../../runtime/workflow/transitions.js';
 import { at, bind, type Proven, type Scope, type Workflow } from '../../runtime/workflow.js';
 import type { Fact, Outcome, Result, State } from './contract.js';
 import { type Draft, drop, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
-import { holdsProcesses, isFull, MINUTE, outcomeOf, type RunContext, runFile } from './state.js';
+import { fixesFile, holdsProcesses, isFull, MINUTE, outcomeOf, patchFor, type RunContext, runFile } from './state.js';
 
 /** How often a compensation is tried, and the pause before it is tried again. */
 const UNDO_TRIES = 4;
@@ -191,7 +191,15 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
       : name === undefined
         ? []
         : [{ name, url: null, proof: null }],
-    fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
+    fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }, n) => ({
+      rule,
+      phase,
+      cause,
+      actions,
+      helped,
+      ms,
+      ...patchFor(c, n),
+    })),
     degraded: [
       ...down.map((one) => `${one.name} is not up: ${one.error!.message}`),
       ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
@@ -209,6 +217,7 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
     error: error ?? (down.length > 0 ? partly(proven, down) : null),
     ...(workflow.output ? { output: bind(workflow.output, scope) as Record<string, unknown> } : {}),
   };
+  if (c.result.fixes.some(({ patch }) => patch !== undefined)) c.out.writes.push(fixesFile(c));
   c.out.facts.push({ type: 'run.settled', result: c.result });
 }
 /** Those that are up are held; but that was not what was asked for. */

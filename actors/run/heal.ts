@@ -85,12 +85,14 @@ export function seekFix(d: Draft, id: string, { error, evidence }: Failure): voi
     tag: `heal ${id}`,
   });
 }
-/** What this workflow can do beyond the overlay: it has a step that brings services up, or not. */
+/** What this workflow can do beyond the overlay: it has a step that brings services up, one that gets tools, or not. */
 function worldly(d: Draft): { can: string[]; startable: readonly string[]; running: string[] } {
-  if (!d.workflow.steps.some(({ to }) => to === 'database')) return { can: [], startable: [], running: [] };
+  const does = (kind: string): boolean => d.workflow.steps.some(({ to }) => to === kind);
+  const packages = does('dependency') ? ['install-system-package'] : [];
+  if (!does('database')) return { can: packages, startable: [], running: [] };
   const up = (at(scopeOf(d, rootOf(d)), 'services.services') ?? []) as { kind: string }[];
   return {
-    can: ['start-service', 'create-database', 'map-host'],
+    can: ['start-service', 'create-database', 'map-host', ...packages],
     startable: fetchable,
     running: up.map(({ kind }) => kind),
   };

@@ -212,11 +212,18 @@ const shown = (evidence: unknown): unknown => {
     ? { ...(evidence as object), tail: tail.split('\n').slice(-SHOWN_LINES).join('\n') }
     : evidence;
 };
+/** The patch that was proposed in the place of a repair, if there is one. */
+export const patchFor = ({ results }: RunContext, n: number): { patch?: string } => {
+  const { patches = [] } = (results.propose ?? {}) as { patches?: { fixes: number[]; path: string }[] };
+  const path = patches.find(({ fixes }) => fixes.includes(n))?.path;
+  return path === undefined ? {} : { patch: path };
+};
 export const fixesFile = (c: RunContext): Write =>
   json(
     'fixes.json',
-    c.fixes.map((fix) => ({
+    c.fixes.map((fix, n) => ({
       ...told(fix),
+      ...patchFor(c, n),
       error: fix.failure.error,
       evidence: shown(fix.failure.evidence),
       effect: fix.effect,

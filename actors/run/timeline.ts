@@ -25,7 +25,15 @@ export interface Timeline {
   totalMs: number;
   fork: { run: string; from: string; kept: string[] } | null;
   steps: Bar[];
-  fixes: { atMs: number; ms: number; step: string; rule: string; cause: string; helped: boolean | null }[];
+  fixes: {
+    atMs: number;
+    ms: number;
+    step: string;
+    rule: string;
+    cause: string;
+    helped: boolean | null;
+    patch: string | null;
+  }[];
   decisions: {
     atMs: number;
     who: string;
@@ -86,7 +94,7 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
       }
       case 'run.fix-tried': {
         const { ms, step, rule, cause } = fact.fix;
-        timeline.fixes.push({ atMs: at, ms, step, rule, cause, helped: null });
+        timeline.fixes.push({ atMs: at, ms, step, rule, cause, helped: null, patch: null });
         break;
       }
       case 'run.fix-judged': {
@@ -99,6 +107,8 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
       case 'run.settled': {
         const { outcome, error, ms } = fact.result;
         const { total: _, ...phases } = ms;
+        for (const [n, { patch = null }] of fact.result.fixes.entries())
+          if (timeline.fixes[n]) timeline.fixes[n].patch = patch;
         settledAt = msOf(line);
         Object.assign(timeline, { outcome, error, totalMs: settledAt - start });
         Object.assign(timeline.spent, phases);

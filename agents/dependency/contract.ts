@@ -26,6 +26,8 @@ export const Equip = z.strictObject({
   wants: z.array(z.strictObject({ tool: z.string(), want: z.string().nullable(), from: z.string().nullable() })),
   /** Tools for which the nearest version will do, because a fix said so. */
   relaxed: z.array(z.string()).default([]),
+  /** Packages of the system that commands need, by their Debian names, because a fix said so. */
+  packages: z.array(z.string()).default([]),
 });
 export const Install = z.strictObject({
   type: z.literal('dependency.install'),

@@ -7,10 +7,10 @@
 import { setup } from 'xstate';
 import { execute, failureOf, foreseen } from '../../providers/process/execute.js';
 import { readGiven, withSecrets } from '../../providers/secrets.js';
-import { findTool, type ToolName } from '../../providers/toolchain/index.js';
+import { FetchFailure, findTool, getPackages, type ToolName } from '../../providers/toolchain/index.js';
 import { isOffline, offlineEnvironment } from '../../providers/toolchain/offline.js';
 import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
-import type { ErrorRecord } from '../../runtime/errors.js';
+import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { GENERATE } from '../fixer/contract.js';
 import { Command, type Command as Commands, Ends, Fact, type Tool } from './contract.js';
 import { setUpNode } from './node-setup.js';
@@ -40,7 +40,10 @@ const machine = setup({
   },
 });
 
-const equip: Perform<Equip> = async ({ wants, relaxed }, { config, signal, log, bundle }): Promise<Message> => {
+const equip: Perform<Equip> = async (
+  { wants, relaxed, packages },
+  { config, signal, log, bundle },
+): Promise<Message> => {
   const tools: Tool[] = [];
   const offline = isOffline(await readGiven(bundle));
   try {
@@ -57,11 +60,47 @@ const equip: Perform<Equip> = async ({ wants, relaxed }, { config, signal, log, 
           offline,
         }),
       );
+    if (packages.length > 0)
+      tools.push(...(await systemPackages(packages, config.cache, offline, signal, (line) => log.info(line))));
   } catch (error) {
     return { type: 'told', fact: failed(foreseen(error)) } as Told;
   }
   return { type: 'told', fact: { type: 'dependency.equipped', tools } } as Told;
 };
+
+/** One entry a package, of which the first has what finds them all. */
+async function systemPackages(
+  packages: readonly string[],
+  cache: string,
+  offline: boolean,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<Tool[]> {
+  try {
+    const { versions, bin, env, origin } = await getPackages(packages, { cache, offline, signal, say });
+    return Object.entries(versions).map(([tool, version], n) => ({
+      tool,
+      version,
+      bin,
+      env: n === 0 ? env : {},
+      origin,
+      degraded: null,
+    }));
+  } catch (error) {
+    if (!(error instanceof FetchFailure)) throw error;
+    throw fail(
+      'TOOL_MISSING',
+      {
+        tool: packages.join(', '),
+        wanted: "of Debian's packages",
+        from: 'a repair of this run',
+        met: `none: ${error.message}`,
+        fix: `install it (apt-get install ${packages.join(' ')}), then run again`,
+      },
+      error,
+    );
+  }
+}
 
 const install: Perform<Install> = async ({ service, cwd, commands, tools, env }, context): Promise<Message> => {
   const { installWallMs: wallMs, idleMs } = context.config;

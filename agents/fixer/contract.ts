@@ -136,6 +136,31 @@ export const Helpless = z.strictObject({
   error: failure,
   cause: z.string().nullable(),
 });
+/** Asks for the changes of the repository that would make the repairs of a proven run needless. */
+export const Propose = z.strictObject({
+  type: z.literal('fixer.propose'),
+  service: Service,
+  /** Absolute: the repository as it was given, and as the run works in it. */
+  root: z.string(),
+  work: z.string(),
+  kind: z.enum(['local', 'copy', 'clone', 'archive']),
+  /** The repairs that helped, `n` from 0 among all of the run. */
+  mended: z.array(z.strictObject({ n: z.int(), rule: z.string(), actions: z.array(Action) })),
+});
+/** Unified diffs in the run's folder, for a person to apply. Repairs that touch the same file share one. */
+export const Proposed = z.strictObject({
+  type: z.literal('fixer.proposed'),
+  patches: z.array(
+    z.strictObject({
+      /** The repairs it stands for. */
+      fixes: z.array(z.int()),
+      /** From the run's folder. */
+      path: z.string(),
+      /** What it changes, from the repository's root. */
+      files: z.array(z.string()),
+    }),
+  ),
+});
 /** What is known of a fix from runs before. */
 export const Learned = z.strictObject({
   id: z.string(),
@@ -152,12 +177,16 @@ export const Learned = z.strictObject({
   /** The runs it was counted in. */
   runs: z.array(z.string()),
 });
-export const Command = Heal;
-export const Fact = z.union([Fixed, Helpless]);
-export const Ends = ['fixer.fixed', 'fixer.helpless'] as const;
+export const Command = z.discriminatedUnion('type', [Heal, Propose]);
+export const Fact = z.union([Fixed, Helpless, Proposed]);
+export const Ends = ['fixer.fixed', 'fixer.helpless', 'fixer.proposed'] as const;
 export type Learned = z.infer<typeof Learned>;
 export type Overlay = z.infer<typeof Overlay>;
 export type Action = z.infer<typeof Action>;
 export type Heal = z.infer<typeof Heal>;
 export type Fixed = z.infer<typeof Fixed>;
+/** What ends a `fixer.heal`. */
+export type Answer = Fixed | z.infer<typeof Helpless>;
+export type Propose = z.infer<typeof Propose>;
+export type Proposed = z.infer<typeof Proposed>;
 export type Fact = z.infer<typeof Fact>;

@@ -9,6 +9,7 @@ import { dirname, join, sep } from 'node:path';
 import { constrainedMemory, execPath } from 'node:process';
 import { holderOf } from '../../providers/process/sockets.js';
 import { tail } from '../../providers/process/tail.js';
+import { canGetPackages } from '../../providers/toolchain/index.js';
 import type { Heal } from './contract.js';
 
 export interface Look {
@@ -27,6 +28,8 @@ export interface Look {
   nodeDir: string | null;
   /** Who holds the port that the failure names. */
   holder: string | null;
+  /** Packages of the system can be had here without a change to it. */
+  packages: boolean;
 }
 
 const FILES = 3_000;
@@ -61,6 +64,7 @@ export async function gather(heal: Heal): Promise<Look> {
     memoryMb: Math.floor(Math.min(constrainedMemory() || totalmem(), totalmem(), freemem() * 4) / 2 ** 20),
     nodeDir: await nodeDir(),
     holder: holder === null ? null : `${holder.name} (pid ${holder.pid})`,
+    packages: canGetPackages(),
   };
 }
 

@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { mainLine } from '../../providers/process/main-line.js';
 import { plain } from '../../providers/process/tail.js';
 import { apply } from './apply.js';
-import { type Action, type Fact, type Fixed, GENERATE, type Heal, type Learned, WORLDLY } from './contract.js';
+import { type Action, type Answer, type Fixed, GENERATE, type Heal, type Learned, WORLDLY } from './contract.js';
 import type { Look } from './look.js';
 import { rules } from './rules/index.js';
 import type { Case, Repair, Rule } from './rules/rule.js';
@@ -33,7 +33,12 @@ export const searchable = (output: string): string =>
     .slice(-TEXT_LIMIT);
 
 /** @param learned what helped before, which is tried first, and what did not, which is tried last. */
-export function heal(input: Heal, look: Look, table: readonly Rule[] = rules, learned: readonly Learned[] = []): Fact {
+export function heal(
+  input: Heal,
+  look: Look,
+  table: readonly Rule[] = rules,
+  learned: readonly Learned[] = [],
+): Answer {
   // The sandbox's answer, in whatever words a program tells it: only a person may allow what was refused.
   if (input.error.code === 'HOST_REFUSED')
     return { type: 'fixer.helpless', error: input.error, cause: 'the sandbox lets it reach no such host' };
@@ -54,7 +59,7 @@ function search(
   look: Look,
   table: readonly Rule[],
   learned: readonly Learned[],
-): Fact | null {
+): Answer | null {
   const before = new Map(learned.map((one) => [`${one.signature}\n${one.cause}`, one.successes - one.failures]));
   const record = ({ signature, cause }: Fixed): number => before.get(`${signature}\n${cause}`) ?? 0;
   const helped = [...learned].filter((one) => one.successes > one.failures);
@@ -143,6 +148,7 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
       return 'port';
     case 'choose-version':
     case 'relax-version':
+    case 'install-system-package':
       return 'toolchain';
     case 'add-install':
       return 'deps';
@@ -155,11 +161,9 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
     case 'create-database':
     case 'map-host':
       return 'ports';
-    case 'install-system-package':
-      return 'needs';
     case 'set-env':
       return action.value === GENERATE ? 'config' : null;
   }
 }
 
-const unknown = ({ error }: Heal, text: string): Fact => ({ type: 'fixer.helpless', error, cause: mainLine(text) });
+const unknown = ({ error }: Heal, text: string): Answer => ({ type: 'fixer.helpless', error, cause: mainLine(text) });

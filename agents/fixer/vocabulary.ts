@@ -49,7 +49,7 @@ export const vocabulary: Readonly<Record<Action['do'], { does: string; undo: str
   },
   'map-host': { does: 'has a name resolve for the application', undo: 'the name is unknown again' },
   'install-system-package': {
-    does: 'installs packages of the system, where that is allowed',
+    does: "unpacks packages of Debian into the cache, for the run's commands alone; the system is not changed",
     undo: 'the packages are left out of the next try',
   },
 };

@@ -40,6 +40,6 @@ export function actionWords(action: Action): string {
     case 'map-host':
       return `${action.host} is ${action.address}`;
     case 'install-system-package':
-      return `install ${action.packages.join(' ')}`;
+      return `unpack ${action.packages.join(' ')} for it`;
   }
 }

@@ -1,6 +1,7 @@
 /** How a run is told: lines for people, or one JSON object per line for programs. */
 import type { Asked } from '../../actors/front-door/contract-runs.js';
 import type { Fact, Result } from '../../actors/run/contract.js';
+import { word } from '../../runtime/shell.js';
 import type { Told } from './connect.js';
 import { tellError } from './exit.js';
 import { fixWords } from './fix-words.js';
@@ -164,7 +165,7 @@ export function openVoice(json: boolean): Voice {
     },
     result(result) {
       if (json) return object(result);
-      const { outcome, services, error, ms, bundle, degraded, output, tests } = harmless(result);
+      const { outcome, services, error, ms, bundle, degraded, output, tests, fixes } = harmless(result);
       for (const line of degraded) out(yellow(`! ${line}`));
       if (outcome === 'healthy' && services.length > 1) {
         const words = error ? yellow(bold('partly up')) : green(bold('healthy'));
@@ -185,6 +186,8 @@ export function openVoice(json: boolean): Voice {
         out(
           `  tests ${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped, of ${tests.total}  ${dim(`${tests.command}, ${seconds(tests.ms)}`)}`,
         );
+      for (const path of new Set(fixes.flatMap(({ patch }) => patch ?? [])))
+        out(`  patch ${bold(`git apply ${word(`${bundle}/${path}`)}`)}  ${dim('makes the repair needless')}`);
       if (output && services.length < 2) out(JSON.stringify(output, null, 2));
       out(dim(`  bundle ${bundle}`));
     },

@@ -35,6 +35,7 @@ export function waterfall(t: Timeline, width: number, c: Paints): string[] {
         lines: [
           row('↻', c.yellow, 'heal', fix.atMs - fix.ms, fix.ms, DONE),
           note(`${fix.rule} for ${fix.step}, ${became}: ${fix.cause}`),
+          ...(fix.patch ? [note(`patch ${fix.patch}`)] : []),
         ],
       };
     }),

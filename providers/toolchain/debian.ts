@@ -64,7 +64,7 @@ interface Recipe {
   rewrite?: { file: string; prefix: string };
 }
 /** `*` as in a shell, one folder a star; the first that is there. */
-function under(root: string, pattern: string): string[] {
+export function under(root: string, pattern: string): string[] {
   return pattern.split('/').reduce<string[]>(
     (folders, part) =>
       folders.flatMap((folder) => {
@@ -136,7 +136,8 @@ const recipes: Partial<Record<ToolName, Recipe>> = {
 
 export const canUnpack = (tool: ToolName): boolean => recipes[tool] !== undefined;
 
-const librariesOf = (root: string): string[] =>
+/** Folders of shared libraries in what was unpacked. */
+export const librariesOf = (root: string): string[] =>
   ['usr/lib/*-linux-gnu*', 'lib/*-linux-gnu*', 'usr/lib', 'lib']
     .flatMap((pattern) => under(root, pattern))
     .filter((folder) => list(folder).some((name) => /\.so(?:\.|$)/.test(name)));
@@ -190,10 +191,7 @@ export async function unpackTool({ tool, range, cache, signal, say }: Fetching):
     );
     if (version === null) throw new Refusal(`apt brought no ${tool}`);
     const root = join(work, 'root');
-    for (const deb of readdirSync(work).filter((name) => name.endsWith('.deb'))) {
-      const unpacked = await run('dpkg', ['-x', join(work, deb), root], work, UNPACK_MS);
-      if (!unpacked.worked) throw new Refusal(`dpkg could not unpack ${deb}: ${unpacked.told}`);
-    }
+    await unpackAll(work, root);
     const aside = join(work, 'whole');
     const place = join(home, version);
     mkdirSync(join(aside, 'bin'), { recursive: true });
@@ -222,18 +220,38 @@ async function closureOf(
   { packages, version }: Recipe,
   options: string[],
 ): Promise<{ packages: string[]; version: string } | string> {
-  const words = [...options, '-o', 'Debug::NoLocking=1', '-s', '--no-install-recommends', 'install', ...packages];
-  const listed = await run('apt-get', words, work, LIST_MS);
-  if (!listed.worked) return listed.told || `apt knows no package ${packages.join(', ')}`;
+  const listed = await simulate(work, packages, options);
+  if (typeof listed === 'string') return listed;
   const found = version.exec(listed.said)?.[1];
   if (found === undefined) throw new Refusal(`Debian's ${packages[0]} is installed here and cannot be used as it is`);
+  return { packages: [...new Set([...packages, ...listed.lacking])], version: found };
+}
+
+/** What apt would install with these packages and what it says of it; a text where it cannot say: why. */
+export async function simulate(
+  work: string,
+  packages: readonly string[],
+  options: string[],
+): Promise<{ said: string; lacking: string[] } | string> {
+  const words = [...options, '-o', 'Debug::NoLocking=1', '-s', '--no-install-recommends', 'install', ...packages];
+  const { worked, told, said } = await run('apt-get', words, work, LIST_MS);
+  if (!worked) return told || `apt knows no package ${packages.join(', ')}`;
   // `Inst name [old] (new …)` is an upgrade of what is installed: what there is will do.
-  const lacking = [...listed.said.matchAll(/^Inst (\S+) \(/gm)].map(([, one]) => one!);
-  return { packages: [...new Set([...packages, ...lacking])], version: found };
+  return { said, lacking: [...said.matchAll(/^Inst (\S+) \(/gm)].map(([, one]) => one!) };
+}
+
+/** Every package that lies in `work`, into `root`. @throws Refusal */
+export async function unpackAll(work: string, root: string): Promise<string[]> {
+  const debs = readdirSync(work).filter((name) => name.endsWith('.deb'));
+  for (const deb of debs) {
+    const unpacked = await run('dpkg', ['-x', join(work, deb), root], work, UNPACK_MS);
+    if (!unpacked.worked) throw new Refusal(`dpkg could not unpack ${deb}: ${unpacked.told}`);
+  }
+  return debs;
 }
 
 /** Packages link to `/etc/…` and `/usr/…` as if they were installed: where the target was unpacked too, to that. */
-function turnLinks(root: string, folder: string): void {
+export function turnLinks(root: string, folder: string): void {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     const stat = lstatSync(path);
@@ -292,7 +310,7 @@ function list(folder: string): string[] {
   }
 }
 
-function removeLeftovers(home: string): void {
+export function removeLeftovers(home: string): void {
   for (const name of list(home).filter((one) => one.startsWith('.fetch-'))) {
     const path = join(home, name);
     if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > LEFTOVER_MS)

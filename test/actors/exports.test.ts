@@ -17,6 +17,7 @@ const recipe = {
   service: 'shop',
   path: '.',
   kind: 'web-service',
+  packages: [] as string[],
   tools: { node: '20.20.2', pnpm: '9.1.0' },
   install: ['pnpm install --frozen-lockfile'],
   build: ['make assets && pnpm run build'],

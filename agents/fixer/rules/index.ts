@@ -19,7 +19,7 @@ import { pythonInstall } from './python-install.js';
 import { pythonOffline } from './python-offline.js';
 import { pythonRun } from './python-run.js';
 import type { Rule } from './rule.js';
-import { systemRepairs, systemVerdicts } from './system.js';
+import { programRepairs, systemRepairs, systemVerdicts } from './system.js';
 import { lastResort, missingThings, outOfReach } from './verdicts.js';
 
 export const rules: readonly Rule[] = [
@@ -42,6 +42,7 @@ export const rules: readonly Rule[] = [
   ...files,
   ...data,
   ...dataVerdicts,
+  ...programRepairs,
   ...missingThings,
   ...lastResort,
 ];

@@ -86,7 +86,7 @@ const MISSING_LIBRARY = [
 ];
 const normal = (name: string): string => (name === 'OpenSSL' ? 'openssl' : name === 'mysql_config' ? 'mysql' : name);
 
-/** With the right to install: the packages. Without it they are what the verdicts name. */
+/** Where packages can be had without a change to the system: those. Elsewhere they are what the verdicts name. */
 export const systemRepairs: readonly Rule[] = [
   {
     id: 'headless-opencv',
@@ -111,7 +111,7 @@ export const systemRepairs: readonly Rule[] = [
     about: 'a package is compiled and a header or library of the system is not there',
     steps: ['deps', 'build'],
     signature: MISSING_HEADER,
-    guard: (found) => packagesFor(normal(header(found))).length > 0,
+    guard: (found) => found.look.packages && packagesFor(normal(header(found))).length > 0,
     cause: (found) => `${header(found)} is needed to compile a package, and this machine has none`,
     does: ['install-system-package'],
     actions: (found) => [{ do: 'install-system-package', packages: packagesFor(normal(header(found))) }],
@@ -124,12 +124,89 @@ export const systemRepairs: readonly Rule[] = [
     steps: ['deps', 'build', 'start', 'prove'],
     signature: MISSING_LIBRARY,
     after: ['headless-opencv'],
-    guard: (found) => libraryFor(header(found)) !== null,
+    guard: (found) => found.look.packages && libraryFor(header(found)) !== null,
     cause: (found) => `${header(found)} is needed, and this machine has none`,
     does: ['install-system-package'],
     actions: (found) => [{ do: 'install-system-package', packages: [libraryFor(header(found))!] }],
     key: header,
     proves: 'the program loads',
+  },
+];
+
+/**
+ * Program → the package of Debian that has it. Only programs that work wherever they lie: a compiler, or one that reads its
+ * parts from a fixed place, must be installed.
+ */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  bc: 'bc',
+  cmake: 'cmake',
+  cwebp: 'webp',
+  dwebp: 'webp',
+  envsubst: 'gettext-base',
+  ffmpeg: 'ffmpeg',
+  ffprobe: 'ffmpeg',
+  flac: 'flac',
+  inotifywait: 'inotify-tools',
+  jpegoptim: 'jpegoptim',
+  jq: 'jq',
+  lame: 'lame',
+  m4: 'm4',
+  make: 'make',
+  mediainfo: 'mediainfo',
+  msgfmt: 'gettext',
+  nasm: 'nasm',
+  ninja: 'ninja-build',
+  optipng: 'optipng',
+  pandoc: 'pandoc',
+  patch: 'patch',
+  pdfinfo: 'poppler-utils',
+  pdftotext: 'poppler-utils',
+  'pkg-config': 'pkg-config',
+  pkgconf: 'pkgconf',
+  pngquant: 'pngquant',
+  protoc: 'protobuf-compiler',
+  qpdf: 'qpdf',
+  'redis-cli': 'redis-tools',
+  rsync: 'rsync',
+  sox: 'sox',
+  sqlite3: 'sqlite3',
+  sshpass: 'sshpass',
+  tree: 'tree',
+  unzip: 'unzip',
+  wget: 'wget',
+  xmllint: 'libxml2-utils',
+  xsltproc: 'xsltproc',
+  xz: 'xz-utils',
+  zip: 'zip',
+  zstd: 'zstd',
+};
+/** What a shell, make or node says of a program that is not there. */
+export const MISSING_PROGRAM: readonly RegExp[] = [
+  /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.+-]{1,64}): (?:not found|command not found)/,
+  /gyp ERR! (?:stack Error: )?not found: (make|g\+\+|gcc)/,
+  /gyp ERR! find (Python)/,
+  /command '(gcc|cc|g\+\+|x86_64-linux-gnu-gcc)' failed: No such file/,
+  /spawn(?:Sync)? ([\w.+-]{1,64}) ENOENT/,
+  /^make(?:\[\d+\])?: ([\w.+-]{1,64}): No such file or directory/m,
+  /No such file or directory: '([\w.+-]{1,64})'\n?$/m,
+];
+/** The package of Debian that has a program, where it can be used out of a folder of its own. */
+export const packageOfProgram = (program: string): string | null =>
+  Object.hasOwn(PROGRAMS, program) ? PROGRAMS[program]! : null;
+
+export const programRepairs: readonly Rule[] = [
+  {
+    id: 'program-to-install',
+    about: 'a program of the system is called that is not installed',
+    after: ['declared-program', 'undeclared-program', 'lifecycle-script'],
+    steps: ['deps', 'build', 'start', 'prove'],
+    signature: MISSING_PROGRAM,
+    guard: ({ match, look }) => look.packages && packageOfProgram(match[1]!) !== null,
+    cause: ({ match }) => `${match[1]} is called, and this machine has none`,
+    does: ['install-system-package'],
+    actions: ({ match }) => [{ do: 'install-system-package', packages: [packageOfProgram(match[1]!)!] }],
+    key: ({ match }) => match[1]!,
+    proves: 'the command that calls it ends with 0, or the application starts',
   },
 ];
 

@@ -2,6 +2,7 @@
 import { type ErrorRecord, fail } from '../../../runtime/errors.js';
 import { startBody, startOf } from './commands.js';
 import type { Case, Rule } from './rule.js';
+import { MISSING_PROGRAM, packageOfProgram } from './system.js';
 
 /** What a person must give, and the one way to give it. */
 export function needed({ heal }: Case, need: string, names: readonly string[], service: string | null): ErrorRecord {
@@ -262,14 +263,12 @@ export const missingThings: readonly Rule[] = [
   {
     id: 'program-missing',
     about: 'a program of the system is called that is not installed',
-    after: ['docker-start', 'declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script'],
-    steps: ['deps', 'build', 'start'],
-    signature: [
-      /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.+-]+): (?:not found|command not found)/,
-      /gyp ERR! (?:stack Error: )?not found: (make|g\+\+|gcc)/,
-      /gyp ERR! find (Python)/,
-      /command '(gcc|cc|g\+\+|x86_64-linux-gnu-gcc)' failed: No such file/,
+    after: [
+      ...['docker-start', 'declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script'],
+      'program-to-install',
     ],
+    steps: ['deps', 'build', 'start'],
+    signature: MISSING_PROGRAM.slice(0, 4),
     cause: ({ match }) => `${match[1]} is called, and this machine has none`,
     error: ({ match }) => {
       const program = match[1]!;
@@ -288,13 +287,14 @@ export const missingThings: readonly Rule[] = [
         cargo: 'cargo',
         go: 'golang-go',
       };
+      const known = Object.hasOwn(packages, program) ? packages[program] : packageOfProgram(program);
       return fail('TOOL_MISSING', {
         tool: program,
         wanted: 'of any version',
         from: 'a command of the repository',
         met: 'none',
-        fix: Object.hasOwn(packages, program)
-          ? `install it (Debian: apt-get install ${packages[program]}), then run again`
+        fix: known
+          ? `install it (Debian: apt-get install ${known}), then run again`
           : `install ${program}, then run again`,
       }).toRecord();
     },

@@ -29,6 +29,7 @@ export const lookOf = ({ look = {}, manifest }: Given): Look => ({
   memoryMb: 4_000,
   nodeDir: '/usr',
   holder: null,
+  packages: true,
   ...look,
   texts: { ...(manifest === undefined ? {} : { 'package.json': JSON.stringify(manifest) }), ...look.texts },
 });

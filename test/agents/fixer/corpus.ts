@@ -127,6 +127,7 @@ const told: Record<string, Told | Told[]> = {
   },
   'service-missing/redis': [{}, { rule: 'service-to-start', given: { can: ['start-service', 'map-host'] } }],
   'service-missing/dbhost': [{}, { rule: 'service-to-start', given: { can: ['start-service', 'map-host'] } }],
+  'program-missing/ffmpeg': [{}, { rule: 'program-to-install', given: { can: ['install-system-package'] } }],
   'header-missing/canvas': [{}, { rule: 'header-to-install', given: { can: ['install-system-package'] } }],
   'library-missing/magic': [{}, { rule: 'library-to-install', given: { can: ['install-system-package'] } }],
   'dev-engines/npm': { given: { manifest: { devEngines: { packageManager: { name: 'pnpm' } } } } },

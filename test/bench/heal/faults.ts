@@ -3,6 +3,7 @@
  * rules look for in words. `says` is in the page only when the application truly does its work again.
  */
 import type { Editor, Fault } from './fault.js';
+import { ruleFaults } from './faults-rules.js';
 import { moreFaults } from './more-faults.js';
 import { serviceFaults } from './service-faults.js';
 
@@ -315,6 +316,7 @@ export const faults: readonly Fault[] = [
     inject: (repo) =>
       repo.write('package.json', '{"name":"page","private":true,"scripts":{"start":"http-server -p $PORT"}}\n'),
   },
+  ...ruleFaults,
   // What nobody but a person can mend.
   express('package that is private', [], (repo) => {
     depends(repo, { '@no-such-company-of-ours/private-thing': '1.0.0' });

@@ -30,7 +30,15 @@ const timeline: fc.Arbitrary<Timeline> = fc.record({
     }),
   ),
   fixes: fc.array(
-    fc.record({ atMs: ms, ms, step: text, rule: text, cause: text, helped: fc.constantFrom(true, false, null) }),
+    fc.record({
+      atMs: ms,
+      ms,
+      step: text,
+      rule: text,
+      cause: text,
+      helped: fc.constantFrom(true, false, null),
+      patch: fc.constantFrom(null, 'patches/001-wrong-entry.patch'),
+    }),
   ),
   decisions: fc.array(
     fc.record({
@@ -73,7 +81,17 @@ test('bars stand where their time was, on one scale, and repairs and decisions a
         { step: 'start', phase: 'run', attempt: 1, fromMs: 2_000, ms: 500, ok: false, note: 'no such variable' },
         { step: 'start', phase: 'run', attempt: 2, fromMs: 3_000, ms: 1_000, ok: true, note: '' },
       ],
-      fixes: [{ atMs: 2_900, ms: 400, step: 'start', rule: 'set-env', cause: 'SECRET is not set', helped: true }],
+      fixes: [
+        {
+          atMs: 2_900,
+          ms: 400,
+          step: 'start',
+          rule: 'set-env',
+          cause: 'SECRET is not set',
+          helped: true,
+          patch: 'patches/001-set-env.patch',
+        },
+      ],
       decisions: [
         {
           atMs: 2_950,
@@ -94,7 +112,7 @@ test('bars stand where their time was, on one scale, and repairs and decisions a
   expect(bar('deps')[1]!.length).toBeCloseTo(bar('start ×2')[1]!.length * 2, -1);
   expect(bar('deps').index + bar('deps')[1]!.length).toBe(bar('start  ').index);
   expect(lines.join('\n')).toMatch(
-    /✓ deps .*\n✗ start .*\n {4}no such variable\n↻ heal .*\n {4}set-env for start, helped: SECRET is not set\n◆ orchestrator-manager decides by rule: again\n {4}what now\? why not\n✓ start ×2/,
+    /✓ deps .*\n✗ start .*\n {4}no such variable\n↻ heal .*\n {4}set-env for start, helped: SECRET is not set\n {4}patch patches\/001-set-env\.patch\n◆ orchestrator-manager decides by rule: again\n {4}what now\? why not\n✓ start ×2/,
   );
   expect(lines.join('\n')).toContain('4.0 s in all · setup 2.0 s (50 %) · run 1.5 s (38 %) · heal 0.4 s (10 %)');
 });

@@ -1,0 +1,92 @@
+/**
+ * The lasting mend of a repair is proposed as a patch: the run heals without a change of the repository, `git apply` takes the
+ * patch on a clean copy, and that copy is healthy with no repair at all. A few here, the rest with `npm run test:long`.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { editorOf, faults } from '../bench/heal/faults.js';
+import { freePort, inTurn } from './beside.js';
+import { expectNothingLeft, treeOf } from './left.js';
+import { commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
+
+const IGNORED = 'node_modules/\ndist/\n.venv/\n__pycache__/\ntarget/\n';
+/** Kind of fault → what its patch changes, as git tells it. */
+const rows: { kind: string; changes: RegExp; always?: true }[] = [
+  { kind: 'start script may not be run', changes: /^old mode 100644\nnew mode 100755$/m },
+  { kind: 'start script of Python may not be run', changes: /^old mode 100644\nnew mode 100755$/m, always: true },
+  { kind: 'settings file not there', changes: /^new file mode[\s\S]*^\+\{"colour":"green"\}$/m },
+  { kind: 'start script with line ends of Windows', changes: /^-exec node server\.js\r\n\+exec node server\.js\n/m },
+  { kind: 'folder for uploads not there', changes: /^diff --git a\/uploads\/\.gitkeep/m },
+  { kind: 'script of another name', changes: /^-.*"npm run serve:web"[\s\S]*^\+ {4}"start": "npm run web"/m },
+  { kind: 'build not done', changes: /^\+ {4}"build": "npm run compile"/m },
+  { kind: 'start names another file', changes: /^\+ {4}"start": "node server\.js"/m },
+  { kind: 'variable of a secret not set', changes: /^\+SESSION_SECRET=$/m, always: true },
+  { kind: 'lock file behind package.json', changes: /^\+ {4}"node_modules\/is-number": \{$/m },
+  { kind: 'module not declared', changes: /^\+ {4}"express": "\^\d/m },
+  { kind: 'pinned version never published', changes: /^-.*7\.99\.0[\s\S]*^\+ {4}"is-number": "[~^]?7\./m },
+  { kind: 'peers that exclude one another', changes: /^\+legacy-peer-deps=true$/m },
+  { kind: 'pnpm lock file behind package.json', changes: /^diff --git a\/pnpm-lock\.yaml/m },
+  { kind: 'start of Python names another file', changes: /^-web: python3 main\.py\n\+web: python3 server\.py/m },
+  { kind: 'folder for the data of Python not there', changes: /^diff --git a\/data\/\.gitkeep/m },
+  { kind: 'package of Python not declared', changes: /^\+[Ff]lask$/m },
+  { kind: 'pin of Python never published', changes: /^-flask==3\.0\.99\n\+flask==3\.0\./m },
+  { kind: 'application of another name', changes: /^\+web: flask .*application/m },
+  { kind: 'lock file of Rust behind Cargo.toml', changes: /^diff --git a\/Cargo\.lock/m },
+];
+
+function faultyRepo(s: Scratch, kind: string, port: string): string {
+  const fault = faults.find((one) => one.kind === kind)!;
+  const repo = s.repo(fault.repo, { git: false });
+  fault.inject(editorOf(repo));
+  for (const file of ['server.js', 'server.ts', 'src/server.ts'].map((name) => join(repo, name)))
+    if (existsSync(file)) writeFileSync(file, readFileSync(file, 'utf8').replaceAll('3000', port));
+  commitAll(repo, IGNORED);
+  return repo;
+}
+
+test.concurrent.for(rows.filter(({ always }) => always || process.env.RR_LONG))(
+  '$kind: the patch makes a clean copy healthy without a repair',
+  { timeout: 400_000 },
+  ({ kind, changes }, { onTestFinished }) =>
+    inTurn(async () => {
+      const s = scratch({ RR_BROKER_IDLE_MS: '300' }, onTestFinished);
+      const repo = faultyRepo(s, kind, String(await freePort()));
+      const before = treeOf(repo);
+      const { code, out, err } = await finish(s.rr('run', repo, '--once'));
+      expect(code, `${out}\n${err}`).toBe(0);
+      const bundle = /^ {2}bundle (.*)$/m.exec(out)![1]!;
+      const { result } = JSON.parse(readFileSync(join(bundle, 'run.json'), 'utf8'));
+      expect(treeOf(repo)).toEqual(before);
+      await expectNothingLeft(s, []);
+
+      const helped = result.fixes.filter((fix: { helped: boolean }) => fix.helped);
+      const paths = new Set<string>(helped.flatMap(({ patch }: { patch?: string }) => patch ?? []));
+      expect(helped.length).toBeGreaterThan(0);
+      expect([...paths].map((path) => path.replace('patches/', '')).sort()).toEqual(
+        readdirSync(join(bundle, 'patches')).sort(),
+      );
+      const kept = JSON.parse(readFileSync(join(bundle, 'fixes.json'), 'utf8'));
+      expect(kept.map(({ patch }: { patch?: string }) => patch)).toEqual(
+        result.fixes.map(({ patch }: { patch?: string }) => patch),
+      );
+      const told = [...out.matchAll(/^ {2}patch git apply (\S+)/gm)].map(([, path]) => path!);
+      expect(told.map((path) => path.slice(bundle.length + 1)).sort()).toEqual([...paths].sort());
+      expect(told.map((path) => readFileSync(path, 'utf8')).join('\n')).toMatch(changes);
+
+      const clean = join(s.dir, 'clean');
+      execFileSync('git', ['clone', '-q', repo, clean]);
+      for (const path of told) {
+        execFileSync('git', ['apply', '--check', path], { cwd: clean });
+        execFileSync('git', ['apply', path], { cwd: clean });
+      }
+      execFileSync('git', ['add', '-A'], { cwd: clean });
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.invalid', 'commit', '-qm', 'mended'], {
+        cwd: clean,
+      });
+      const again = await finish(s.rr('run', clean, '--once', '--json', '--state', join(s.dir, 'other')));
+      const second = resultOf(again.objects);
+      expect([second?.outcome, second?.fixes], `${again.out}\n${again.err}`).toEqual(['healthy', []]);
+    }),
+);
