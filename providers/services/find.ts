@@ -48,7 +48,7 @@ export async function findService(kind: ServiceKind, o: Finding): Promise<FoundS
   };
   const { say, signal } = o;
   if (kind.packages.length > 0) {
-    const found = await attempt(() => fetchPackages(home, kind.packages, say, signal));
+    const found = await attempt(() => fetchPackages(home, kind, say, signal));
     if (found !== null) return found;
   }
   const npm = kind.npm?.() ?? null;
