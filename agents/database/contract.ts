@@ -24,7 +24,7 @@ export const kindOfNeed: Readonly<Record<string, string>> = {
 };
 /** Names of those that are to be had on any machine with a package source; the others only where they are installed. */
 export const fetchable: readonly string[] = Object.keys(kindOfNeed).filter((name) =>
-  ['postgres', 'mysql', 'redis', 'memcached', 'nats', 'mail'].includes(kindOfNeed[name]!),
+  ['postgres', 'mysql', 'redis', 'memcached', 'nats', 'mail', 'rabbitmq'].includes(kindOfNeed[name]!),
 );
 /** Where a client of each looks for it. */
 export const portOfKind: Readonly<Record<string, number>> = {

@@ -1,5 +1,15 @@
 /** Databases and other servers that a repository asks for: private ones, real ones, used by real drivers. */
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +59,31 @@ function openTexts(folder: string): string[] {
       return stat.isFile() && (stat.mode & 0o077) !== 0 && !path.includes('/work/');
     })
     .map((path) => readFileSync(path, 'latin1'));
+}
+/** Where a process listens, by `/proc`. */
+function addressesOf(pid: number): string[] {
+  const inodes = new Set(
+    readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+      } catch {
+        return []; // closed meanwhile
+      }
+    }),
+  );
+  return ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+      .split('\n')
+      .flatMap((line) => {
+        const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+        if (state !== '0A' || !inodes.has(inode ?? '')) return [];
+        const bytes = local!
+          .split(':')[0]!
+          .match(/../g)!
+          .map((byte) => Number.parseInt(byte, 16));
+        return [bytes.length === 4 ? bytes.reverse().join('.') : local!];
+      }),
+  );
 }
 async function foreign(port: number, finished: Finished): Promise<{ connections: number } | null> {
   const seen = { connections: 0 };
@@ -308,6 +343,37 @@ test.concurrent(
         code: 'SERVICE_NOT_STARTED',
         message: expect.stringContaining('cannot open the frobnicator'),
       });
+    }),
+);
+
+long(
+  'rabbitmq: the login and virtual host of the application, messages kept for the next run, and nothing of it shared with the machine',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-rabbitmq');
+      const held = s.rr('run', folder, '--json');
+      await held.object(({ type }) => type === 'result', TEST_MS);
+      const { run: id, services } = resultOf(held.objects());
+      const { url } = services[0];
+      expect(await (await fetch(url)).text()).toMatch(/heard: hello over amqp<\/p><p>orders: \d+/);
+      const address = await finish(s.rr('db', 'url', id, '--kind', 'rabbitmq'));
+      expect(address.out).toMatch(/^amqp:\/\/shop:p%40ss-word@127\.0\.0\.1:\d+\/orders%2Feu\n$/);
+      // Erlang's daemon for the names of nodes would be everybody's; that of ours has none, and hears on loopback alone.
+      expect(s.processes().filter(({ what }) => /epmd/.test(what) && !/beam/.test(what))).toEqual([]);
+      const [server] = s.processes().filter(({ what }) => /beam\.smp/.test(what));
+      expect(addressesOf(server!.pid).every((one) => one.startsWith('127.'))).toBe(true);
+      expect(openTexts(s.state).filter((text) => /p@ss-word|p%40ss-word/.test(text))).toEqual([]);
+      const orders = (text: string) => Number(/orders: (\d+)/.exec(text)?.[1]);
+      const before = orders(await (await fetch(url)).text());
+      held.child.kill('SIGINT');
+      await held.exited;
+      await expectNothingLeft(s);
+      const second = await run(s, folder);
+      expect(second.result, JSON.stringify(second.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(second.output('services').services).toMatchObject([{ kind: 'rabbitmq', kept: true }]);
+      expect(orders(second.says)).toBeGreaterThan(before);
     }),
 );
 
