@@ -118,6 +118,11 @@ export const errors = {
     fix: 'rr logs has its whole output; --fresh begins with empty data, --env gives the application a server of your own',
     retry: 'never',
   },
+  SERVICE_LOST: {
+    message: 'the private {service} of this run ended {times} times within a minute and is begun no more: {reason}',
+    fix: 'rr logs has its whole output; rr stop, then rr run --fresh begins with empty data',
+    retry: 'never',
+  },
   MIGRATION_FAILED: {
     message: '{what} failed on the private {service} of this run: {reason}',
     fix: 'rr logs has its whole output; the database is kept as it is for a look (rr db shell {run}); mend it, then run again with --fresh',

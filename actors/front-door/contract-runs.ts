@@ -160,6 +160,18 @@ export const runVerbs = {
           last: Sample.nullable().describe('the last look; null: none yet'),
         }),
       ),
+      servers: z
+        .array(
+          z.strictObject({
+            kind: z.string(),
+            host: z.string(),
+            port: z.int(),
+            up: z.boolean(),
+            restarts: z.int().describe('times it was begun again within the last minute that it was'),
+            lost: z.boolean().describe('it ended too often and is begun no more'),
+          }),
+        )
+        .describe('private databases and other servers of the run'),
     }),
   },
   'runs.timeline': {

@@ -17,6 +17,7 @@ import { nextWake } from '../run/wake.js';
 import type { Around, Handlers } from './around.js';
 import type { Response } from './contract.js';
 import { type Asked, RunId, type runVerbs } from './contract-runs.js';
+import { databasesOf } from './databases.js';
 import { readSource } from './source.js';
 import { checkJob } from './workflows.js';
 
@@ -155,7 +156,11 @@ export function runHandlers({
         const up = held.includes(name);
         return { ...seen, url, up, restarts: context?.restarts.length ?? 0, last: samples.at(-1) ?? null };
       });
-      return { run, state: line(run, one).state, services };
+      const servers = databasesOf(config.state, run).databases.map(({ kind, up, serve: { host, port } }) => {
+        const { again = [], lost = false } = context?.servers?.[kind] ?? {};
+        return { kind, host, port, up, restarts: again.length, lost };
+      });
+      return { run, state: line(run, one).state, servers, services };
     },
     'runs.cancel': ({ run }) => stop(run, 'cancel'),
     'runs.stop': ({ run }) => stop(run, 'stop'),

@@ -245,6 +245,28 @@ export const AppWell = z.strictObject({
   /** How long it was not. */
   downMs: z.number(),
 });
+/** A private server of its own ended while the application was up, and is begun again, for the `restart`th time in a minute. */
+export const ServerFell = z.strictObject({
+  type: z.literal('run.server-fell'),
+  /** Its kind, e.g. `postgres`. */
+  server: z.string(),
+  reason: z.string(),
+  restart: z.int(),
+  inMs: z.number(),
+});
+/** It is up again, where it was and with its data. */
+export const ServerRestarted = z.strictObject({
+  type: z.literal('run.server-restarted'),
+  server: z.string(),
+  port: z.int(),
+  downMs: z.number(),
+});
+/** It ended too often, and is begun no more. */
+export const ServerLost = z.strictObject({
+  type: z.literal('run.server-lost'),
+  server: z.string(),
+  error: failure,
+});
 export const Restarting = z.strictObject({ type: z.literal('run.restarting') });
 export const Stopping = z.strictObject({ type: z.literal('run.stopping') });
 export const Ended = z.strictObject({
@@ -278,6 +300,9 @@ export const Fact = z.union([
   AppRestarted,
   AppUnwell,
   AppWell,
+  ServerFell,
+  ServerRestarted,
+  ServerLost,
   Restarting,
   Stopping,
   Ended,

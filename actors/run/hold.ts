@@ -8,6 +8,7 @@ import { main } from '../../runtime/subjects.js';
 import type { Proven } from '../../runtime/workflow.js';
 import { type Draft, drop, open, rootOf, scopeOf } from './draft.js';
 import { end, halt, provenBy, settle } from './end.js';
+import { guard } from './servers.js';
 import { FOREVER_MS, isFull, MINUTE, type RunContext, runFile } from './state.js';
 
 /** Times an application is started again within a minute before it is given up. */
@@ -30,6 +31,7 @@ export function prove(d: Draft): void {
   c.mode = 'up';
   c.state = 'up';
   for (const one of held) hold(d, one);
+  guard(d);
   if (isFull(d.workflow)) c.out.writes.push(runFile(c));
 }
 /** A workflow that proves nothing is not asked for its scope. */

@@ -62,6 +62,15 @@ export interface Write {
   text: string;
   executable?: boolean;
 }
+/** What is known of a private server that has ended at least once. */
+export interface ServerFalls {
+  /** When it was begun again, epoch ms: those of the last minute count. */
+  again: number[];
+  /** Since when it is down; null: it is up. */
+  since: number | null;
+  /** Nobody begins it again. */
+  lost: boolean;
+}
 export interface RunContext {
   /** `restarting`: it was up, and its application is being started again. `undoing`: compensations are at work. */
   mode: 'idle' | 'walking' | 'up' | 'restarting' | 'undoing' | 'ending' | 'ended';
@@ -107,6 +116,8 @@ export interface RunContext {
   held: Record<string, string>;
   /** Those of them that do not answer well at present: since when. */
   unwell: Record<string, number>;
+  /** Its private servers that have ended while it was up; absent: none has. */
+  servers?: Record<string, ServerFalls>;
   /** When it was last started again. */
   restarts: number[];
   /** Why it is being started again; null: somebody asked for it. */

@@ -27,6 +27,7 @@ import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
 import { healed, judged, sendBack } from './heal.js';
 import { appEnded, appTurned, restart, restartDue, restartFailed, STARTS } from './hold.js';
+import { serverTurned } from './servers.js';
 import { actorKinds, decisionOf, isFull, MINUTE, type RunContext, runFile, untouched, type Walked } from './state.js';
 import { advance, askSemaphore, failed, go, stepDue, succeed, undoOf } from './steps.js';
 import { isStranded } from './wake.js';
@@ -231,6 +232,8 @@ function hear(d: Draft, answer: Answered): void {
       return appEnded(d, key, answer);
     case 'look':
       return appTurned(d, key, answer);
+    case 'server':
+      return serverTurned(d, key, n ?? '', answer);
     case 'sweep':
       return swept(d, answer);
     case 'halt':

@@ -83,12 +83,14 @@ export function moveUrl(text: string, host: string, port: number, login: Login):
       ? ''
       : `${encodeURIComponent(user)}${password === '' ? '' : `:${encodeURIComponent(password)}`}@`;
   const database = dsn.database || (isRedis ? '' : login.database);
+  // A virtual host of RabbitMQ is one part of the path, also when it is called `/`.
+  const path = dsn.kind === 'rabbitmq' ? encodeURIComponent(database) : encodeURI(database);
   const rest = dsn.rest
     .replace(/([?&])sslmode=[^&#]*/i, '$1sslmode=disable')
     .replace(/([?&])(?:ssl|tls|useSSL|requireSSL)=(?:true|1|require)/gi, '$1')
     .replace(/[?&]+$/, '')
     .replace(/([?&])&+/g, '$1');
-  return `${dsn.jdbc}${scheme}${driver}://${auth}${host}:${port}${database === '' ? '' : `/${encodeURI(database)}`}${rest}`;
+  return `${dsn.jdbc}${scheme}${driver}://${auth}${host}:${port}${path === '' ? '' : `/${path}`}${rest}`;
 }
 
 export function urlOf(scheme: string, host: string, port: number, { user, password, database }: Login): string {

@@ -20,6 +20,8 @@ import {
   holding,
   isMade,
   type Place,
+  readHolder,
+  reclaim,
   writeHolder,
 } from '../../providers/services/lodging.js';
 import { isReady } from '../../providers/services/ready.js';
@@ -56,6 +58,8 @@ export interface Wanted {
   wish: Wish;
   /** A name in the code leads to it, with its usual port: another address of loopback has that port free. */
   named: boolean;
+  /** Where it was before; null: it is new. */
+  at: { host: string; port: number } | null;
 }
 export interface Up {
   running: Running;
@@ -82,8 +86,44 @@ export async function bringUp(wanted: Wanted, context: EffectContext): Promise<U
   return second;
 }
 
+/**
+ * Begins a server again that has ended by itself: where it was, on its data. What it left behind is ended first, for that
+ * may hold both.
+ * @param folder as the lodging of it was. @throws NotStarted
+ */
+export async function beginAgain(
+  wanted: Omit<Wanted, 'n' | 'fresh' | 'named' | 'port' | 'repository'> & { at: { host: string; port: number } },
+  folder: string,
+  context: EffectContext,
+): Promise<Up> {
+  const { kind, at } = wanted;
+  const { config, run, signal, log } = context;
+  const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
+  if ('lacking' in found) throw notStarted(kind.name, found.lacking, null);
+  const app = readHolder(folder)?.app ?? null;
+  let failure = notStarted(kind.name, `another server holds ${folder}`, null);
+  for (let n = 0; n < TRIES; n += 1) {
+    const place = await reclaim(folder, run, signal);
+    if (place === null) throw notStarted(kind.name, `its data is held by ${readHolder(folder)?.run}`, null);
+    if (n === 0 && app !== null && place.running === null) await stop(app, context).catch(() => undefined); // its keeper is new
+    try {
+      const all = { ...wanted, n, port: at.port, repository: '', fresh: false, named: false };
+      const up = await lodge(all, found, place, 0, context);
+      if (up !== 'held') return up;
+    } catch (error) {
+      if (!(error instanceof NotStarted)) throw error;
+      failure = error;
+    }
+    // Processes of the old one may be about to end.
+    await sleep(TRY_MS, undefined, { signal });
+  }
+  throw failure;
+}
+const TRIES = 4;
+const TRY_MS = 700;
+
 async function lodge(
-  { kind, n, port, wish, named }: Wanted,
+  { kind, n, port, wish, named, at: before }: Wanted,
   found: FoundService,
   place: Place,
   offset: number,
@@ -97,7 +137,7 @@ async function lodge(
   // Files of one major version cannot be read by another.
   const data = join(folder, 'data', kind.dataName?.(found) ?? 'files');
   const isFresh = !isMade(data);
-  const at = running ?? (named ? await addressFor(kind.port, port, context.run) : { host: HOST, port });
+  const at = running ?? before ?? (named ? await addressFor(kind.port, port, context.run) : { host: HOST, port });
   const lodging: Lodging = { data, folder, host: at.host, port: at.port, fresh: isFresh };
   const job = kind.serve(found, lodging, wish);
   const serve = { shell: holding(job.shell), env: job.env };

@@ -24,7 +24,7 @@ export const kindOfNeed: Readonly<Record<string, string>> = {
 };
 /** Names of those that are to be had on any machine with a package source; the others only where they are installed. */
 export const fetchable: readonly string[] = Object.keys(kindOfNeed).filter((name) =>
-  ['postgres', 'mysql', 'redis', 'memcached', 'nats', 'mail'].includes(kindOfNeed[name]!),
+  ['postgres', 'mysql', 'redis', 'memcached', 'nats', 'mail', 'rabbitmq'].includes(kindOfNeed[name]!),
 );
 /** Where a client of each looks for it. */
 export const portOfKind: Readonly<Record<string, number>> = {
@@ -72,6 +72,14 @@ export const Migrate = z.strictObject({
   env: z.record(z.string(), z.string()).default({}),
   hosts: z.record(z.string(), z.string()).default({}),
 });
+/** Waits until one of the servers that this run has brought up ends. */
+export const Watch = z.strictObject({
+  type: z.literal('database.watch'),
+  /** Kinds that nobody waits for. */
+  except: z.array(z.string()),
+});
+/** Begins a server that has ended again: on its port, with its data. */
+export const Revive = z.strictObject({ type: z.literal('database.revive'), kind: z.string(), inMs: z.number() });
 export const Running = z.strictObject({
   kind: z.string(),
   /** `postgres 15.18`. */
@@ -116,10 +124,23 @@ export const Failed = z.strictObject({
   error: failure,
   evidence: Evidence.nullable(),
 });
-export const Command = z.discriminatedUnion('type', [Start, Migrate]);
-export const Fact = z.union([Started, Migrated, Failed]);
-export const Ends = ['database.started', 'database.migrated', 'database.failed'] as const;
+export const Fell = z.strictObject({ type: z.literal('database.fell'), kind: z.string(), reason: z.string() });
+/** There is none to wait for. */
+export const Unwatched = z.strictObject({ type: z.literal('database.unwatched') });
+export const Revived = z.strictObject({ type: z.literal('database.revived'), kind: z.string(), port: z.int() });
+export const Command = z.discriminatedUnion('type', [Start, Migrate, Watch, Revive]);
+export const Fact = z.union([Started, Migrated, Fell, Unwatched, Revived, Failed]);
+export const Ends = [
+  'database.started',
+  'database.migrated',
+  'database.fell',
+  'database.unwatched',
+  'database.revived',
+  'database.failed',
+] as const;
 export type Start = z.infer<typeof Start>;
+export type Watch = z.infer<typeof Watch>;
+export type Revive = z.infer<typeof Revive>;
 export type Migrate = z.infer<typeof Migrate>;
 export type Command = z.infer<typeof Command>;
 export type Started = z.infer<typeof Started>;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Client } from '../../providers/services/kind.js';
+import type { Client, Wish } from '../../providers/services/kind.js';
 
 export interface ServiceEntry {
   kind: string;
@@ -14,6 +14,8 @@ export interface ServiceEntry {
   /** Files and folders that its image would run on the first start. */
   init: string[];
   data: string;
+  /** Who logs in; absent: it was brought up before this was kept. */
+  wish?: Wish;
   serve: { shell: string; env: Record<string, string>; cwd: string; host: string; port: number };
 }
 const file = (bundle: string): string => join(bundle, 'inputs', 'services.json');

@@ -2,7 +2,8 @@
  * Database agent: brings up private databases and other servers that a repository asks for, and points its variables at them.
  *
  * Hears `database.start` and says `database.started` with what runs where, what is a person's own and what is not to be
- * had here, or `database.failed` for a server that is here and does not start. Servers run under the run's keeper and end
+ * had here, or `database.failed` for a server that is here and does not start. Asked to watch it says which of them has
+ * ended, and begins that one again when it is told to. Servers run under the run's keeper and end
  * with it; their data is kept in the state folder for the repository's next run. Passwords go to files of the run only.
  */
 import { readFileSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { setup } from 'xstate';
 import { makeSecret, readGiven, readSeed, seedOf } from '../../providers/secrets.js';
 import { serviceKinds } from '../../providers/services/index.js';
 import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
+import type { ErrorRecord } from '../../runtime/errors.js';
 import { urlOf } from './address.js';
 import { bringUp, NotStarted, type Up } from './bring-up.js';
 import {
@@ -21,20 +23,33 @@ import {
   kindOfNeed,
   type Lacking,
   type Migrate,
+  type Revive,
   type Start,
   type Started,
+  type Watch,
 } from './contract.js';
 import { type ServiceEntry, writeEntries, writePrivate } from './entries.js';
 import { lookAt } from './look.js';
 import { migrate } from './migrate.js';
+import { revive, watch } from './revive.js';
 import { theirs, variableOf, variablesFor, wishOf } from './wants.js';
 
 type Told = { type: 'told'; fact: Fact };
 const told = (fact: Fact): Message => ({ type: 'told', fact }) as Told;
 
+const failed = (error: ErrorRecord): Fact => ({ type: 'database.failed', error, evidence: null });
 const machine = setup({
-  types: { context: {} as Record<never, never>, events: {} as Commands | Told | EffectFailed<'start' | 'migrate'> },
-  actions: { start: effect<Start>(), migrate: effect<Migrate>(), emit: effect<Fact>() },
+  types: {
+    context: {} as Record<never, never>,
+    events: {} as Commands | Told | EffectFailed<'start' | 'migrate' | 'watch' | 'revive'>,
+  },
+  actions: {
+    start: effect<Start>(),
+    migrate: effect<Migrate>(),
+    watch: effect<Watch>(),
+    revive: effect<Revive>(),
+    emit: effect<Fact>(),
+  },
 }).createMachine({
   id: 'database',
   context: {},
@@ -44,19 +59,13 @@ const machine = setup({
       on: {
         'database.start': { actions: { type: 'start', params: ({ event }) => event } },
         'database.migrate': { actions: { type: 'migrate', params: ({ event }) => event } },
+        'database.watch': { actions: { type: 'watch', params: ({ event }) => event } },
+        'database.revive': { actions: { type: 'revive', params: ({ event }) => event } },
         told: { actions: { type: 'emit', params: ({ event }) => event.fact } },
-        startFailed: {
-          actions: {
-            type: 'emit',
-            params: ({ event }): Fact => ({ type: 'database.failed', error: event.error, evidence: null }),
-          },
-        },
-        migrateFailed: {
-          actions: {
-            type: 'emit',
-            params: ({ event }): Fact => ({ type: 'database.failed', error: event.error, evidence: null }),
-          },
-        },
+        startFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
+        migrateFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
+        watchFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
+        reviveFailed: { actions: { type: 'emit', params: ({ event }) => failed(event.error) } },
       },
     },
   },
@@ -91,7 +100,8 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
     const names = Object.entries(known.names).filter(([, one]) => one === name);
     const asked = Object.keys(wanted.hosts).length > 0;
     const { repository, fresh } = wanted;
-    const up = await bringUp({ kind, n, port, repository, fresh, wish, named: names.length > 0 || asked }, context);
+    const named = names.length > 0 || asked;
+    const up = await bringUp({ kind, n, port, repository, fresh, wish, named, at: null }, context);
     if (isLacking(up)) {
       const fix = `${up.fix}, or give one of your own: --env ${variableOf(name, kinds, known)}=${kind.schemes[0]}://…`;
       return void fact.lacking.push({ ...up, fix });
@@ -113,6 +123,7 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
       load: kind.load?.(found, lodging, main) ?? null,
       init: known.servers.filter((server) => server.kind === name).flatMap((server) => server.init),
       data: lodging.data,
+      wish,
       serve: { ...serve, cwd: lodging.folder, host: running.host, port: running.port },
     });
   };
@@ -142,5 +153,5 @@ export const database = defineActor({
   emits: Fact,
   ends: Ends,
   machine,
-  effects: { start, migrate },
+  effects: { start, migrate, watch, revive },
 });

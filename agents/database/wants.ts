@@ -116,7 +116,7 @@ export function wishOf(
   const isSql = SQL.includes(kind) || kind === 'mongodb';
   const main = fill(said, {
     user: usual.user,
-    password: usual.user === '' ? '' : made,
+    password: usual.user === '' ? '' : usual.password || made,
     database: isSql ? (said.user && said.user !== usual.user ? said.user : plainName) : usual.database,
   });
   const others = [...urls, ...inCode].map((one) => fill(one, main));

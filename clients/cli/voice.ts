@@ -130,6 +130,15 @@ export function openVoice(json: boolean): Voice {
         case 'run.app-well':
           row(green('✓'), 'well', null, `${fact.service} is well again after ${seconds(fact.downMs)}`);
           break;
+        case 'run.server-fell':
+          row(yellow('↻'), fact.server, null, `${fact.reason}; begun again`);
+          break;
+        case 'run.server-restarted':
+          row(green('✓'), fact.server, null, `it is up again after ${seconds(fact.downMs)}, on port ${fact.port}`);
+          break;
+        case 'run.server-lost':
+          row(red('✗'), fact.server, null, fact.error.message);
+          break;
         case 'run.fix-tried':
           row(yellow('↻'), 'heal', fact.fix.ms, `${fixWords(fact.fix)}  ${dim(`(${fact.fix.rule})`)}`);
           break;

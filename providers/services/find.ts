@@ -48,7 +48,7 @@ export async function findService(kind: ServiceKind, o: Finding): Promise<FoundS
   };
   const { say, signal } = o;
   if (kind.packages.length > 0) {
-    const found = await attempt(() => fetchPackages(home, kind.packages, say, signal));
+    const found = await attempt(() => fetchPackages(home, kind, say, signal));
     if (found !== null) return found;
   }
   const npm = kind.npm?.() ?? null;
@@ -86,7 +86,7 @@ const inPlace = (kind: ServiceKind, root: string, from: FoundService['from']): P
 };
 
 async function tryIn(
-  { programs, versionOf, versionUnknown }: ServiceKind,
+  { programs, versionOf, versionIn, beside }: ServiceKind,
   folders: string[],
   env: Record<string, string>,
   from: FoundService['from'],
@@ -94,8 +94,10 @@ async function tryIn(
   for (const folder of folders)
     for (const program of programs) {
       const server = join(folder, program);
-      if (!isExecutable(server)) continue;
-      const version = versionUnknown ? '' : await probe(server, env, versionOf);
+      if (!isExecutable(server) || (beside !== undefined && !existsSync(join(folder, beside)))) continue;
+      const version = versionIn
+        ? (versionIn.exec(realpathSync(server))?.[1] ?? '')
+        : await probe(server, env, versionOf);
       // Clients may lie in another folder than the server: /usr/bin beside /usr/sbin, or where a link leads.
       const path = [...new Set([dirname(realpathSync(server)), folder, ...folders])];
       if (version !== null) return { server, version, from, env, path };

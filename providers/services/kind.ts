@@ -1,4 +1,5 @@
 /** What there is to know of a kind of service, e.g. how its server is found, begun and asked whether it is ready. */
+import type { Rewrite } from '../debian.js';
 
 export interface FoundService {
   /** The server's program, absolute; its companions (clients, `initdb`) lie beside it or on `path`. */
@@ -48,9 +49,13 @@ export interface ServiceKind {
   folders: readonly string[];
   /** Debian's packages with the server and its clients, the server's first; empty: it is not to be had there. */
   packages: readonly string[];
+  /** A script in them that names where it would have been installed. */
+  rewrite?: Rewrite;
   versionOf?: readonly string[];
-  /** Its program cannot tell its version while nothing is up. */
-  versionUnknown?: boolean;
+  /** Where its program cannot tell its version: that is in its real path, the first group. */
+  versionIn?: RegExp;
+  /** A file that lies beside the program itself, and not beside what a distribution puts on PATH in its place. */
+  beside?: string;
   /** Of our cache; default: `services/<name>`. */
   cacheFolder?: string;
   /** Of npm's registry, where nothing else gives it: the folder in the package, and its list of links. */
@@ -90,5 +95,3 @@ export interface Client {
   args: string[];
   env: Record<string, string>;
 }
-
-/** One word for the shell. */

@@ -73,6 +73,9 @@ export async function claimAside(o: {
   if (place === null) throw new Error(`the ${o.kind} of ${o.run} is held by another run`);
   return { ...place, aside: 'its data is held by another server: this run begins with an empty one' };
 }
+/** A place of the run's own where its server has ended. @returns null when another run has it now. */
+export const reclaim = (folder: string, run: string, signal: AbortSignal): Promise<Place | null> =>
+  take(folder, { run, fresh: false, signal });
 
 async function take(
   folder: string,

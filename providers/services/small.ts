@@ -131,45 +131,6 @@ const helloOfMongo = ((): Buffer => {
   return Buffer.concat([int(16 + body.length), int(1), int(0), int(2013), body]);
 })();
 
-export const rabbitmq: ServiceKind = {
-  name: 'rabbitmq',
-  port: 5672,
-  programs: ['rabbitmq-server'],
-  folders: ['/usr/lib/rabbitmq/bin', '/usr/sbin', '/opt/homebrew/sbin'],
-  packages: [],
-  versionOf: ['--version'],
-  // Its command line needs a node that is up to tell its version.
-  versionUnknown: true,
-  schemes: ['amqp'],
-  login: { user: 'guest', password: '', database: '' },
-  serve(found, { data, folder, host, port }, { logins: [main] }): Job {
-    const path = join(folder, 'rabbitmq.conf');
-    const lines = [
-      `listeners.tcp.local = ${host}:${port}`,
-      `default_user = ${main!.user}`,
-      `default_pass = ${main!.password}`,
-      ...(main!.database === '' ? [] : [`default_vhost = ${main!.database}`]),
-    ];
-    const env = {
-      ...found.env,
-      HOME: folder,
-      RABBITMQ_CONFIG_FILE: path,
-      RABBITMQ_MNESIA_BASE: data,
-      RABBITMQ_LOG_BASE: folder,
-      RABBITMQ_LOGS: '-',
-      RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
-      RABBITMQ_NODENAME: `rr${port}@localhost`,
-      RABBITMQ_DIST_PORT: String(port + 1),
-    };
-    return { shell: begin([found.server]), env, files: [{ path, text: `${lines.join('\n')}\n` }] };
-  },
-  ask: () => ({
-    send: Buffer.from('AMQP\0\0\x09\x01', 'latin1'),
-    isReady: (heard) => heard.length > 8 && heard[0] === 1,
-  }),
-  manual: 'install RabbitMQ (Debian: apt-get install rabbitmq-server)',
-};
-
 export const elasticsearch: ServiceKind = {
   name: 'elasticsearch',
   port: 9200,

@@ -1,8 +1,7 @@
 /**
- * Tools that Debian has and npm's registry has not, without root: its packages, downloaded by apt (which checks their
- * signatures) with what they depend on and this machine lacks, unpacked into `<cache>/toolchains/<tool>/<version>/root`.
- * Nothing is installed and nothing of theirs runs at unpacking. Beside it `bin` holds a script for each program, which
- * tells it where its own files and libraries lie now.
+ * Tools that Debian has and npm's registry has not: its packages (providers/debian.ts says how), unpacked into
+ * `<cache>/toolchains/<tool>/<version>/root`. Beside it `bin` holds a script for each program, which tells it where its own
+ * files and libraries lie now.
  *
  * Guarantees as for npm's: a version appears whole (unpacked aside, tried, then renamed) and is never changed; who wants
  * the same at the same time waits and shares it; a package that is not the wanted version is not downloaded.
@@ -10,23 +9,20 @@
 
 import {
   existsSync,
-  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
-  statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { delimiter, dirname, join, relative } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { downloadPackages, fetcher, Refusal, run } from '../../runtime/broker/fetch.js';
+import { downloadPackages, fetcher, Refusal } from '../../runtime/broker/fetch.js';
 import { takeLock } from '../../runtime/lock.js';
 import { quote } from '../../runtime/shell.js';
+import { closureOf, erlangRoot, type Rewrite, removeLeftovers, rewriteScript, unpackAll } from '../debian.js';
 import { type Fetched, FetchFailure, type Fetching, toolHome } from './fetch.js';
 import { type Entries, writeEntries } from './links.js';
 import { executable } from './places.js';
@@ -34,9 +30,6 @@ import { readVersion } from './range.js';
 import { type ToolName, tools } from './tools.js';
 
 const TOTAL_MS = 8 * 60_000;
-const UNPACK_MS = 2 * 60_000;
-const LIST_MS = 30_000;
-const LEFTOVER_MS = 60 * 60_000;
 
 /** There is one, of another version than what is wanted. */
 class Other extends Refusal {
@@ -61,7 +54,7 @@ interface Recipe {
   /** Programs of others that its own call. */
   path?: string;
   /** A script that names the place where it would have been installed. */
-  rewrite?: { file: string; prefix: string };
+  rewrite?: Rewrite;
 }
 /** `*` as in a shell, one folder a star; the first that is there. */
 export function under(root: string, pattern: string): string[] {
@@ -83,7 +76,6 @@ const erlang = [
     (part) => `erlang-${part}`,
   ),
 ];
-const erlangRoot = { file: 'usr/lib/erlang/bin/erl', prefix: '/usr/lib/erlang' };
 const recipes: Partial<Record<ToolName, Recipe>> = {
   go: {
     packages: ['golang-go'],
@@ -179,23 +171,25 @@ export async function unpackTool({ tool, range, cache, signal, say }: Fetching):
       work,
       recipe.packages,
       async (options) => {
-        const found = await closureOf(work, recipe, options);
+        const found = await closureOf(work, recipe.packages, options);
         if (typeof found === 'string') return found;
-        version = readVersion(found.version.replace(/^\d+:/, ''), tools[tool].scheme);
+        const said = recipe.version.exec(found.said)?.[1];
+        if (said === undefined)
+          throw new Refusal(`Debian's ${recipe.packages[0]} is installed here and cannot be used as it is`);
+        version = readVersion(said.replace(/^\d+:/, ''), tools[tool].scheme);
         if (version === null || !range.accepts(version))
-          throw new Other(`Debian's package is ${tool} ${version ?? found.version}`, version);
+          throw new Other(`Debian's package is ${tool} ${version ?? said}`, version);
         say(`fetching ${tool} ${version} from this machine's package source, ${found.packages.length} packages`);
         return found.packages;
       },
       TOTAL_MS,
     );
     if (version === null) throw new Refusal(`apt brought no ${tool}`);
-    const root = join(work, 'root');
-    await unpackAll(work, root);
+    const root = await unpackAll(work);
     const aside = join(work, 'whole');
     const place = join(home, version);
     mkdirSync(join(aside, 'bin'), { recursive: true });
-    turnLinks(root, root);
+    if (recipe.rewrite !== undefined) rewriteScript(root, join(place, 'root'), recipe.rewrite);
     renameSync(root, join(aside, 'root'));
     rmSync(place, { recursive: true, force: true }); // one that was there and did not do
     renameSync(aside, place);
@@ -214,62 +208,8 @@ export async function unpackTool({ tool, range, cache, signal, say }: Fetching):
   }
 }
 
-/** The packages and all they need that is not installed here, and the tool's version; a text where apt cannot say: why. */
-async function closureOf(
-  work: string,
-  { packages, version }: Recipe,
-  options: string[],
-): Promise<{ packages: string[]; version: string } | string> {
-  const listed = await simulate(work, packages, options);
-  if (typeof listed === 'string') return listed;
-  const found = version.exec(listed.said)?.[1];
-  if (found === undefined) throw new Refusal(`Debian's ${packages[0]} is installed here and cannot be used as it is`);
-  return { packages: [...new Set([...packages, ...listed.lacking])], version: found };
-}
-
-/** What apt would install with these packages and what it says of it; a text where it cannot say: why. */
-export async function simulate(
-  work: string,
-  packages: readonly string[],
-  options: string[],
-): Promise<{ said: string; lacking: string[] } | string> {
-  const words = [...options, '-o', 'Debug::NoLocking=1', '-s', '--no-install-recommends', 'install', ...packages];
-  const { worked, told, said } = await run('apt-get', words, work, LIST_MS);
-  if (!worked) return told || `apt knows no package ${packages.join(', ')}`;
-  // `Inst name [old] (new …)` is an upgrade of what is installed: what there is will do.
-  return { said, lacking: [...said.matchAll(/^Inst (\S+) \(/gm)].map(([, one]) => one!) };
-}
-
-/** Every package that lies in `work`, into `root`. @throws Refusal */
-export async function unpackAll(work: string, root: string): Promise<string[]> {
-  const debs = readdirSync(work).filter((name) => name.endsWith('.deb'));
-  for (const deb of debs) {
-    const unpacked = await run('dpkg', ['-x', join(work, deb), root], work, UNPACK_MS);
-    if (!unpacked.worked) throw new Refusal(`dpkg could not unpack ${deb}: ${unpacked.told}`);
-  }
-  return debs;
-}
-
-/** Packages link to `/etc/…` and `/usr/…` as if they were installed: where the target was unpacked too, to that. */
-export function turnLinks(root: string, folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name);
-    const stat = lstatSync(path);
-    if (stat.isDirectory()) turnLinks(root, path);
-    if (!stat.isSymbolicLink()) continue;
-    const to = readlinkSync(path);
-    if (!to.startsWith('/') || lstatSync(join(root, to), { throwIfNoEntry: false }) === undefined) continue;
-    rmSync(path);
-    symlinkSync(relative(dirname(path), join(root, to)), path);
-  }
-}
-
-function writeScripts(tool: ToolName, { programs, env, within, path: others, rewrite }: Recipe, place: string): void {
+function writeScripts(tool: ToolName, { programs, env, within, path: others }: Recipe, place: string): void {
   const root = join(place, 'root');
-  if (rewrite !== undefined) {
-    const file = join(root, rewrite.file);
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(rewrite.prefix, join(root, rewrite.prefix)));
-  }
   const own = env?.(root) ?? {};
   const libraries = librariesOf(root);
   const path =
@@ -307,13 +247,5 @@ function list(folder: string): string[] {
     return readdirSync(folder).sort();
   } catch {
     return []; // not there, or no folder
-  }
-}
-
-export function removeLeftovers(home: string): void {
-  for (const name of list(home).filter((one) => one.startsWith('.fetch-'))) {
-    const path = join(home, name);
-    if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > LEFTOVER_MS)
-      rmSync(path, { recursive: true, force: true });
   }
 }

@@ -26,7 +26,8 @@ import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { downloadPackages, fetcher, Refusal } from '../../runtime/broker/fetch.js';
 import { takeLock } from '../../runtime/lock.js';
-import { librariesOf, removeLeftovers, simulate, turnLinks, under, unpackAll } from './debian.js';
+import { closureOf, debsIn, removeLeftovers, unpackAll } from '../debian.js';
+import { librariesOf, under } from './debian.js';
 import { FetchFailure } from './fetch.js';
 
 const TOTAL_MS = 8 * 60_000;
@@ -80,19 +81,19 @@ export async function getPackages(
       work,
       wanted,
       async (options) => {
-        const listed = await simulate(work, wanted, options);
-        return typeof listed === 'string' ? listed : [...new Set([...wanted, ...listed.lacking])];
+        const found = await closureOf(work, wanted, options);
+        return typeof found === 'string' ? found : found.packages;
       },
       TOTAL_MS,
     );
-    const root = join(work, 'whole', 'root');
+    const root = await unpackAll(work);
     mkdirSync(join(work, 'whole', 'bin'), { recursive: true });
-    const debs = await unpackAll(work, root);
-    turnLinks(root, root);
     mendLinks(root, root);
     // Where they will lie is what they are told, so that nothing has to be changed once they lie there.
     tellPlace(root, join(place, 'root'));
     linkPrograms(root, join(work, 'whole', 'bin'));
+    renameSync(root, join(work, 'whole', 'root'));
+    const debs = debsIn(work);
     const versions = Object.fromEntries(wanted.map((name) => [name, versionIn(debs, name)]));
     writeFileSync(join(work, 'whole', SET), `${JSON.stringify({ versions }, null, 2)}\n`);
     rmSync(place, { recursive: true, force: true });

@@ -1,5 +1,15 @@
 /** Databases and other servers that a repository asks for: private ones, real ones, used by real drivers. */
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +59,31 @@ function openTexts(folder: string): string[] {
       return stat.isFile() && (stat.mode & 0o077) !== 0 && !path.includes('/work/');
     })
     .map((path) => readFileSync(path, 'latin1'));
+}
+/** Where a process listens, by `/proc`. */
+function addressesOf(pid: number): string[] {
+  const inodes = new Set(
+    readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+      } catch {
+        return []; // closed meanwhile
+      }
+    }),
+  );
+  return ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+      .split('\n')
+      .flatMap((line) => {
+        const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+        if (state !== '0A' || !inodes.has(inode ?? '')) return [];
+        const bytes = local!
+          .split(':')[0]!
+          .match(/../g)!
+          .map((byte) => Number.parseInt(byte, 16));
+        return [bytes.length === 4 ? bytes.reverse().join('.') : local!];
+      }),
+  );
 }
 async function foreign(port: number, finished: Finished): Promise<{ connections: number } | null> {
   const seen = { connections: 0 };
@@ -308,6 +343,96 @@ test.concurrent(
         code: 'SERVICE_NOT_STARTED',
         message: expect.stringContaining('cannot open the frobnicator'),
       });
+    }),
+);
+
+long(
+  'a server that is killed is begun again where it was, with its data, also when that was while no runtime was there',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('node-plain', { git: false });
+      const images = { postgres: 'postgres:15', mysql: 'mariadb:10', redis: 'redis:7' };
+      const kinds = Object.keys(images) as (keyof typeof images)[];
+      const composed = kinds.map((kind) => `  ${kind}:\n    image: ${images[kind]}\n`).join('');
+      writeFileSync(join(folder, 'compose.yaml'), `services:\n${composed}`);
+      const up = s.rr('up', '--foreground', '--json');
+      await up.object(({ type }) => type === 'up');
+      const begun = await finish(s.rr('run', folder, '--json', '--detach', '--wait'));
+      const { run: id } = resultOf(begun.objects);
+      const put = { sql: 'CREATE TABLE kept (a int); INSERT INTO kept VALUES (4711);', redis: 'SET kept 4711\n' };
+      const get = { sql: 'SELECT a FROM kept;', redis: 'GET kept\n' };
+      const tell = async (kind: string, texts: typeof put) =>
+        (await finish(s.pipe(kind === 'redis' ? texts.redis : texts.sql, 'db', 'shell', id, '--kind', kind))).out;
+      for (const kind of kinds) await tell(kind, put);
+      const addresses = () =>
+        Promise.all(kinds.map(async (kind) => (await finish(s.rr('db', 'url', id, '--kind', kind))).out));
+      const before = await addresses();
+      const told = (type: string) =>
+        factsOf(s.state, id)
+          .filter((fact) => fact.type === type)
+          .map(({ payload }) => payload);
+      // Some write over their own name, so they are known by who holds the data.
+      const [home] = readdirSync(join(s.state, 'services'));
+      const kill = (kind: string) => {
+        const { pid } = JSON.parse(readFileSync(join(s.state, 'services', home!, kind, 'holder.json'), 'utf8'));
+        process.kill(pid, 'SIGKILL');
+      };
+      for (const kind of kinds) kill(kind);
+      const isBack = (times: number) => (all: { server: string }[]) =>
+        kinds.every((kind) => all.filter(({ server }) => server === kind).length === times);
+      await eventually(() => told('run.server-restarted'), isBack(1));
+      const { server, reason, restart } = told('run.server-fell')[0];
+      expect([kinds.includes(server), reason, restart]).toEqual([true, 'it was ended by SIGKILL', 1]);
+      for (const { downMs } of told('run.server-restarted')) expect(downMs).toBeLessThan(30_000);
+      const shown = await finish(s.rr('status', id));
+      for (const kind of kinds)
+        expect(shown.out).toMatch(new RegExp(`${kind} +up +127\\.0\\.0\\.1:\\d+ {2}begun again 1 time`));
+
+      up.child.kill('SIGKILL');
+      await up.exited;
+      for (const kind of kinds) kill(kind);
+      const next = s.rr('up', '--foreground', '--json');
+      await next.object(({ type }) => type === 'up');
+      await eventually(() => told('run.server-restarted'), isBack(2));
+      for (const kind of kinds) expect(await tell(kind, get)).toContain('4711');
+      expect(await addresses()).toEqual(before);
+      await finish(s.rr('stop', id));
+      next.child.kill('SIGINT');
+      await next.exited;
+      await expectNothingLeft(s);
+    }),
+);
+
+long(
+  'rabbitmq: the login and virtual host of the application, messages kept for the next run, and nothing of it shared with the machine',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-rabbitmq');
+      const held = s.rr('run', folder, '--json');
+      await held.object(({ type }) => type === 'result', TEST_MS);
+      const { run: id, services } = resultOf(held.objects());
+      const { url } = services[0];
+      expect(await (await fetch(url)).text()).toMatch(/heard: hello over amqp<\/p><p>orders: \d+/);
+      const address = await finish(s.rr('db', 'url', id, '--kind', 'rabbitmq'));
+      expect(address.out).toMatch(/^amqp:\/\/shop:p%40ss-word@127\.0\.0\.1:\d+\/orders%2Feu\n$/);
+      // Erlang's daemon for the names of nodes would be everybody's; that of ours has none, and hears on loopback alone.
+      expect(s.processes().filter(({ what }) => /epmd/.test(what) && !/beam/.test(what))).toEqual([]);
+      const [server] = s.processes().filter(({ what }) => /beam\.smp/.test(what));
+      expect(addressesOf(server!.pid).every((one) => one.startsWith('127.'))).toBe(true);
+      expect(openTexts(s.state).filter((text) => /p@ss-word|p%40ss-word/.test(text))).toEqual([]);
+      const orders = (text: string) => Number(/orders: (\d+)/.exec(text)?.[1]);
+      const before = orders(await (await fetch(url)).text());
+      held.child.kill('SIGINT');
+      await held.exited;
+      await expectNothingLeft(s);
+      const second = await run(s, folder);
+      expect(second.result, JSON.stringify(second.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(second.output('services').services).toMatchObject([{ kind: 'rabbitmq', kept: true }]);
+      expect(orders(second.says)).toBeGreaterThan(before);
     }),
 );
 

@@ -37,7 +37,10 @@ export async function status(
         if (watch && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
         process.stdout.write(`${harmless(all.flatMap(lines).join('\n'))}\n`);
       }
-      const isWell = all.every(({ services }) => services.every(({ well, up: held }) => well && held));
+      const isWell = all.every(
+        ({ services, servers }) =>
+          services.every(({ well, up: held }) => well && held) && servers.every((one) => one.up),
+      );
       if (!watch || stopped) return isWell ? codes.ok : codes.failed;
       for (let waited = 0; waited < AGAIN_MS && !stopped; waited += 100) await sleep(100);
       if (stopped) return codes.ok;
@@ -48,7 +51,7 @@ export async function status(
   }
 }
 
-function lines({ run, state, services }: Status): string[] {
+function lines({ run, state, services, servers }: Status): string[] {
   const { bold, dim, green, red } = paints(process.stdout.isTTY === true && !process.env.NO_COLOR);
   return [
     `${bold(run)}  ${state}`,
@@ -69,6 +72,11 @@ function lines({ run, state, services }: Status): string[] {
           .slice(0, SHOWN_ERRORS)
           .map(({ line, count }) => dim(`               ${count} × ${line.slice(0, 100)}`)),
       ];
+    }),
+    ...servers.map(({ kind, host, port, up, restarts, lost }) => {
+      const word = lost ? red('lost ') : up ? green('up   ') : red('down ');
+      const again = restarts > 0 ? dim(`  begun again ${restarts} ${restarts === 1 ? 'time' : 'times'}`) : '';
+      return `  ${kind.padEnd(12)} ${word} ${host}:${port}${again}`;
     }),
   ];
 }

@@ -32,6 +32,8 @@ test.each([
   ['mysql2://root@127.0.0.1:3306/shop', 'mysql2://root:made@127.0.0.1:24001/shop'],
   ['rediss://:secret@cache:6379/2', 'redis://me:secret@127.0.0.1:24001/2'],
   ['mongodb+srv://a:b@cluster.example/shop?retryWrites=true', 'mongodb://a:b@127.0.0.1:24001/shop?retryWrites=true'],
+  ['amqp://a:b@queue:5672/%2F', 'amqp://a:b@127.0.0.1:24001/%2F'],
+  ['amqps://a:b@queue/orders%2Feu?heartbeat=5', 'amqp://a:b@127.0.0.1:24001/orders%2Feu?heartbeat=5'],
   ['file:./dev.db', null],
   ['https://example.com', null],
 ])('%s is moved to %s', (from, to) => {
