@@ -85,12 +85,13 @@ export function seekFix(d: Draft, id: string, { error, evidence }: Failure): voi
     tag: `heal ${id}`,
   });
 }
-/** What this workflow can do beyond the overlay: it has a step that brings services up, or not. */
+/** What this workflow can do beyond the overlay: a step that brings services up, one that starts apart, or neither. */
 function worldly(d: Draft): { can: string[]; startable: readonly string[]; running: string[] } {
-  if (!d.workflow.steps.some(({ to }) => to === 'database')) return { can: [], startable: [], running: [] };
+  const apart = d.workflow.steps.some((step) => 'ownNetwork' in (step.with ?? {})) ? ['own-network'] : [];
+  if (!d.workflow.steps.some(({ to }) => to === 'database')) return { can: apart, startable: [], running: [] };
   const up = (at(scopeOf(d, rootOf(d)), 'services.services') ?? []) as { kind: string }[];
   return {
-    can: ['start-service', 'create-database', 'map-host'],
+    can: ['start-service', 'create-database', 'map-host', ...apart],
     startable: fetchable,
     running: up.map(({ kind }) => kind),
   };

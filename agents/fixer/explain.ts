@@ -38,6 +38,7 @@ const NOTHING: Look = {
   memoryMb: 4_096,
   nodeDir: null,
   holder: null,
+  ownNetwork: false,
 };
 /** Signatures that any text would meet: only their guards tell. */
 const VAGUE =

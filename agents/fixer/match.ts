@@ -157,6 +157,8 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
       return 'ports';
     case 'install-system-package':
       return 'needs';
+    case 'own-network':
+      return 'start';
     case 'set-env':
       return action.value === GENERATE ? 'config' : null;
   }

@@ -52,4 +52,8 @@ export const vocabulary: Readonly<Record<Action['do'], { does: string; undo: str
     does: 'installs packages of the system, where that is allowed',
     undo: 'the packages are left out of the next try',
   },
+  'own-network': {
+    does: 'starts the application in a network of its own, where the port it insists on is free, and brings that out at the port it was leased',
+    undo: 'it is started in the network of the machine again',
+  },
 };

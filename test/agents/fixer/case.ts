@@ -28,6 +28,7 @@ export const lookOf = ({ look = {}, manifest }: Given): Look => ({
   memoryMb: 4_000,
   nodeDir: '/usr',
   holder: null,
+  ownNetwork: false,
   ...look,
   texts: { ...(manifest === undefined ? {} : { 'package.json': JSON.stringify(manifest) }), ...look.texts },
 });
