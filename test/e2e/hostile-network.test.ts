@@ -1,7 +1,7 @@
 /** A strict sandbox has no network but what the keeper lets through: the application's ports in, the hosts that are allowed out. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createDaemon } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -22,8 +22,15 @@ async function sink(): Promise<{ url: string; seen: string[] }> {
     response.end('thanks');
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  onTestFinished(() => void server.close());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, seen };
+  const { port } = server.address() as AddressInfo;
+  // As a desktop's bus would: it belongs to the network, not to the file system.
+  const abstract = createDaemon((socket) => void socket.on('error', () => socket.destroy()).end('hello'));
+  await new Promise<void>((listening) => abstract.listen(`\0rr-hostile-${port}`, listening));
+  onTestFinished(() => {
+    server.close();
+    abstract.close();
+  });
+  return { url: `http://127.0.0.1:${port}/`, seen };
 }
 const cacheHome = { XDG_CACHE_HOME: process.env.XDG_CACHE_HOME || join(homedir(), '.cache') };
 
@@ -51,6 +58,7 @@ test.skipIf(!works)(
       'by a tunnel': 'HTTP/1.1 403 Forbidden',
       'by the gate itself': 'refused', // decided outside, whatever is done within
       'another host': '403',
+      'a socket without a path': 'ECONNREFUSED',
     });
     expect(seen).toEqual([]);
     expect(log).toContain(`[keeper] refused: ${new URL(url).host} is no host that may be reached`);
@@ -70,6 +78,7 @@ test.skipIf(!works)(
       'by a tunnel': 'HTTP/1.1 200 OK',
       'by the gate itself': 'ok',
       'another host': '403',
+      'a socket without a path': 'ECONNREFUSED',
     });
     expect(seen).toEqual(['/straight', '/by-proxy']);
   },
