@@ -57,7 +57,7 @@ export async function explainRun(state: string, run: string): Promise<Explained[
     });
     explained.push(
       input.success
-        ? explainFailure(input.data, await gather(input.data))
+        ? explainFailure(input.data, await gather(input.data, null))
         : { ...explainText(`${(evidence as { tail?: string } | null)?.tail ?? ''}\n${message}`), step },
     );
   }

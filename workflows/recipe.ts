@@ -38,7 +38,7 @@ export function recipeOf(scope: Scope): Recipe {
   const overlay = scope.overlay as Overlay;
   const { set } = (scope.config ?? { set: [] }) as { set: { name: string; origin: string }[] };
   const { proof } = scope.prove as { proof: { path: string | null; status: number | null; title: string | null } };
-  const { sockets } = scope.start as { sockets: { port: number }[] };
+  const { sockets, inner } = scope.start as { sockets: { port: number }[]; inner?: number | null };
   const defaults = new Map(service.env.map(({ name, default: value }) => [name, value]));
   const env: Record<string, string | null> = {};
   const given: string[] = [];
@@ -73,7 +73,7 @@ export function recipeOf(scope: Scope): Recipe {
       ),
     },
     given,
-    port: sockets[0]?.port ?? (scope.port as { port: number } | undefined)?.port ?? null,
+    port: inner ?? sockets[0]?.port ?? (scope.port as { port: number } | undefined)?.port ?? null,
     proof: { how: service.proof.how, path: proof.path, status: proof.status, title: proof.title },
   };
 }

@@ -149,12 +149,14 @@ export function describe(step: string, s: Scope): string {
     case 'port':
       return `port ${get<{ port: number }>('port').port}`;
     case 'start': {
-      const { command, sockets, exitCode } = get<{
+      const { command, sockets, exitCode, inner } = get<{
         command: string;
         sockets: { host: string; port: number }[];
         exitCode: number | null;
+        inner?: number | null;
       }>('start');
-      return `${command}${sockets.length > 0 ? `, listens on ${list(sockets.map(({ port }) => String(port)))}` : exitCode === null ? ', is up' : `, ended with ${exitCode}`}`;
+      const where = inner ? ` (${inner} in a network of its own)` : '';
+      return `${command}${sockets.length > 0 ? `, listens on ${list(sockets.map(({ port }) => String(port)))}${where}` : exitCode === null ? ', is up' : `, ended with ${exitCode}`}`;
     }
     case 'prove': {
       const { proof } = get<{

@@ -210,6 +210,7 @@ const steps: Step[] = [
       port: '$port.port',
       hosts: '$services.hosts',
       reach: '$reach',
+      ownNetwork: '$overlay.ownNetwork',
     },
     needs: ['build', 'port'],
     good: ['runner.started'],

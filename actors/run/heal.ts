@@ -85,14 +85,15 @@ export function seekFix(d: Draft, id: string, { error, evidence }: Failure): voi
     tag: `heal ${id}`,
   });
 }
-/** What this workflow can do beyond the overlay: it has a step that brings services up, one that gets tools, or not. */
+/** What this workflow can do beyond the overlay: it has a step that brings services up, one that gets tools, one that starts apart, or not. */
 function worldly(d: Draft): { can: string[]; startable: readonly string[]; running: string[] } {
   const does = (kind: string): boolean => d.workflow.steps.some(({ to }) => to === kind);
-  const packages = does('dependency') ? ['install-system-package'] : [];
-  if (!does('database')) return { can: packages, startable: [], running: [] };
+  const apart = d.workflow.steps.some((step) => 'ownNetwork' in (step.with ?? {}));
+  const others = [...(does('dependency') ? ['install-system-package'] : []), ...(apart ? ['own-network'] : [])];
+  if (!does('database')) return { can: others, startable: [], running: [] };
   const up = (at(scopeOf(d, rootOf(d)), 'services.services') ?? []) as { kind: string }[];
   return {
-    can: ['start-service', 'create-database', 'map-host', ...packages],
+    can: ['start-service', 'create-database', 'map-host', ...others],
     startable: fetchable,
     running: up.map(({ kind }) => kind),
   };

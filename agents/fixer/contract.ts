@@ -50,6 +50,8 @@ export const Overlay = z.strictObject({
   hosts: z.record(z.string(), z.string()).default({}),
   /** Packages of the system that a command needs, by their Debian names. */
   packages: z.array(z.string()).default([]),
+  /** The application is started in a network of its own, where this port, on which it insists, is free. */
+  ownNetwork: z.int().nullable().default(null),
 });
 export const emptyOverlay: z.infer<typeof Overlay> = {
   env: {},
@@ -66,6 +68,7 @@ export const emptyOverlay: z.infer<typeof Overlay> = {
   services: [],
   hosts: {},
   packages: [],
+  ownNetwork: null,
 };
 /** The closed vocabulary of repairs. Values and texts may hold `$generate`, never a secret. */
 export const Action = z.discriminatedUnion('do', [
@@ -92,9 +95,16 @@ export const Action = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('create-database'), service: z.string(), database: z.string() }),
   z.strictObject({ do: z.literal('map-host'), host: z.string(), address: z.string() }),
   z.strictObject({ do: z.literal('install-system-package'), packages: z.array(z.string()) }),
+  z.strictObject({ do: z.literal('own-network'), port: z.int() }),
 ]);
 /** Repairs that need more than the overlay: who asks says which of them the run can carry out. */
-export const WORLDLY = ['start-service', 'create-database', 'map-host', 'install-system-package'] as const;
+export const WORLDLY = [
+  'start-service',
+  'create-database',
+  'map-host',
+  'install-system-package',
+  'own-network',
+] as const;
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 
 export const Heal = z.strictObject({

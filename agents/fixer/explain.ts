@@ -39,6 +39,7 @@ const NOTHING: Look = {
   nodeDir: null,
   holder: null,
   packages: false,
+  ownNetwork: false,
 };
 /** Signatures that any text would meet: only their guards tell. */
 const VAGUE =

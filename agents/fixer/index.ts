@@ -69,8 +69,8 @@ const machine = setup({
 });
 
 // It only reads, so doing it again after a crash does no harm.
-const diagnose: Perform<Heal> = async (params, { log, config }): Promise<Diagnosed> => {
-  const look = await gather(params);
+const diagnose: Perform<Heal> = async (params, { log, config, bundle }): Promise<Diagnosed> => {
+  const look = await gather(params, bundle);
   const own = rulesIn(config.state);
   for (const { file, line, what } of own.faults) log.warn({ file, line, what }, 'a rule cannot be used');
   const fact = heal(params, look, [...own.rules, ...rules], readLearned(config.learned));

@@ -9,8 +9,10 @@ import { dirname, join, sep } from 'node:path';
 import { constrainedMemory, execPath } from 'node:process';
 import { holderOf } from '../../providers/process/sockets.js';
 import { tail } from '../../providers/process/tail.js';
+import { canBeApart } from '../../providers/sandbox/index.js';
 import { canGetPackages } from '../../providers/toolchain/index.js';
 import type { Heal } from './contract.js';
+import { heldPort, UNNAMED } from './rules/held-port.js';
 
 export interface Look {
   /** Files of the service, POSIX paths from its folder; outputs (`dist`) too, installed packages not. */
@@ -26,10 +28,12 @@ export interface Look {
   memoryMb: number;
   /** Folder of the headers of the node that runs here, for packages that compile; null: it came without. */
   nodeDir: string | null;
-  /** Who holds the port that the failure names. */
+  /** Who holds the port that the failure is about. */
   holder: string | null;
   /** Packages of the system can be had here without a change to it. */
   packages: boolean;
+  /** The application could be started in a network of its own. */
+  ownNetwork: boolean;
 }
 
 const FILES = 3_000;
@@ -41,7 +45,8 @@ const MANIFEST =
   /(^|\/)(package\.json|\.env[\w.-]*|env\.example|requirements[\w-]*\.txt|pyproject\.toml|Pipfile|Procfile|Makefile|Cargo\.toml|go\.mod|Gemfile|composer\.json|\.npmrc|deno\.jsonc?|pnpm-workspace\.yaml|\.gitignore|tsconfig\.json|\.nvmrc)$|\.(example|sample|dist|template)(\.\w+)?$/;
 const SOURCE = /\.(py|[cm]?[jt]sx?)$/;
 
-export async function gather(heal: Heal): Promise<Look> {
+/** @param bundle the run's folder; null: nothing will be done. */
+export async function gather(heal: Heal, bundle: string | null): Promise<Look> {
   const root = await realpath(heal.cwd).catch(() => null); // A folder that is gone has nothing to show; the rules still read the text.
   const files = root === null ? [] : await walk(root);
   const texts: Record<string, string> = {};
@@ -51,10 +56,7 @@ export async function gather(heal: Heal): Promise<Look> {
     if (text !== null) texts[path] = text;
   }
   const log = endOf(heal.evidence?.log ?? '');
-  const port = /(?:EADDRINUSE|[Aa]ddress already in use|[Pp]ort)\D{0,60}?(\d{2,5})\b/.exec(
-    heal.evidence?.tail ?? '',
-  )?.[1];
-  const holder = port === undefined ? null : await holderOf(Number(port)).catch(() => null); // Unknown is a good answer.
+  const holder = await holderOfAny(portsOf(heal));
   return {
     files,
     texts,
@@ -63,9 +65,27 @@ export async function gather(heal: Heal): Promise<Look> {
     log,
     memoryMb: Math.floor(Math.min(constrainedMemory() || totalmem(), totalmem(), freemem() * 4) / 2 ** 20),
     nodeDir: await nodeDir(),
-    holder: holder === null ? null : `${holder.name} (pid ${holder.pid})`,
     packages: canGetPackages(),
+    holder: holder === null ? null : holder.pid > 0 ? `${holder.name} (pid ${holder.pid})` : holder.name,
+    ownNetwork: holder !== null && bundle !== null && (await canBeApart(bundle)),
   };
+}
+
+/** Ports that a failure may be about: the one its output names, else those that the command and the plan do. */
+function portsOf({ evidence, service, overlay }: Heal): number[] {
+  const text = evidence?.tail ?? '';
+  const said = heldPort(text);
+  if (said !== null) return [said];
+  if (!UNNAMED.test(text)) return [];
+  const named = /\d{4,5}/.exec(overlay.start ?? service.commands.start ?? '')?.[0];
+  return [...(named === undefined ? [] : [Number(named)]), ...service.ports.map(({ number }) => number)];
+}
+async function holderOfAny(ports: readonly number[]): ReturnType<typeof holderOf> {
+  for (const port of ports) {
+    const holder = await holderOf(port).catch(() => null); // unknown is a good answer
+    if (holder !== null) return holder;
+  }
+  return null;
 }
 
 async function nodeDir(): Promise<string | null> {

@@ -161,6 +161,8 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
     case 'create-database':
     case 'map-host':
       return 'ports';
+    case 'own-network':
+      return 'start';
     case 'set-env':
       return action.value === GENERATE ? 'config' : null;
   }

@@ -52,4 +52,8 @@ export const vocabulary: Readonly<Record<Action['do'], { does: string; undo: str
     does: "unpacks packages of Debian into the cache, for the run's commands alone; the system is not changed",
     undo: 'the packages are left out of the next try',
   },
+  'own-network': {
+    does: 'starts the application in a network of its own, where the port it insists on is free, and brings that out at the port it was leased',
+    undo: 'it is started in the network of the machine again',
+  },
 };

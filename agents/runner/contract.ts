@@ -19,6 +19,8 @@ export const Start = z.strictObject({
   hosts: z.record(z.string(), z.string()).default({}),
   /** `host:port` of the run's own services, which it may reach from any sandbox. */
   reach: z.array(z.string()).default([]),
+  /** In a network of its own, where this port, which is taken on the machine, is free; it is brought out at the one leased. */
+  ownNetwork: z.int().nullable().default(null),
 });
 /** Waits until an application ends. */
 export const Watch = z.strictObject({ type: z.literal('runner.watch'), app: z.string() });
@@ -34,6 +36,8 @@ export const Started = z.strictObject({
   pid: z.int(),
   startTime: z.number(),
   sockets: z.array(z.strictObject({ host: z.string(), port: z.int() })),
+  /** The port at which it listens in its own network, where that is another than the first socket's; else null. */
+  inner: z.int().nullable().default(null),
   /** Whether it listens where it was told to; null: it does not listen. */
   tookPort: z.boolean().nullable(),
   exitCode: z.int().nullable(),

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findKeeper, type Keeper, type Kept, openKeeper } from '../../providers/process/client.js';
 import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '../../providers/process/execute.js';
-import { readRecord } from '../../providers/process/protocol.js';
-import { holderOf, type Listener, listeners, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
+import { holderOf, type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
+import { portsOut } from '../../providers/sandbox/gate.js';
 import { clearSandbox } from '../../providers/sandbox/index.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
@@ -65,7 +65,7 @@ export const portEnv = (port: number): Record<string, string> => ({
 });
 
 export const start: Perform<Begin> = async (
-  { service, cwd, command, until, tools, envFile, env, port, hosts, reach },
+  { service, cwd, command, until, tools, envFile, env, port, hosts, reach, ownNetwork },
   context,
 ): Promise<Message> => {
   const { startMs, buildWallMs } = context.config;
@@ -76,6 +76,8 @@ export const start: Perform<Begin> = async (
     shell: command,
     hosts,
     reach,
+    apart: ownNetwork,
+    spare: { at: port, of: ownNetwork },
     cwd,
     tools: [...tools, ...bins],
     env: { ...portEnv(port), ...env },
@@ -94,14 +96,15 @@ export const start: Perform<Begin> = async (
     const kept = await keeper.start(under);
     const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
     const lines = (): string[] => tail(under.log, SHOWN_LINES, LOG_BYTES);
-    const started = (sockets: Listener[], exitCode: number | null): Message =>
+    const started = (sockets: Reached[], exitCode: number | null): Message =>
       told({
         type: 'runner.started',
         app: kept.id,
         pid: sockets[0]?.pid ?? kept.pid,
         startTime: sockets[0] && sockets[0].pid !== kept.pid ? 0 : kept.startTime,
         sockets: sockets.map(({ host, port: number }) => ({ host, port: number })),
-        tookPort: sockets.length === 0 ? null : sockets.some((s) => s.port === port),
+        inner: sockets[0] === undefined || sockets[0].inner === sockets[0].port ? null : sockets[0].inner,
+        tookPort: sockets.length === 0 ? null : sockets.some(({ inner }) => inner === port),
         exitCode,
         lines: lines(),
         command,
@@ -138,10 +141,9 @@ export const start: Perform<Begin> = async (
       await sleep(LOOK_MS, undefined, { signal: context.signal })
     ) {
       const now = context.clock.now();
-      const within = prefer(await listenersOfApp(app), port);
+      const within = await listenersOfApp(app);
       // In a network of its own it listens wherever it likes: only what the keeper brings out is reached, and is its own.
-      const brought = under.gate === null ? null : await portsOfKeeper(context.bundle);
-      const sockets = brought === null ? within : within.filter((one) => brought.has(one.port));
+      const sockets = prefer(under.gate === null ? within.map(plainly) : broughtOut(within, under.gate.folder), port);
       if (within.length > 0 && sockets.length === 0) {
         unreached ??= now;
         if (now - unreached > UNREACHED_MS) {
@@ -172,20 +174,24 @@ export const start: Perform<Begin> = async (
   }
 };
 
-/** The ports that a run's keeper listens on for what is in a sandbox. */
-async function portsOfKeeper(bundle: string): Promise<Set<number>> {
-  const keeper = readRecord(bundle);
-  const all = keeper ? await listeners([keeper.pid]) : [];
-  return new Set(all.filter(({ host }) => host === '127.0.0.1').map(({ port }) => port));
-}
+/** A socket as it is reached from here; `inner`: its port to the application. */
+type Reached = Listener & { inner: number };
+const plainly = (one: Listener): Reached => ({ ...one, inner: one.port });
+const broughtOut = (within: readonly Listener[], gate: string): Reached[] => {
+  const ports = portsOut(gate);
+  return within.flatMap((one) => {
+    const at = ports.get(one.port);
+    return at === undefined ? [] : [{ ...one, host: '127.0.0.1', port: at, inner: one.port }];
+  });
+};
 
 /** The leased port first, then those below the ephemeral range, lowest first. */
-const prefer = (found: Listener[], port: number): Listener[] =>
+const prefer = (found: Reached[], port: number): Reached[] =>
   [...found].sort(
     (a, b) =>
       Number(b.port === port) - Number(a.port === port) ||
-      Number(a.port >= 32_768) - Number(b.port >= 32_768) ||
-      a.port - b.port,
+      Number(a.inner >= 32_768) - Number(b.inner >= 32_768) ||
+      a.inner - b.inner,
   );
 
 /** Also alive: what left the foreground and goes on behind it. */

@@ -41,5 +41,7 @@ export function actionWords(action: Action): string {
       return `${action.host} is ${action.address}`;
     case 'install-system-package':
       return `unpack ${action.packages.join(' ')} for it`;
+    case 'own-network':
+      return `start it in a network of its own, where ${action.port} is free`;
   }
 }

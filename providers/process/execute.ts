@@ -13,6 +13,7 @@ import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
 import { isAlive } from '../../runtime/identity.js';
 import { npmRegistry, originsAround } from '../network/origins.js';
 import { findSilence, silenceLine } from '../network/silence.js';
+import type { Gate } from '../sandbox/gate.js';
 import { decide, keepIn, type Place, readDecided } from '../sandbox/index.js';
 import { isWithin } from '../sandbox/mounts.js';
 import { type Command, type Exit, type Keeper, type Kept, openKeeper } from './client.js';
@@ -45,6 +46,10 @@ export interface Order {
   hosts?: Readonly<Record<string, string>>;
   /** `host:port` of servers of the run's own, which it may reach also from a network of its own. */
   reach?: readonly string[];
+  /** In a network of its own for the sake of this port, where there is a sandbox. */
+  apart?: number | null;
+  /** Where it has such a network: what a port that is taken here is brought out at. */
+  spare?: Gate['spare'];
   /** A program of ours or of the machine, on folders of ours: no repository has a say in what it does, so nothing keeps it in. */
   ours?: boolean;
 }
@@ -169,7 +174,12 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
   const allowed = { ...decided, allow: [...decided.allow, ...(order.reach ?? [])] };
   const { words, env, gate } = order.ours
     ? { words: [], env: {}, gate: null }
-    : keepIn(allowed, inside, own, fetches ? await registriesOf(passed) : []);
+    : keepIn(allowed, inside, own, {
+        hosts: fetches ? await registriesOf(passed) : [],
+        apart: (order.apart ?? null) !== null,
+        spare: order.spare ?? null,
+        variables: { ...set, ...order.env },
+      });
   const child = childEnvironment({ run, overlay, install, toolPath: bins });
   for (const [name, value] of Object.entries(env))
     if (value === null) delete child[name];

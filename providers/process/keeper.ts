@@ -338,14 +338,14 @@ function toCommand(value: unknown): Command {
 
 function toGate(value: unknown): Gate | null {
   if (value === null || value === undefined) return null;
-  const { folder, allow, through } = value as Record<string, unknown>;
+  const { folder, allow, spare = null, through } = value as Record<string, unknown>;
   const isGate =
     typeof folder === 'string' &&
-    Array.isArray(allow) &&
-    allow.every((host) => typeof host === 'string') &&
+    (allow === null || (Array.isArray(allow) && allow.every((host) => typeof host === 'string'))) &&
+    (spare === null || typeof (spare as { at?: unknown }).at === 'number') &&
     (through === null || typeof through === 'string');
   if (!isGate) throw new Refused('MESSAGE', "the command's gate is no folder with hosts");
-  return { folder, allow: allow as string[], through };
+  return { folder, allow: allow as string[] | null, spare: spare as Gate['spare'], through };
 }
 
 function toLimits(value: unknown): Limits {

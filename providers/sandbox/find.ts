@@ -3,7 +3,7 @@
  * namespaces it needs, so it is made to run one command and must show that it kept it in.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 
 export interface Bwrap {
@@ -74,6 +74,18 @@ export async function probe(path: string, from: Bwrap['from'], limitMs = PROBE_M
   );
   if (tried.out.trim() === WORKS) return tool;
   return tried.why ?? `ran a command and did not keep it in: ${tried.out.trim().slice(0, 100)}`;
+}
+
+/**
+ * Whether the tool can give a network of its own: some containers allow every other namespace and not that one.
+ * @returns null, or why not, in words.
+ */
+export async function ownNetwork(tool: Bwrap, limitMs = PROBE_MS): Promise<string | null> {
+  const env = tool.libraries.length === 0 ? {} : { LD_LIBRARY_PATH: tool.libraries.join(':') };
+  const script = `[ "$(readlink /proc/self/ns/net)" != "${readlinkSync('/proc/self/ns/net')}" ] && echo ${WORKS}`;
+  const words = [...isolation(tool, { network: false }), ...machine, '--chdir', '/', '--', '/bin/sh', '-c', script];
+  const { out, why } = await run(tool.path, words, env, limitMs);
+  return out.trim() === WORKS ? null : (why ?? 'it leaves a program in the network of the machine');
 }
 
 /**

@@ -1,22 +1,27 @@
 /**
- * The only way out of a strict sandbox and into it: the keeper's side. One unix socket a command, in a folder that is
- * read-only within; who connects says in its first line what it wants:
+ * The only way out of a sandbox with a network of its own and into it: the keeper's side. One unix socket a command, in a
+ * folder that is read-only within; who connects says in its first line what it wants:
  *
  *   control            the other side (gate-within.ts) tells `listen <port>` and `quiet <port>`, and hears `open <n> <port>`
  *   accept <n>         the answer to `open`: the bytes of one connection from outside
  *   connect <host> <port>   a connection to outside; `ok` or `refused` comes back, then its bytes
  *
  * A host that is not on the list is refused here, on this side, whatever is done within. Names are looked up here too.
+ *
+ * A port is brought out at the same number, or, where somebody else has that on this machine, at a free one. Which of
+ * them lead where stands in `<folder>/ports`: {"<port within>": <port of 127.0.0.1 and ::1>}.
  */
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 
 export interface Gate {
   /** Absolute, of this command alone. */
   folder: string;
-  /** `host` (ports 80 and 443), `host:port`, `*.host`. */
-  allow: string[];
+  /** `host` (ports 80 and 443), `host:port`, `*.host`; null: every host. */
+  allow: string[] | null;
+  /** `at`: a port of this machine for the port `of` within, if that is taken here; null: for the first that is. Else any will do. */
+  spare: { at: number; of: number | null } | null;
   /** An HTTP proxy through which all goes out, where there is one. */
   through: string | null;
 }
@@ -32,39 +37,62 @@ const DIAL_MS = 30_000;
 
 /** @param note hears each host that was refused, once. */
 export async function openGate(
-  { folder, allow, through }: Gate,
+  { folder, allow, spare, through }: Gate,
   note: (text: string) => void,
 ): Promise<{ close(): void; closeIfUnused(): void }> {
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   rmSync(join(folder, 'out'), { force: true });
   const open = new Map<number, Socket>();
-  const servers = new Map<number, Server[]>();
+  const brought = new Map<number, Brought>();
   const sockets = new Set<Socket>();
   const refused = new Set<string>();
   let count = 0;
   let control: Socket | null = null;
 
   const quiet = (port: number): void => {
-    for (const server of servers.get(port) ?? []) server.close();
-    servers.delete(port);
+    const one = brought.get(port);
+    if (one === undefined) return;
+    brought.delete(port);
+    one.isOver = true;
+    for (const server of one.servers) server.close();
+    tell();
+  };
+  const tell = (): void => {
+    const ports = [...brought].flatMap(([port, { at }]) => (at === null ? [] : [[port, at]]));
+    writeFileSync(`${portsPath(folder)}.new`, JSON.stringify(Object.fromEntries(ports)), { mode: 0o644 });
+    renameSync(`${portsPath(folder)}.new`, portsPath(folder));
   };
   const listen = (port: number): void => {
-    if (servers.has(port) || servers.size >= PORTS_LIMIT || port < 1024) return;
-    const made = ['127.0.0.1', '::1'].map((host) => {
-      const server = createServer({ pauseOnConnect: true }, (client) => {
-        keep(client);
-        count += 1;
-        open.set(count, client);
-        client.on('close', () => open.delete(count));
-        if (control?.write(`open ${count} ${port}\n`) === undefined) client.destroy();
-      });
-      server.on('error', (error: NodeJS.ErrnoException) => {
-        if (host === '127.0.0.1') note(`port ${port} cannot be reached from outside: ${error.code}`);
-      });
-      server.listen(port, host);
-      return server;
-    });
-    servers.set(port, made);
+    if (brought.has(port) || brought.size >= PORTS_LIMIT || port < 1024) return;
+    const one: Brought = { at: null, servers: [], isOver: false };
+    brought.set(port, one);
+    const serve = (client: Socket): void => {
+      keep(client);
+      count += 1;
+      open.set(count, client);
+      client.on('close', () => open.delete(count));
+      if (control?.write(`open ${count} ${port}\n`) === undefined) client.destroy();
+    };
+    bring(port, one, serve).catch((error: Error) =>
+      note(`port ${port} cannot be reached from outside: ${error.message}`),
+    );
+  };
+  const bring = async (port: number, one: Brought, call: (client: Socket) => void): Promise<void> => {
+    // Whatever listens at that number within is to have it.
+    const isMine = (spare?.of ?? port) === port && !brought.has(spare?.at ?? 0);
+    for (const wanted of [port, ...(isMine ? [spare?.at ?? 0] : []), 0, 0, 0]) {
+      const servers = await listenAt(wanted, call);
+      if (servers === null) continue;
+      if (one.isOver) {
+        for (const server of servers) server.close();
+        return;
+      }
+      one.servers = servers;
+      one.at = (servers[0]!.address() as AddressInfo).port;
+      if (one.at !== port) note(`port ${port} is taken on this machine: it is reached at 127.0.0.1:${one.at}`);
+      return tell();
+    }
+    throw new Error('no port of this machine is free');
   };
   const keep = (socket: Socket): void => {
     sockets.add(socket);
@@ -123,7 +151,7 @@ export async function openGate(
   const server = createServer(serve);
   const close = (): void => {
     server.close();
-    for (const port of [...servers.keys()]) quiet(port);
+    for (const port of [...brought.keys()]) quiet(port);
     for (const socket of sockets) socket.destroy();
     rmSync(folder, { recursive: true, force: true });
   };
@@ -146,7 +174,45 @@ export async function openGate(
   };
 }
 
-export function isAllowed(allow: readonly string[], host: string, port: number): boolean {
+/** A port within, on its way out. */
+interface Brought {
+  /** null: not yet. */
+  at: number | null;
+  servers: Server[];
+  isOver: boolean;
+}
+const portsPath = (folder: string): string => join(folder, 'ports');
+/** Which ports within are reached at which of this machine's loopback. */
+export function portsOut(folder: string): ReadonlyMap<number, number> {
+  try {
+    const ports = JSON.parse(readFileSync(portsPath(folder), 'utf8')) as Record<string, number>;
+    return new Map(Object.entries(ports).map(([within, at]) => [Number(within), at]));
+  } catch {
+    return new Map(); // none yet, or the gate is closed
+  }
+}
+
+/** Servers on a port of both loopback addresses; 0: any port. null: somebody else has it, on one of them. */
+async function listenAt(wanted: number, call: (client: Socket) => void): Promise<Server[] | null> {
+  const servers: Server[] = [];
+  for (const host of ['127.0.0.1', '::1']) {
+    const port = servers.length === 0 ? wanted : (servers[0]!.address() as AddressInfo).port;
+    const server = createServer({ pauseOnConnect: true }, call);
+    const failed = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
+      server.once('error', resolve);
+      server.listen({ port, host }, () => resolve(null));
+    });
+    if (failed === null) servers.push(server);
+    else if (host === '127.0.0.1' || !['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(failed.code!)) {
+      for (const one of servers) one.close();
+      return null;
+    }
+  }
+  return servers;
+}
+
+export function isAllowed(allow: readonly string[] | null, host: string, port: number): boolean {
+  if (allow === null) return true;
   return allow.some((entry) => {
     const [, name = '', number] = /^(.*?)(?::(\d+))?$/.exec(entry.toLowerCase())!;
     if (number === undefined ? port !== 443 && port !== 80 : Number(number) !== port) return false;

@@ -4,6 +4,9 @@
  *
  * `auto`: with bubblewrap where it works, else without, with the reason told. `strict`: with it, and with a network of
  * its own, or not at all. `off`: without. Without a sandbox the scrubbed environment and the limits of the keeper stay.
+ *
+ * In `auto` one command may be given a network of its own too (`Way.apart`), so that it has a port that is taken on the
+ * machine. What is in it then still reaches every host, by the proxy that its variables name and by the servers that they name.
  */
 
 import { createHash } from 'node:crypto';
@@ -16,9 +19,10 @@ import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
 import { quote } from '../../runtime/shell.js';
 import { fetchBwrap } from './fetch.js';
-import { type Bwrap, lookForBwrap } from './find.js';
+import { type Bwrap, lookForBwrap, ownNetwork } from './find.js';
 import { GATE_AT, GATE_PORT, type Gate } from './gate.js';
 import { wrap } from './mounts.js';
+import { serverOf } from './servers.js';
 import { type Inside, sandboxFolder, sightOf } from './sight.js';
 
 export type Mode = Config['sandbox'];
@@ -130,9 +134,10 @@ export async function decide(
     if (owner !== me && me === 0)
       return without(`${workspace} belongs to another user (uid ${owner}), and root within a sandbox is none`);
     const tool = await findTool(config.cache, mode, say);
-    return typeof tool === 'string'
-      ? without(tool)
-      : { ...at, tool, said: `in a sandbox (bubblewrap ${tool.version}${mode === 'strict' ? ', strict' : ''})` };
+    if (typeof tool === 'string') return without(tool);
+    const lacks = mode === 'strict' ? await ownNetwork(tool) : null;
+    if (lacks !== null) return without(`${tool.path} can give no network of its own: it ${lacks}`);
+    return { ...at, tool, said: `in a sandbox (bubblewrap ${tool.version}${mode === 'strict' ? ', strict' : ''})` };
   };
   const decided = await choose();
   const path = decidedPath(bundle);
@@ -148,6 +153,12 @@ export async function clearSandbox(bundle: string): Promise<void> {
     await rm(join(sandboxFolder(bundle), name), { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined); // it goes with the run
 }
 
+/** Whether a command of the run could have a network of its own. */
+export async function canBeApart(bundle: string): Promise<boolean> {
+  const tool = readDecided(bundle)?.tool ?? null;
+  return tool !== null && (await ownNetwork(tool)) === null;
+}
+
 /** How a command of the run is kept in. */
 export interface Keeping {
   /** Before the command; none where the run has no sandbox. */
@@ -156,33 +167,46 @@ export interface Keeping {
   env: Record<string, string | null>;
   gate: Gate | null;
 }
-/** @param hosts that it may reach beside those the job allows, where it has a network of its own: `host:port`. */
+/** What one command asks of its sandbox. */
+export interface Way {
+  /** `host:port` that it may reach beside those the job allows, where its network is strict. */
+  hosts?: readonly string[];
+  /** A network of its own also where the sandbox is not strict. */
+  apart?: boolean;
+  /** Where it has one: what a port that is taken here is brought out at. */
+  spare?: Gate['spare'];
+  /** Its variables, whose servers are found also by clients that know no proxies, where no host is refused. */
+  variables?: Readonly<Record<string, string>>;
+}
 export function keepIn(
   { tool, mode, workspace, inPlace, alsoRead, allow }: Decided,
-  inside: Omit<Inside, 'workspace' | 'inPlace' | 'strict' | 'alsoRead' | 'gateFolder'>,
+  inside: Omit<Inside, 'workspace' | 'inPlace' | 'strict' | 'ownNetwork' | 'alsoRead' | 'gateFolder'>,
   id: string,
-  hosts: readonly string[] = [],
+  { hosts = [], apart = false, spare = null, variables = {} }: Way = {},
 ): Keeping {
   if (tool === null) return { words: [], env: {}, gate: null };
-  const at = { ...inside, workspace, inPlace, alsoRead };
-  if (mode !== 'strict')
-    return { words: wrap(tool, sightOf({ ...at, strict: false, gateFolder: null })), env: {}, gate: null };
+  const strict = mode === 'strict';
+  const at = { ...inside, workspace, inPlace, alsoRead, strict };
+  if (!strict && !apart)
+    return { words: wrap(tool, sightOf({ ...at, ownNetwork: false, gateFolder: null })), env: {}, gate: null };
   const name = createHash('sha256').update(id).digest('hex').slice(0, 16);
   const gateFolder = join(sandboxFolder(inside.bundle), 'gate', name);
   mkdirSync(gateFolder, { recursive: true, mode: 0o755 });
   // Clients of databases and the like know no proxies: for them the name leads to a port within, which leads on.
-  const services = allow.filter((entry) => /^[\w.-]+:\d+$/.test(entry) && Number(entry.split(':')[1]) >= 1024);
-  const named = services.map((entry) => entry.split(':')[0]!).filter((host) => !isIP(host) && host !== 'localhost');
-  const known = { ...Object.fromEntries(named.map((host) => [host, '127.0.0.1'])), ...inside.hosts };
+  const servers = [...allow, ...(strict ? [] : Object.entries(variables).flatMap(serverOf(variables)))];
+  const { handedOn, names } = handOn(servers, inside.hosts);
   const begin = [
     'RR_GATE=1',
-    ...[process.execPath, program('providers/sandbox/gate-within'), GATE_AT, String(GATE_PORT), ...services].map(quote),
+    ...[process.execPath, program('providers/sandbox/gate-within'), GATE_AT, String(GATE_PORT), ...handedOn].map(quote),
   ];
   const script = `${begin.join(' ')} >/dev/shm/rr-gate 2>&1 & i=0; while [ ! -s /dev/shm/rr-gate ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done; exec "$@"`;
   const proxy = `http://127.0.0.1:${GATE_PORT}`;
   const { passed } = inside;
   return {
-    words: [...wrap(tool, sightOf({ ...at, hosts: known, strict: true, gateFolder })), '/bin/sh', '-c', script, 'sh'],
+    words: [
+      ...wrap(tool, sightOf({ ...at, hosts: names, ownNetwork: true, gateFolder })),
+      ...['/bin/sh', '-c', script, 'sh'],
+    ],
     env: {
       ...Object.fromEntries(
         Object.keys(passed)
@@ -198,11 +222,34 @@ export function keepIn(
     },
     gate: {
       folder: gateFolder,
-      allow: [...allow, ...hosts],
+      allow: strict ? [...allow, ...hosts] : null,
+      spare,
       through:
         [passed.HTTPS_PROXY, passed.https_proxy, passed.HTTP_PROXY, passed.http_proxy].find((one) =>
           one?.startsWith('http://'),
         ) ?? null,
     },
   };
+}
+
+/**
+ * Which servers are found at which loopback address of a network without any: each host that has a name at one of its own, so that two may
+ * have the same port. What is named by another address cannot be had there.
+ * @returns as gate-within.ts takes them, and the names with their addresses.
+ */
+function handOn(
+  servers: readonly string[],
+  hosts: Readonly<Record<string, string>>,
+): { handedOn: string[]; names: Record<string, string> } {
+  const names: Record<string, string> = { ...hosts };
+  const handedOn = new Set<string>();
+  for (const entry of servers) {
+    const [, host, number] = /^([\w.-]+):(\d+)$/.exec(entry) ?? [];
+    if (host === undefined || Number(number) < 1024) continue;
+    const isHere = host === 'localhost' || host === '127.0.0.1';
+    if (!isHere && isIP(host)) continue;
+    if (!isHere) names[host] ??= `127.1.0.${(Object.keys(names).length % 250) + 1}`;
+    handedOn.add(`${isHere ? '127.0.0.1' : names[host]}=${host}:${number}`);
+  }
+  return { handedOn: [...handedOn], names };
 }

@@ -43,9 +43,11 @@ export interface Inside {
   toolEnv: readonly (readonly [string, string])[];
   /** The environment of the user that is passed on (not what the repository sets). */
   passed: Readonly<Record<string, string>>;
-  /** Nothing fetched by other runs is seen, nothing of the network. */
+  /** Nothing fetched by other runs is seen. */
   strict: boolean;
-  /** What of a strict sandbox's gate is seen within. */
+  /** Nothing of the machine's network is. */
+  ownNetwork: boolean;
+  /** What of the gate of such a network is seen within. */
   gateFolder: string | null;
   /** Names that lead to an address, for the application alone. */
   hosts: Readonly<Record<string, string>>;
@@ -152,7 +154,7 @@ export function sightOf(inside: Inside): Sight {
   }
   if (inside.gateFolder !== null) mounts.push({ how: 'read', at: GATE_AT, from: inside.gateFolder });
   mounts.push(...accounts(folder('etc'), home));
-  if (Object.keys(hosts).length > 0 || strict) mounts.push(hostsFile(folder('etc'), hosts));
+  if (Object.keys(hosts).length > 0 || inside.ownNetwork) mounts.push(hostsFile(folder('etc'), hosts));
 
   const work = throughLinks(workspace);
   mounts.push({ how: 'write', at: work });
@@ -164,7 +166,7 @@ export function sightOf(inside: Inside): Sight {
   return {
     mounts,
     cwd: throughLinks(cwd),
-    ownNetwork: strict,
+    ownNetwork: inside.ownNetwork,
     env: {
       TMPDIR: passed.TMPDIR === undefined ? null : '/tmp',
       XDG_RUNTIME_DIR: null,

@@ -86,13 +86,13 @@ export async function getPackages(
       },
       TOTAL_MS,
     );
-    const root = await unpackAll(work);
+    const root = join(work, 'whole', 'root');
     mkdirSync(join(work, 'whole', 'bin'), { recursive: true });
+    renameSync(await unpackAll(work), root);
     mendLinks(root, root);
     // Where they will lie is what they are told, so that nothing has to be changed once they lie there.
     tellPlace(root, join(place, 'root'));
     linkPrograms(root, join(work, 'whole', 'bin'));
-    renameSync(root, join(work, 'whole', 'root'));
     const debs = debsIn(work);
     const versions = Object.fromEntries(wanted.map((name) => [name, versionIn(debs, name)]));
     writeFileSync(join(work, 'whole', SET), `${JSON.stringify({ versions }, null, 2)}\n`);

@@ -16,8 +16,8 @@ const workflow: Workflow = {
   ],
 };
 const job = { workflow: 'mine', source: '', ref: null, service: null, copy: false, user: 'local', input: {} };
-const go = (c: RunContext, ...events: Walked[]): RunContext =>
-  events.reduce((before, event) => walk(workflow, { ...before, out: unborn.out }, event), c);
+const step = (c: RunContext, event: Walked): RunContext => walk(workflow, { ...c, out: unborn.out }, event);
+const go = (c: RunContext, ...events: Walked[]): RunContext => events.reduce(step, c);
 const answered = (tag: string, fact: object, at: number): Walked => ({
   type: 'answered',
   tag,

@@ -268,7 +268,8 @@ test.concurrent(
       const port = await freePort();
       const repo = await repoOf(s, 'heal-port-ignored', (text) => text.replace('18000 + 563', `${port - 1} + 1`));
       await hold(port, onTestFinished);
-      const { code, result } = await heal(s, repo);
+      // With a sandbox it is given a network of its own (own-network.test.ts).
+      const { code, result } = await heal(s, repo, '--sandbox', 'off');
       expect([code, result.outcome, result.fixes]).toEqual([3, 'needs-input', []]);
       expect(result.error).toMatchObject({
         code: 'PORT_HELD',

@@ -4,7 +4,16 @@
  * attempts are no mere gestures.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,7 +22,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { findTool } from '../../providers/sandbox/index.js';
 import { readConfig } from '../../runtime/config.js';
 import { expectNothingLeft } from './left.js';
-import { finish, gitStatus, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, gitStatus, resultOf, type Scratch, scratch } from './rr.js';
 
 const { config } = readConfig({});
 const tool = await findTool(config.cache, 'auto', () => undefined);
@@ -52,11 +61,18 @@ async function attack(s: Scratch, ...flags: string[]) {
   const bystander = spawn('sleep', ['600'], { stdio: 'ignore' });
   const daemon = createServer((socket) => socket.end('hello from a daemon'));
   await new Promise<void>((listening) => daemon.listen(join(s.dir, 'daemon.sock'), listening));
+  const abstract = createServer((socket) => socket.end('hello without a path'));
+  await new Promise<void>((listening) => abstract.listen(`\0${s.dir}`, listening));
   onTestFinished(() => {
     bystander.kill('SIGKILL');
     daemon.close();
+    abstract.close();
   });
   const at = (path: string): string => join(s.dir, path);
+  // Where the tools lie that all runs of a user share.
+  const toolchains = join(s.env.XDG_CACHE_HOME!, 'repo-runner', 'toolchains');
+  mkdirSync(toolchains, { recursive: true });
+  onTestFinished(() => rmSync(join(toolchains, 'rr-hostile'), { force: true }));
   const targets = {
     read: {
       key: at('home/.ssh/id_ed25519'),
@@ -74,10 +90,12 @@ async function attack(s: Scratch, ...flags: string[]) {
       'into the state': at('state/runs/another/pwned'),
       'a hook': join(repo, '.git', 'hooks', 'pre-commit'),
       'the system': '/etc/rr-hostile',
+      'a tool of other runs': join(toolchains, 'rr-hostile'),
     },
     pid: bystander.pid,
     port: Number(new URL(url).port),
     socket: at('daemon.sock'),
+    abstract: s.dir,
   };
   const told = await finish(
     s.rr('run', repo, '--once', '--json', '--env', `ATTACK=${JSON.stringify(targets)}`, ...flags),
@@ -108,9 +126,13 @@ const contained = {
   'write into the state': 'ENOENT',
   'write a hook': 'EROFS',
   'write the system': 'EROFS',
+  'write a tool of other runs': 'EROFS',
   // It has processes of its own only, and no rights.
   'see the environment of others': 'EMPTY',
   'kill a process': 'ESRCH',
+  'write into the memory of a process': 'ENOENT',
+  'trace a process': expect.stringMatching(/^status 1|^ENOENT/), // without Python it is not tried
+  'signal the keeper': 'EMPTY',
   'be root': 'NOBODY',
   'get capabilities': 'status 1',
   'open /proc/sys/kernel/core_pattern': expect.stringMatching(/EROFS|EACCES/),
@@ -144,6 +166,8 @@ test.skipIf(!works)(
       'hostile-everything/.git/hooks/pre-commit',
     ])
       expect(existsSync(join(s.dir, path)), path).toBe(false);
+    // What has no path belongs to the network, which in `auto` is the machine's (docs/sandbox.md): strict has its own.
+    expect(start['reach a socket without a path']).toBe('heard: hello without a path');
     expect(bystander.exitCode ?? bystander.signalCode).toBe(null);
     expect(gitStatus(repo)).toBe('');
     up.child.kill('SIGTERM');
@@ -163,6 +187,8 @@ test('without a sandbox the same attempts succeed, but for what holds in any cas
       'follow a link out': 'done: PRIVATE KEY',
       'write a hook': expect.stringMatching(/^done/),
       'reach a daemon': 'heard: hello from a daemon',
+      'write a tool of other runs': expect.stringMatching(/^done/),
+      'signal the keeper': expect.stringMatching(/^done: \d/),
       'steal the environment': 'EMPTY',
       'talk to the broker without credentials': expect.stringMatching(/Authorization Violation/),
       "bind the broker's port": 'EADDRINUSE',
@@ -181,6 +207,70 @@ test.skipIf(!hasGroups)(
       error: { code: 'COMMAND_LIMIT', message: expect.stringContaining('more than 60 processes and threads') },
     });
     await expectNothingLeft(s);
+  },
+);
+
+/** A repository that turns on the machine when it is told to; beside it a process of ours that must live. */
+async function turns(how: string, env: Record<string, string> = {}) {
+  const s = scratch({ XDG_CACHE_HOME: process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), ...env });
+  const bystander = spawn('sleep', ['600'], { stdio: 'ignore' });
+  onTestFinished(() => void bystander.kill('SIGKILL'));
+  const outside = ['--env', `TURN=${how}`, '--env', `OUTSIDE=${readlinkSync('/proc/self/ns/pid')}`];
+  const one = s.rr('run', s.repo('hostile-turns'), '--json', ...outside);
+  await one.object(({ type }) => type === 'result', 60_000);
+  const result = resultOf(one.objects());
+  const log = (name: string): string => readFileSync(join(result.bundle, 'logs', name), 'utf8');
+  const ends = async (): Promise<void> => {
+    one.child.kill('SIGINT');
+    await one.exited;
+    expect(bystander.exitCode ?? bystander.signalCode).toBe(null);
+    await expectNothingLeft(s);
+  };
+  return { s, result, log, ends };
+}
+
+test.runIf(works && process.env.RR_LONG)(
+  'an install that kills everybody kills itself, which is told, and nobody else',
+  { timeout: 90_000 },
+  async () => {
+    const { result, log, ends } = await turns('install:kill');
+    expect(result).toMatchObject({ outcome: 'failed', error: { code: 'COMMAND_FAILED' } });
+    expect(result.error.message).toMatch(/npm ci.*(SIGKILL|137)/);
+    expect(log('hostile-turns.install.log')).toContain('killing everybody');
+    await ends();
+  },
+);
+
+test.skipIf(!hasGroups)(
+  'an install that takes memory without end is ended by the kernel alone, and the limit is named',
+  { timeout: 90_000 },
+  async () => {
+    const { result, ends } = await turns('install:hog', { RR_MEMORY_MB: '400' });
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'COMMAND_LIMIT', message: expect.stringMatching(/its memory limit .*more than 400 MB/) },
+    });
+    await ends();
+  },
+);
+
+const hog = ['takes memory without end', 'app:hog', /limited: it needs more than 400 MB of memory/] as const;
+test
+  .skipIf(!works || !hasGroups)
+  .each([['kills everybody', 'app:kill', /killing everybody/] as const, ...(process.env.RR_LONG ? [hog] : [])])(
+  'an application that %s once it is up ends alone, and that is told',
+  { timeout: 90_000 },
+  async (_, how, said) => {
+    const { s, result, log, ends } = await turns(how, { RR_MEMORY_MB: '400' });
+    expect(result).toMatchObject({ outcome: 'healthy', services: [{ proof: { title: 'Harmless' } }] });
+    await fetch(result.services[0].url, { method: 'POST' }).catch(() => undefined); // it may go before it has answered
+    await eventually(
+      () => factsOf(s.state, result.run).find(({ type }) => type === 'runner.exited'),
+      (fact) => fact !== undefined,
+      30_000,
+    );
+    expect(log('hostile-turns.log')).toMatch(said);
+    await ends();
   },
 );
 

@@ -3,22 +3,13 @@
 import { fail } from '../../../runtime/errors.js';
 import type { Action } from '../contract.js';
 import { escapeRegExp, startBody, startOf, withBins } from './commands.js';
+import { HELD, heldPort, UNNAMED } from './held-port.js';
 import { type Case, command, env, type Rule } from './rule.js';
-
-const HELD = [
-  /EADDRINUSE[^\n]*?:(\d{2,5})\b/,
-  /[Pp]ort:? (\d{2,5})[^\n]{0,12}? (?:is |was )?(?:already |currently )?(?:in use|being used|occupied|allocated|taken|used|not available|unavailable)/,
-  /(?:\[?[\w.:]*\]?):(\d{2,5})\b[^\n]{0,40}(?:bind: )?[Aa]ddress already in use/,
-  /[Aa]ddress already in use[^\n]*?:(\d{2,5})\b/,
-  /(?:Connection in use|bind)[^\n]*?['"(][\w.:]*['"]?, ?(\d{2,5})\)/,
-  /listen EACCES: permission denied [^\n]*?:(\d{1,5})\b/,
-];
-const UNNAMED = /[Aa]ddress already in use|Errno 98/;
 
 /** The port the failure is about; without a number in the text, the one that the start command names. */
 export function portIn(found: Case): number | null {
-  const said = found.match[1] ?? HELD.map((held) => held.exec(found.text)?.[1]).find((number) => number !== undefined);
-  if (said !== undefined && /^\d+$/.test(said)) return Number(said);
+  const said = found.match[1] ?? heldPort(found.text);
+  if (said !== null && /^\d+$/.test(String(said))) return Number(said);
   const named =
     /(?:port[= ]|-p ?|:|-b \S*:)(\d{2,5})\b/i.exec(startBody(found))?.[1] ?? found.heal.service.ports[0]?.number;
   return named === undefined ? null : Number(named);
@@ -98,9 +89,23 @@ export const ports: readonly Rule[] = [
     proves: 'the application listens on the port it was leased',
   },
   {
+    id: 'port-apart',
+    about: 'the application takes no port but one that another program holds, and can have a network of its own',
+    after: ['port-held', 'port-lost', 'spring-port'],
+    steps: ['start', 'prove'],
+    signature: [...HELD, UNNAMED],
+    // Where nobody holds it any more the application was in its own way, and would be there too.
+    guard: (found) => found.look.ownNetwork && found.look.holder !== null && (portIn(found) ?? 0) >= 1024,
+    cause: (found) => `the application takes no port but ${portIn(found)}, which ${found.look.holder} holds`,
+    does: ['own-network'],
+    actions: (found) => [{ do: 'own-network', port: portIn(found)! }],
+    key: (found) => String(portIn(found)),
+    proves: 'the application answers from a network of its own, by the port it was leased',
+  },
+  {
     id: 'port-fixed',
     about: 'the application takes no port but one that is not free',
-    after: ['port-held', 'port-lost', 'spring-port'],
+    after: ['port-held', 'port-lost', 'spring-port', 'port-apart'],
     steps: ['start', 'prove'],
     signature: [...HELD, UNNAMED],
     guard: (found) => portIn(found) !== null,

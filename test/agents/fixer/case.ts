@@ -30,6 +30,7 @@ export const lookOf = ({ look = {}, manifest }: Given): Look => ({
   nodeDir: '/usr',
   holder: null,
   packages: true,
+  ownNetwork: false,
   ...look,
   texts: { ...(manifest === undefined ? {} : { 'package.json': JSON.stringify(manifest) }), ...look.texts },
 });

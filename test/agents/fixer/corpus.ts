@@ -104,6 +104,14 @@ const told: Record<string, Told | Told[]> = {
   'port-held/port-held': [
     { given: { manifest: { scripts: { start: 'node server.js --port 4571' } } } },
     { rule: 'port-fixed', given: { manifest: { scripts: { start: 'node server.js' } } } },
+    {
+      rule: 'port-apart',
+      given: {
+        manifest: { scripts: { start: 'node server.js' } },
+        can: ['own-network'],
+        look: { holder: 'node (pid 7)', ownNetwork: true },
+      },
+    },
   ],
   'port-held/py-port': { given: { service: py('python app.py --port 4572') } },
   'port-elsewhere/node': {

@@ -108,6 +108,7 @@ const actions: fc.Arbitrary<Action[]> = fc.array(
     fc.record({ do: fc.constant('create-database' as const), service: text, database: text }),
     fc.record({ do: fc.constant('map-host' as const), host: text, address: text }),
     fc.record({ do: fc.constant('install-system-package' as const), packages: fc.array(text) }),
+    fc.record({ do: fc.constant('own-network' as const), port: fc.nat() }),
   ),
 );
 test('laying actions over an overlay leaves the one before as it was, so that going back to it undoes them', () => {
@@ -353,6 +354,20 @@ test('a port that is held and is not the one leased is no lost lease', () => {
     type: 'fixer.helpless',
     error: { code: 'PORT_HELD', message: expect.stringMatching(/4571.*node \(pid 7\)/) },
   });
+});
+
+test.each([
+  ['another program holds it', { holder: 'node (pid 7)', ownNetwork: true }, 'port-apart'],
+  ['nobody holds it any more: it was in its own way', { holder: null, ownNetwork: true }, undefined],
+  ['there is no network to give it', { holder: 'node (pid 7)', ownNetwork: false }, undefined],
+])('a fixed port is given in a network of its own only where that can help: %s', (_, look, rule) => {
+  const given: Given = { tail: 'Error: listen EADDRINUSE: address already in use 127.0.0.1:4571', look };
+  expect(ask({ ...given, can: ['own-network'] })).toMatchObject(
+    rule === undefined
+      ? { type: 'fixer.helpless', error: { code: 'PORT_HELD' } }
+      : { rule, actions: [{ do: 'own-network', port: 4571 }], overlay: { ownNetwork: 4571 }, from: 'start' },
+  );
+  expect(ask(given)).toMatchObject({ type: 'fixer.helpless' });
 });
 
 test.each([

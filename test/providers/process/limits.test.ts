@@ -65,6 +65,24 @@ test.skipIf(!keeps('memory', { memoryBytes: 64 * MB }))(
   },
 );
 
+test.skipIf(!keeps('cpu', { cpus: 0.2 }))('a command gets no more of the processors than it may have', async () => {
+  const run = scratchRun();
+  const { keeper } = await openKeeper(run);
+  // Three seconds of three that want a processor each; the shell sums up what its children have had.
+  const burn = "i=0; while [ $i -lt 3 ]; do timeout 3 sh -c 'while :; do :; done' & i=$((i+1)); done; wait; times";
+  const had = async (id: string, cpus: number | null): Promise<number> => {
+    const one = command(run, id, burn, { limits: { ...noLimits, cpus } });
+    await keeper.start(one);
+    await keeper.exited(one.id);
+    const times = /(\d+)m([\d.]+)s (\d+)m([\d.]+)s\s*$/.exec(readFileSync(one.log, 'utf8'))!.slice(1).map(Number);
+    return times[0]! * 60 + times[1]! + times[2]! * 60 + times[3]!;
+  };
+  const [held, free] = [await had('held', 0.2), await had('free', null)];
+  expect(held).toBeLessThan(1); // 0.6 s are given
+  expect(free).toBeGreaterThan(held);
+  await keeper.end();
+});
+
 test.skipIf(!keeps('pids', { pids: 50 }))(
   'the groups of a keeper that was killed are removed by the next keeper, whosoever it is',
   async () => {

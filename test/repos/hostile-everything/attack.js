@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 
-const { read, write, pid, port, socket: daemon } = JSON.parse(process.env.ATTACK);
+const { read, write, pid, port, socket: daemon, abstract } = JSON.parse(process.env.ATTACK);
 const tries = {};
 const attempt = (name, act) => {
   try {
@@ -45,6 +45,21 @@ attempt('steal the environment', () => {
   const secrets = Object.keys(process.env).filter((name) => /SECRET|API_KEY|PASSWORD/.test(name));
   if (secrets.length === 0) throw Object.assign(new Error(), { code: 'EMPTY' });
   return secrets.join(' ');
+});
+attempt('write into the memory of a process', () => fs.closeSync(fs.openSync(`/proc/${pid}/mem`, 'r+')));
+attempt('trace a process', () => run('python3', '-c', `
+import ctypes, sys
+sys.exit(ctypes.CDLL(None).ptrace(16, ${pid}, 0, 0) != 0)`)); // PTRACE_ATTACH; let go with the end of that
+attempt('signal the keeper', () => {
+  const keepers = fs.readdirSync('/proc').filter((one) => /^\d+$/.test(one) && Number(one) !== process.pid).filter((one) => {
+    try {
+      return /keeper\.js/.test(fs.readFileSync(`/proc/${one}/cmdline`, 'utf8')) && process.kill(Number(one), 0);
+    } catch {
+      return false;
+    }
+  });
+  if (keepers.length === 0) throw Object.assign(new Error(), { code: 'EMPTY' });
+  return keepers.join(' ');
 });
 attempt('kill a process', () => process.kill(pid, 'SIGKILL'));
 attempt('be root', () => {
@@ -92,5 +107,6 @@ module.exports = (async () => {
   await dial('talk to the broker without credentials', { port, host: '127.0.0.1' }, 'CONNECT {}\r\nSUB rr.> 1\r\nPING\r\n');
   await bind("bind the broker's port", port);
   await dial('reach a daemon', { path: daemon }, null);
+  await dial('reach a socket without a path', { path: `\0${abstract}` }, null);
   process.stdout.write(`ATTACK ${JSON.stringify(tries)}\n`);
 })();

@@ -34,6 +34,7 @@ const dial = (name, to, say) =>
   await dial('by a tunnel', { host: proxy.hostname, port: proxy.port }, `CONNECT ${sink.host} HTTP/1.1\r\n\r\n`);
   await dial('by the gate itself', { path: '/run/rr-gate/out' }, `connect ${sink.hostname} ${sink.port}\n`);
   await ask('another host', { host: proxy.hostname, port: proxy.port, path: 'http://exfiltrate.example.invalid/' });
+  await dial('a socket without a path', { path: `\0rr-hostile-${sink.port}` }, 'hello');
   console.log(`NETWORK ${JSON.stringify(tries)}`);
   const page = (_request, response) => {
     response.setHeader('content-type', 'text/html');
