@@ -6,6 +6,7 @@ import type { Flow } from '../../runtime/workflow/graph.js';
 import type { StepState as Status } from '../../runtime/workflow/transitions.js';
 import type { Definition } from '../../runtime/workflow.js';
 import type { Command, Decision, Fact, Fix, Job, Outcome, Result, State } from './contract.js';
+import type { Recovery } from './recover.js';
 
 export interface StepState {
   state: Status;
@@ -26,6 +27,9 @@ export interface OpenFix extends Fix {
   redo: string[];
   /** What came of it, in words; null: not known yet. */
   effect: string | null;
+  /** Epoch ms at which it was laid over the run; whether its application had been up before. */
+  at?: number;
+  later?: boolean;
   /** What failed when it was tried. */
   failure: { error: ErrorRecord; evidence: unknown };
 }
@@ -63,7 +67,7 @@ export interface Write {
   executable?: boolean;
 }
 export interface RunContext {
-  /** `restarting`: it was up, and its application is being started again. `undoing`: compensations are at work. */
+  /** `restarting`: it was up, and its application is being started again, or repaired. `undoing`: compensations are at work. */
   mode: 'idle' | 'walking' | 'up' | 'restarting' | 'undoing' | 'ending' | 'ended';
   state: State;
   run: string;
@@ -109,6 +113,17 @@ export interface RunContext {
   unwell: Record<string, number>;
   /** When it was last started again. */
   restarts: number[];
+  /** Times it was started again because it answered badly, since it was well for long. */
+  unwellAgain: number;
+  /** Since when it has not been up and well; null: it is, or has not been proven yet. */
+  downSince: number | null;
+  /** Milliseconds that it was down for restarts and repairs, all of them together; and how often it was repaired. */
+  downMs: number;
+  heals: number;
+  /** It failed though it had been up: what is done about it. */
+  recovery: Recovery | null;
+  /** Repairs before this one count for the limits no more. */
+  budgetFrom: number;
   /** Why it is being started again; null: somebody asked for it. */
   fell: { exitCode: number | null; signal: string | null; lines: string[]; error: ErrorRecord | null } | null;
   /** Processes that could not be ended. */
@@ -152,6 +167,12 @@ export const unborn: RunContext = {
   held: {},
   unwell: {},
   restarts: [],
+  unwellAgain: 0,
+  downSince: null,
+  downMs: 0,
+  heals: 0,
+  recovery: null,
+  budgetFrom: 0,
   fell: null,
   left: [],
   unswept: null,
@@ -171,7 +192,7 @@ export const untouched: StepState = Object.freeze({
 export const upgrade = ({ app: _, ...old }: Partial<RunContext> & { app?: unknown }): RunContext => {
   const { start, needs } = old.results ?? {};
   const name = (needs?.plan as { chosen?: string[] } | undefined)?.chosen?.[0] ?? 'application';
-  const held = old.mode === 'up' && typeof start?.app === 'string' ? { [start.app]: name } : {};
+  const held = old.held ?? (old.mode === 'up' && typeof start?.app === 'string' ? { [start.app]: name } : {});
   return { ...unborn, ...old, held };
 };
 
@@ -200,7 +221,10 @@ export const actorKinds = (flow: Pick<Flow, 'kinds'>): string[] => {
   return [...new Set([...own, ...(holdsProcesses(flow) ? ['runner'] : [])])];
 };
 
-export const told = ({ before: _, failure: __, from: ___, redo: ____, effect: _____, ...fix }: OpenFix): Fix => fix;
+export const told = ({ rule, phase, step, cause, actions, signature, helped, ms, later }: OpenFix): Fix => ({
+  ...{ rule, phase, step, cause, actions, signature, helped, ms },
+  ...(later ? { later } : {}),
+});
 /** The fix that is being tried. */
 export const trying = ({ fixes }: RunContext): OpenFix | null => fixes.find(({ helped }) => helped === null) ?? null;
 export const json = (path: string, value: unknown): Write => ({ path, text: `${JSON.stringify(value, null, 2)}\n` });
@@ -221,6 +245,8 @@ export const fixesFile = (c: RunContext): Write =>
       evidence: shown(fix.failure.evidence),
       effect: fix.effect,
       undone: fix.helped === false,
+      at: fix.at === undefined ? null : new Date(fix.at).toISOString(),
+      later: fix.later === true,
     })),
   );
 export const runFile = ({ run, job, flow, state, startedAt, result, steps }: RunContext): Write =>

@@ -57,5 +57,7 @@ function applyOne(overlay: Overlay, action: Action): Overlay {
       return { ...overlay, hosts: { ...overlay.hosts, [action.host]: action.address } };
     case 'install-system-package':
       return { ...overlay, packages: [...new Set([...overlay.packages, ...action.packages])] };
+    case 'do-again':
+      return overlay;
   }
 }

@@ -52,4 +52,8 @@ export const vocabulary: Readonly<Record<Action['do'], { does: string; undo: str
     does: 'installs packages of the system, where that is allowed',
     undo: 'the packages are left out of the next try',
   },
+  'do-again': {
+    does: 'does a step of the run again, as it was done before: what it had made is there no more',
+    undo: 'nothing lies over the repository that would have to go',
+  },
 };

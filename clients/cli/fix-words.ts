@@ -41,5 +41,7 @@ export function actionWords(action: Action): string {
       return `${action.host} is ${action.address}`;
     case 'install-system-package':
       return `install ${action.packages.join(' ')}`;
+    case 'do-again':
+      return { services: 'bring it up', deps: 'install', build: 'build', start: 'start' }[action.step].concat(' again');
   }
 }

@@ -18,6 +18,8 @@ export interface Given {
   can?: Heal['can'];
   limit?: string;
   exitCode?: number;
+  running?: string[];
+  later?: Heal['later'];
 }
 
 export const lookOf = ({ look = {}, manifest }: Given): Look => ({
@@ -44,6 +46,8 @@ export const healOf = ({
   can = [],
   limit,
   exitCode = 1,
+  running = [],
+  later = null,
 }: Given): Heal =>
   Heal.parse({
     type: 'fixer.heal',
@@ -74,6 +78,8 @@ export const healOf = ({
     port,
     tried,
     can,
+    running,
+    later,
     startable: can.includes('start-service') ? fetchable : [],
   });
 

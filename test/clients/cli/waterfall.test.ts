@@ -32,6 +32,15 @@ const timeline: fc.Arbitrary<Timeline> = fc.record({
   fixes: fc.array(
     fc.record({ atMs: ms, ms, step: text, rule: text, cause: text, helped: fc.constantFrom(true, false, null) }),
   ),
+  falls: fc.array(
+    fc.record({
+      atMs: ms,
+      service: text,
+      reason: text,
+      became: fc.constantFrom('down', 'restarted', 'healed', 'well', 'unwell', 'failed'),
+      downMs: fc.option(ms),
+    }),
+  ),
   decisions: fc.array(
     fc.record({
       atMs: ms,
@@ -74,6 +83,7 @@ test('bars stand where their time was, on one scale, and repairs and decisions a
         { step: 'start', phase: 'run', attempt: 2, fromMs: 3_000, ms: 1_000, ok: true, note: '' },
       ],
       fixes: [{ atMs: 2_900, ms: 400, step: 'start', rule: 'set-env', cause: 'SECRET is not set', helped: true }],
+      falls: [],
       decisions: [
         {
           atMs: 2_950,
