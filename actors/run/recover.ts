@@ -4,7 +4,6 @@
  * same way. Before that its restart policy has had its turn (hold.ts). While it is still alive nothing is ended until a
  * repair is known.
  */
-import type { Evidence } from '../../agents/dependency/contract.js';
 import type { Fixed } from '../../agents/fixer/contract.js';
 import { failureOf } from '../../providers/process/execute.js';
 import type { Answered, Message } from '../../runtime/actor.js';
@@ -12,29 +11,8 @@ import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { type Draft, rootOf, scopeOf } from './draft.js';
 import { halt, lose } from './end.js';
 import { healCommand, isSpent, layFix } from './heal.js';
-import { isFull, MINUTE, type RunContext, runFile, trying } from './state.js';
+import { isFull, MINUTE, type Recovery, type RunContext, runFile, trying } from './state.js';
 
-export interface Recovery {
-  app: string;
-  service: string;
-  /** Epoch ms at which it was first seen not well, or ended. */
-  since: number;
-  reason: string;
-  /** That it did not pass again: the start of one that has ended, the proof of one that answers badly. */
-  step: string;
-  /** How it ended; null: it is alive, as far as is known. */
-  exit: { exitCode: number | null; signal: string | null; limit: string | null; lines: string[] } | null;
-  failure: { error: ErrorRecord; evidence: Evidence | null } | null;
-  /** What its processes had when they were looked at last. */
-  memoryBytes: number | null;
-  stage: 'looking' | 'seeking' | 'halting' | 'mending';
-  askedAt: number;
-  /** Repairs of the run before it. */
-  from: number;
-  fixed: Fixed | null;
-  /** What becomes of it where no repair is known: the run ends, keeps one that is not well, or tries its next start. */
-  otherwise: 'end' | 'stay' | 'again';
-}
 type Fallen = Pick<Recovery, 'app' | 'service' | 'since' | 'reason' | 'step' | 'exit' | 'failure' | 'otherwise'>;
 
 /** `again`: it is to be started again by its policy; `stay`: it is up, not well, and looked at. */
@@ -54,7 +32,10 @@ export function recover(d: Draft, fallen: Fallen): Verdict | 'none' {
     fixed: null,
   };
   c.downSince ??= fallen.since;
-  if (isSpent(c, step.phase ?? 'run')) return nothingHelps(d, null);
+  if (isSpent(c, step.phase ?? 'run')) {
+    const times = c.fixes.length - c.budgetFrom;
+    return nothingHelps(d, fail('REPAIRS_SPENT', { ...fallen, times }).toRecord());
+  }
   c.mode = 'restarting';
   c.state = 'healing';
   const { service, reason, since, exit } = fallen;
@@ -79,9 +60,9 @@ export function recover(d: Draft, fallen: Fallen): Verdict | 'none' {
 }
 
 /** The monitor has told what came before; where it could not, the application's last lines do. */
-export function examined({ c, ...d }: Draft, { fact }: Answered): void {
-  if (c.recovery?.stage === 'looking')
-    seek({ c, ...d }, (fact ?? null) as { lines?: string[]; memoryBytes?: number | null } | null);
+export function examined(d: Draft, { fact }: Answered): void {
+  if (d.c.recovery?.stage !== 'looking') return;
+  seek(d, (fact ?? null) as { lines?: string[]; memoryBytes?: number | null } | null);
 }
 function seek(d: Draft, seen: { lines?: string[]; memoryBytes?: number | null } | null): void {
   const { c } = d;

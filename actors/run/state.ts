@@ -1,12 +1,12 @@
 /** What a run remembers, and the small things that are said of it. Pure. */
-import { emptyOverlay, type Overlay } from '../../agents/fixer/contract.js';
+import type { Evidence } from '../../agents/dependency/contract.js';
+import { emptyOverlay, type Fixed, type Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Ask, Due, Message } from '../../runtime/actor.js';
 import type { ErrorCode, ErrorRecord } from '../../runtime/errors.js';
 import type { Flow } from '../../runtime/workflow/graph.js';
 import type { StepState as Status } from '../../runtime/workflow/transitions.js';
 import type { Definition } from '../../runtime/workflow.js';
 import type { Command, Decision, Fact, Fix, Job, Outcome, Result, State } from './contract.js';
-import type { Recovery } from './recover.js';
 
 export interface StepState {
   state: Status;
@@ -59,6 +59,28 @@ export interface Undo {
   to: string;
   command: Message;
   tries: number;
+}
+/** What is done about an application that was up and failed later. */
+export interface Recovery {
+  app: string;
+  service: string;
+  /** Epoch ms at which it was first seen not well, or ended. */
+  since: number;
+  reason: string;
+  /** That it did not pass again: the start of one that has ended, the proof of one that answers badly. */
+  step: string;
+  /** How it ended; null: it is alive, as far as is known. */
+  exit: { exitCode: number | null; signal: string | null; limit: string | null; lines: string[] } | null;
+  failure: { error: ErrorRecord; evidence: Evidence | null } | null;
+  /** What its processes had when they were looked at last. */
+  memoryBytes: number | null;
+  stage: 'looking' | 'seeking' | 'halting' | 'mending';
+  askedAt: number;
+  /** Repairs of the run before it. */
+  from: number;
+  fixed: Fixed | null;
+  /** What becomes of it where no repair is known: the run ends, keeps one that is not well, or tries its next start. */
+  otherwise: 'end' | 'stay' | 'again';
 }
 export interface Write {
   /** From the bundle. */
