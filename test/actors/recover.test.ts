@@ -179,6 +179,16 @@ test('a person who stops the run while it is repaired ends it at once, whatever 
   }
 });
 
+test('a folder that cannot be written ends a run that is being repaired, with that cause', () => {
+  const run = live();
+  run.exits();
+  run.examined();
+  const error = fail('STATE_UNWRITABLE').toRecord();
+  const over = run.go({ type: 'recordFailed', error });
+  expect(over.out.facts).toMatchObject([{ type: 'run.app-exited', exitCode: 1, error: { code: 'STATE_UNWRITABLE' } }]);
+  expect([over.mode, over.state, over.recovery]).toEqual(['ending', 'failed', null]);
+});
+
 test('a repair that does not help is undone and the next is tried; when none is left the run ends with the cause', () => {
   const run = live();
   run.falls();
