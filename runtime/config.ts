@@ -56,6 +56,8 @@ export const Config = z
     startMs: ms,
     /** How often an application that is up is looked at. */
     watchMs: ms,
+    /** How long one has to be well before its restarts and repairs are counted anew. */
+    steadyMs: ms,
   })
   .refine(({ portFrom, portTo }) => portFrom <= portTo, { path: ['portTo'], error: 'a port not below portFrom' });
 export type Config = Readonly<z.infer<typeof Config>>;
@@ -87,6 +89,7 @@ const names: Record<keyof Config, string> = {
   idleMs: 'RR_IDLE_MS',
   startMs: 'RR_START_MS',
   watchMs: 'RR_WATCH_MS',
+  steadyMs: 'RR_STEADY_MS',
 };
 
 /**
@@ -140,6 +143,7 @@ export function readConfig(
     idleMs: 5 * 60_000,
     startMs: 90_000,
     watchMs: 10_000,
+    steadyMs: 10 * 60_000,
   };
   const raw: Record<string, unknown> = {};
   const origins = {} as Record<keyof Config, Origin>;

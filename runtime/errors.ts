@@ -101,6 +101,11 @@ export const errors = {
     fix: 'rr status shows since when, rr logs what it said',
     retry: 'later',
   },
+  REPAIRS_SPENT: {
+    message: '{service} was repaired {times} times and failed again: {reason}',
+    fix: 'fixes.json in the folder of the run says what was tried; mend the cause, then run again',
+    retry: 'never',
+  },
   PARTLY_UP: { message: '{met}, wanted all; not up: {missing}', fix: '{fix}', retry: 'never' },
   NOT_RUNNABLE: { message: 'nothing here can be run: {reason}', fix: '{fix}', retry: 'never' },
   TOOL_MISSING: {

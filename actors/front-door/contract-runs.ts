@@ -67,6 +67,17 @@ export const Timeline = z.strictObject({
       patch: z.string().nullable().describe('of the repository, from the folder of the run'),
     }),
   ),
+  falls: z
+    .array(
+      z.strictObject({
+        atMs: z.number(),
+        service: z.string(),
+        reason: z.string(),
+        became: z.enum(['down', 'restarted', 'healed', 'well', 'unwell', 'failed']),
+        downMs: z.number().nullable().describe('until it was proven again; null: it was not'),
+      }),
+    )
+    .describe('times its application failed after it had been up'),
   decisions: z.array(decision),
   spent: z
     .record(z.string(), z.number())
@@ -154,9 +165,10 @@ export const runVerbs = {
       run: RunId,
       state: State,
       services: z.array(
-        Status.omit({ format: true, samples: true, logAt: true }).extend({
+        Status.omit({ format: true, samples: true, logAt: true, wellAt: true }).extend({
           up: z.boolean().describe('it is held up at present'),
           restarts: z.int().describe('times it was started again'),
+          heals: z.int().describe('times it was repaired after it had been up'),
           last: Sample.nullable().describe('the last look; null: none yet'),
         }),
       ),
@@ -172,6 +184,17 @@ export const runVerbs = {
           }),
         )
         .describe('private databases and other servers of the run'),
+      healing: z
+        .strictObject({
+          service: z.string(),
+          reason: z.string(),
+          since: z.number().describe('epoch ms at which it fell'),
+          step: z.string().describe('that is at work, or that failed'),
+          rule: z.string().nullable().describe('that is being tried; null: one is sought'),
+          cause: z.string().nullable().describe('as that rule sees it'),
+        })
+        .nullable()
+        .describe('it was up, failed, and is being repaired; null: it is not'),
     }),
   },
   'runs.timeline': {

@@ -12,6 +12,7 @@ import type { AdminContext } from '../admin/index.js';
 import { fromDisk, lineOf, readJson } from '../at-rest.js';
 import { readLogs } from '../logs.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
+import { healingOf } from '../run/recover.js';
 import type { RunContext } from '../run/state.js';
 import { nextWake } from '../run/wake.js';
 import type { Around, Handlers } from './around.js';
@@ -55,11 +56,15 @@ export function runHandlers({
         return { id, address, question, options, error: String(facts.error) };
       });
   };
-  /** That it waits for somebody only the run knows. */
-  const line = (run: string, one: Known) => ({
-    ...lineOf(run, one),
-    state: one.state === 'running' && contextOf(run)?.state === 'waiting' ? ('waiting' as const) : one.state,
-  });
+  /** That it waits for somebody, or is being repaired, only the run knows. */
+  const line = (run: string, one: Known) => {
+    const state = one.ended ? undefined : contextOf(run)?.state;
+    const isFiner = (one.state === 'running' && state === 'waiting') || (one.state === 'up' && state === 'healing');
+    return { ...lineOf(run, { ...one, result: resultOf(run, one) }), state: isFiner ? state! : one.state };
+  };
+  /** As it stands: an application that was repaired may be elsewhere now. */
+  const resultOf = (run: string, one: Known): Known['result'] =>
+    (one.result?.outcome === 'healthy' ? contextOf(run)?.result : null) ?? one.result;
   const stop = async (run: string, reason: 'stop' | 'cancel') => {
     if (known(run).ended) return { run, state: known(run).state };
     const fact = (await ask(main('orchestrator'), { type: 'orchestrator.stop', run, reason } as Message)) as Message & {
@@ -140,7 +145,7 @@ export function runHandlers({
           error: error && { ...error },
         })),
         asked: asked(run),
-        result: one.result,
+        result: resultOf(run, one),
         cause: one.cause ?? null,
         bundle: one.bundle,
       };
@@ -149,18 +154,20 @@ export function runHandlers({
       const one = known(run);
       const context = contextOf(run);
       const held = Object.values(context?.held ?? {});
-      const services = (one.result?.services ?? []).map(({ name, url }) => {
+      const services = (resultOf(run, one)?.services ?? []).map(({ name, url }) => {
         const none = { well: held.includes(name), since: one.at, latencyMs: null, errors: [], downMs: 0, samples: [] };
-        const unseen = { format: 1, logAt: null, service: name, url, ...none };
-        const { format: _, logAt: __, samples, ...seen } = readStatus(one.bundle, name) ?? unseen;
+        const unseen = { format: 1, logAt: null, wellAt: null, service: name, url, ...none };
+        const { format: _, logAt: __, wellAt: ___, samples, ...seen } = readStatus(one.bundle, name) ?? unseen;
         const up = held.includes(name);
-        return { ...seen, url, up, restarts: context?.restarts.length ?? 0, last: samples.at(-1) ?? null };
+        const { restarts = [], heals = 0, downMs = 0 } = context ?? {};
+        const more = { up, restarts: restarts.length, heals, downMs: seen.downMs + downMs };
+        return { ...seen, ...more, url, last: samples.at(-1) ?? null };
       });
       const servers = databasesOf(config.state, run).databases.map(({ kind, up, serve: { host, port } }) => {
         const { again = [], lost = false } = context?.servers?.[kind] ?? {};
         return { kind, host, port, up, restarts: again.length, lost };
       });
-      return { run, state: line(run, one).state, servers, services };
+      return { run, state: line(run, one).state, servers, services, healing: context ? healingOf(context) : null };
     },
     'runs.cancel': ({ run }) => stop(run, 'cancel'),
     'runs.stop': ({ run }) => stop(run, 'stop'),

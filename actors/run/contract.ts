@@ -9,6 +9,8 @@ export const State = z.enum([
   'running',
   'waiting',
   'up',
+  /** It was up, failed, and is being repaired. */
+  'healing',
   'done',
   'failed',
   'needs-input',
@@ -47,6 +49,8 @@ export const Fix = z.strictObject({
   ms: z.number(),
   /** A patch of the repository that stands for it, from the run's folder; absent: there is none. */
   patch: z.string().optional(),
+  /** The application had been up before. */
+  later: z.boolean().optional(),
 });
 export const Proven = z.strictObject({
   name: z.string(),
@@ -58,7 +62,7 @@ export const Result = z.strictObject({
   outcome: Outcome,
   kind: z.string().nullable(),
   services: z.array(Proven),
-  fixes: z.array(Fix.omit({ signature: true, step: true })),
+  fixes: z.array(Fix.omit({ signature: true, step: true, later: true })),
   /** Choices below what was asked for, e.g. the nearest version of a runtime. */
   degraded: z.array(z.string()),
   run: z.string(),
@@ -214,7 +218,7 @@ export const AppExited = z.strictObject({
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   lines: z.array(z.string()),
-  /** Set when the application did not end by itself: its keeper died, or nobody can watch it any more. */
+  /** Why it is lost: what no repair is known for, or that its keeper died and nobody can watch it any more; null: it has merely ended. */
   error: failure.nullable(),
   /** Which of several it was; absent: the run held one. */
   service: z.string().optional(),
@@ -230,6 +234,36 @@ export const AppRestarted = z.strictObject({
   restarts: z.int(),
   pid: z.int().nullable(),
   url: z.string().nullable(),
+  /** Since it fell, or since it was asked for. */
+  downMs: z.number().optional(),
+});
+/** It was up and failed beyond what starting it again helps: a repair is sought for it. */
+export const AppHealing = z.strictObject({
+  type: z.literal('run.app-healing'),
+  service: z.string(),
+  reason: z.string(),
+  /** Epoch ms of the first bad look, or of its end. */
+  since: z.number(),
+  /** How it ended; both null: it is alive. */
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+});
+/** It is up again and proven, after repairs. */
+export const AppHealed = z.strictObject({
+  type: z.literal('run.app-healed'),
+  service: z.string(),
+  /** From the first bad look, or from its end, to the proof. */
+  downMs: z.number(),
+  /** The rules that helped. */
+  rules: z.array(z.string()),
+  pid: z.int().nullable(),
+  url: z.string().nullable(),
+});
+/** No repair is known for it. It is alive, and left as it is. */
+export const AppHelpless = z.strictObject({
+  type: z.literal('run.app-helpless'),
+  service: z.string(),
+  error: failure,
 });
 /** It is up and does not answer well any more. */
 export const AppUnwell = z.strictObject({
@@ -298,6 +332,9 @@ export const Fact = z.union([
   AppExited,
   AppFell,
   AppRestarted,
+  AppHealing,
+  AppHealed,
+  AppHelpless,
   AppUnwell,
   AppWell,
   ServerFell,

@@ -12,7 +12,17 @@ import { isOver } from '../../runtime/workflow/transitions.js';
 import { at, bind, type Proven, type Scope, type Workflow } from '../../runtime/workflow.js';
 import type { Fact, Outcome, Result, State } from './contract.js';
 import { type Draft, drop, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
-import { fixesFile, holdsProcesses, isFull, MINUTE, outcomeOf, patchFor, type RunContext, runFile } from './state.js';
+import {
+  fixesFile,
+  holdsProcesses,
+  isFull,
+  MINUTE,
+  type OpenFix,
+  outcomeOf,
+  patchFor,
+  type RunContext,
+  runFile,
+} from './state.js';
 
 /** How often a compensation is tried, and the pause before it is tried again. */
 const UNDO_TRIES = 4;
@@ -20,9 +30,19 @@ const UNDO_PAUSE_MS = 1_000;
 
 /** Nothing helped: tells the result and ends what is alive. */
 export function settleFailed(d: Draft, error: ErrorRecord): void {
+  if (d.c.mode === 'restarting') return lose(d, error);
   const outcome = outcomeOf(error);
   settle(d, outcome, error);
   d.c.state = outcome as State;
+  end(d);
+}
+
+/** An application that was up is lost. @param error why, where it did not merely end. */
+export function lose(d: Draft, error: ErrorRecord | null): void {
+  const { c } = d;
+  const { exitCode = null, signal = null, lines = [] } = c.recovery?.exit ?? c.fell ?? {};
+  c.out.facts.push({ type: 'run.app-exited', exitCode, signal, lines, error });
+  c.state = 'failed';
   end(d);
 }
 
@@ -76,6 +96,7 @@ export function cancel(d: Draft, key: string): void {
 export function end(d: Draft): void {
   const { c } = d;
   c.failing = null;
+  c.recovery = null;
   for (const key of Object.keys(c.steps)) cancel(d, key);
   for (const key of Object.keys(c.waits)) drop(d, 'waits', key);
   if (c.undos.length === 0) return sweep(d);
@@ -191,15 +212,7 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
       : name === undefined
         ? []
         : [{ name, url: null, proof: null }],
-    fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }, n) => ({
-      rule,
-      phase,
-      cause,
-      actions,
-      helped,
-      ms,
-      ...patchFor(c, n),
-    })),
+    fixes: c.fixes.map((one, n) => ({ ...shown(one), ...patchFor(c, n) })),
     degraded: [
       ...down.map((one) => `${one.name} is not up: ${one.error!.message}`),
       ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
@@ -220,6 +233,10 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
   if (c.result.fixes.some(({ patch }) => patch !== undefined)) c.out.writes.push(fixesFile(c));
   c.out.facts.push({ type: 'run.settled', result: c.result });
 }
+/** A repair as the result of a run tells it. */
+export const shown = ({ rule, phase, cause, actions, helped, ms }: OpenFix): Result['fixes'][number] => ({
+  ...{ rule, phase, cause, actions, helped, ms },
+});
 /** Those that are up are held; but that was not what was asked for. */
 const partly = (all: Proven[], down: Proven[]): ErrorRecord =>
   fail('PARTLY_UP', {

@@ -1,17 +1,19 @@
 /**
  * The healing half of a walk: pure. One fix at a time; what helped is kept, what did not is undone by going back to the
- * overlay before it. At most 8 fixes a run and 3 a phase; when nothing helps, the orchestrator manager says whether the
- * step is worth another try, else the run ends with the one error and its next step.
+ * overlay before it. At most 8 fixes a run and 3 a phase, counted anew when its application has been well for long; when
+ * nothing helps, the orchestrator manager says whether the step is worth another try, else the run ends with the one error
+ * and its next step.
  */
 import { fetchable } from '../../agents/database/contract.js';
 import type { Fixed, Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
+import { isOver } from '../../runtime/workflow/transitions.js';
 import { at, downstream, type Step } from '../../runtime/workflow.js';
 import { type Draft, drop, move, note, partsOf, rootOf, scopeOf, stateOf } from './draft.js';
 import { cancel, settleFailed } from './end.js';
-import { fixesFile, type OpenFix, told, trying } from './state.js';
+import { fixesFile, type OpenFix, type RunContext, told, trying } from './state.js';
 
 const FIXES_A_RUN = 8;
 const FIXES_A_PHASE = 3;
@@ -35,7 +37,9 @@ export function closeFix(d: Draft, id: string, failure: Failure | null): { step:
   const fix = trying(c);
   if (!fix) return null;
   if (!failure && fix.step !== id) return null; // an earlier step, done again on the way
-  const same = failure !== null && alike(failure.error) === alike(fix.failure.error);
+  // Of one that was up and answered badly it is known no better than that: a proof that fails is the same failure.
+  const same =
+    failure !== null && (fix.failure.error.code === 'APP_UNWELL' || alike(failure.error) === alike(fix.failure.error));
   const judged: OpenFix = {
     ...fix,
     helped: failure === null || (fix.step === id && !same),
@@ -63,27 +67,41 @@ export function seekFix(d: Draft, id: string, { error, evidence }: Failure): voi
     move(d, id, 'mend');
   }
   const scope = scopeOf(d, rootOf(d));
-  const spent = c.fixes.length >= FIXES_A_RUN || c.fixes.filter((fix) => fix.phase === phase).length >= FIXES_A_PHASE;
-  if (!step.heal || spent || !scope.service) return askJudge(d, error);
-  const command = {
+  if (!step.heal || isSpent(c, phase) || !scope.service) return askJudge(d, error);
+  const seen = workflow.evidence ? workflow.evidence(id, scope, evidence) : evidence;
+  c.out.asks.push({
+    to: `${c.run}/fixer/fixer-1`,
+    command: healCommand(d, id, { error, evidence: seen }),
+    withinMs: 2 * MINUTE,
+    tag: `heal ${id}`,
+  });
+}
+/** Whether no more may be tried; what was tried before the application had been well for long does not count. */
+export const isSpent = ({ fixes, budgetFrom }: RunContext, phase: string): boolean => {
+  const lately = fixes.slice(budgetFrom);
+  return lately.length >= FIXES_A_RUN || lately.filter((fix) => fix.phase === phase).length >= FIXES_A_PHASE;
+};
+/** What the fixer is asked about a step of the run that failed. */
+export function healCommand(d: Draft, id: string, { error, evidence }: Failure): Message {
+  const { c } = d;
+  const scope = scopeOf(d, rootOf(d));
+  return {
     type: 'fixer.heal',
     step: id,
-    phase,
+    phase: d.graph.byId.get(id)!.phase ?? 'run',
     error,
-    evidence: workflow.evidence ? workflow.evidence(id, scope, evidence) : evidence,
+    evidence,
     service: scope.service,
     overlay: c.overlay,
     cwd: scope.cwd ?? at(scope, 'fetch.root'),
     port: at(scope, 'port.port') ?? null,
     ...worldly(d),
-    tried: c.fixes.map((fix) => ({ rule: fix.rule, phase: fix.phase, signature: fix.signature })),
-  };
-  c.out.asks.push({
-    to: `${c.run}/fixer/fixer-1`,
-    command: command as Message,
-    withinMs: 2 * MINUTE,
-    tag: `heal ${id}`,
-  });
+    // What helped once may be needed once more when it has been up since.
+    tried: c.fixes
+      .slice(c.recovery?.from ?? 0)
+      .map((fix) => ({ rule: fix.rule, phase: fix.phase, signature: fix.signature })),
+    later: c.recovery && { memoryBytes: c.recovery.memoryBytes },
+  } as Message;
 }
 /** What this workflow can do beyond the overlay: it has a step that brings services up, one that gets tools, one that starts apart, or not. */
 function worldly(d: Draft): { can: string[]; startable: readonly string[]; running: string[] } {
@@ -120,6 +138,7 @@ export function leaveClaim(d: Draft, id: string, failure: Failure): boolean {
     helped: null,
     effect: null,
     ms: 0,
+    at: d.now,
     // It is not taken up again, whatever comes of it.
     before: overlay,
     from: left.from,
@@ -137,16 +156,22 @@ export function leaveClaim(d: Draft, id: string, failure: Failure): boolean {
 export function healed(d: Draft, { fact, error }: Answered): boolean {
   const { c } = d;
   const { step: id, askedAt, ...failure } = c.failing!;
-  const step = d.graph.byId.get(id)!;
   if (error || fact?.type !== 'fixer.fixed') {
     askJudge(d, (fact as { error?: ErrorRecord } | null)?.error ?? failure.error);
     return false;
   }
-  const { rule, cause, actions, signature, overlay } = fact as Fixed;
-  const from = d.graph.byId.has((fact as Fixed).from) ? (fact as Fixed).from : id;
+  c.failing = null;
+  layFix(d, id, fact as Fixed, failure, askedAt);
+  return true;
+}
+/** Lays what the fixer answered over the run, and sends it back to where that begins. */
+export function layFix(d: Draft, id: string, fixed: Fixed, failure: Failure, askedAt: number): void {
+  const { c } = d;
+  const { rule, cause, actions, signature, overlay } = fixed;
+  const from = d.graph.byId.has(fixed.from) ? fixed.from : id;
   const fix: OpenFix = {
     rule,
-    phase: step.phase ?? 'run',
+    phase: d.graph.byId.get(id)!.phase ?? 'run',
     step: id,
     cause,
     actions: actions.map((action) => ({ ...action })),
@@ -154,6 +179,8 @@ export function healed(d: Draft, { fact, error }: Answered): boolean {
     helped: null,
     effect: null,
     ms: d.now - askedAt,
+    at: d.now,
+    ...(c.recovery ? { later: true } : {}),
     before: c.overlay,
     from,
     redo: goBack(d, from, id),
@@ -161,10 +188,8 @@ export function healed(d: Draft, { fact, error }: Answered): boolean {
   };
   c.fixes = [...c.fixes, fix];
   c.overlay = overlay as Overlay;
-  c.failing = null;
   c.out.facts.push({ type: 'run.fix-tried', fix: told(fix) });
   c.out.writes.push(fixesFile(c));
-  return true;
 }
 
 /**
@@ -175,8 +200,11 @@ function goBack(d: Draft, from: string, failed: string): string[] {
   const { steps } = d.workflow;
   const again = new Set([failed, ...[from, ...d.c.undone].flatMap((id) => [...downstream(steps, id)])]);
   d.c.undone = [];
-  for (const id of again) sendBack(d, d.graph.byId.get(id)!, id);
-  return [...again];
+  const isDone = (id: string): boolean => isOver(stateOf(d, id).state) && d.graph.byId.get(id)!.once === true;
+  // What is to be done once was done when the application was proven first.
+  const all = [...again].filter((id) => !(d.c.recovery && isDone(id)));
+  for (const id of all) sendBack(d, d.graph.byId.get(id)!, id);
+  return all;
 }
 /** To be done again, with all that is part of it. What is just being asked for is asked again when its answer is there. */
 export function sendBack(d: Draft, { to, forEach }: Pick<Step, 'to' | 'forEach'>, key: string): void {

@@ -1,5 +1,6 @@
 /** What a run remembers, and the small things that are said of it. Pure. */
-import { emptyOverlay, type Overlay } from '../../agents/fixer/contract.js';
+import type { Evidence } from '../../agents/dependency/contract.js';
+import { emptyOverlay, type Fixed, type Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Ask, Due, Message } from '../../runtime/actor.js';
 import type { ErrorCode, ErrorRecord } from '../../runtime/errors.js';
 import type { Flow } from '../../runtime/workflow/graph.js';
@@ -26,6 +27,9 @@ export interface OpenFix extends Fix {
   redo: string[];
   /** What came of it, in words; null: not known yet. */
   effect: string | null;
+  /** Epoch ms at which it was laid over the run; whether its application had been up before. */
+  at?: number;
+  later?: boolean;
   /** What failed when it was tried. */
   failure: { error: ErrorRecord; evidence: unknown };
 }
@@ -56,6 +60,28 @@ export interface Undo {
   command: Message;
   tries: number;
 }
+/** What is done about an application that was up and failed later. */
+export interface Recovery {
+  app: string;
+  service: string;
+  /** Epoch ms at which it was first seen not well, or ended. */
+  since: number;
+  reason: string;
+  /** That it did not pass again: the start of one that has ended, the proof of one that answers badly. */
+  step: string;
+  /** How it ended; null: it is alive, as far as is known. */
+  exit: { exitCode: number | null; signal: string | null; limit: string | null; lines: string[] } | null;
+  failure: { error: ErrorRecord; evidence: Evidence | null } | null;
+  /** What its processes had when they were looked at last. */
+  memoryBytes: number | null;
+  stage: 'looking' | 'seeking' | 'halting' | 'mending';
+  askedAt: number;
+  /** Repairs of the run before it. */
+  from: number;
+  fixed: Fixed | null;
+  /** What becomes of it where no repair is known: the run ends, keeps one that is not well, or tries its next start. */
+  otherwise: 'end' | 'stay' | 'again';
+}
 export interface Write {
   /** From the bundle. */
   path: string;
@@ -72,7 +98,7 @@ export interface ServerFalls {
   lost: boolean;
 }
 export interface RunContext {
-  /** `restarting`: it was up, and its application is being started again. `undoing`: compensations are at work. */
+  /** `restarting`: it was up, and its application is being started again, or repaired. `undoing`: compensations are at work. */
   mode: 'idle' | 'walking' | 'up' | 'restarting' | 'undoing' | 'ending' | 'ended';
   state: State;
   run: string;
@@ -120,6 +146,17 @@ export interface RunContext {
   servers?: Record<string, ServerFalls>;
   /** When it was last started again. */
   restarts: number[];
+  /** Times it was started again because it answered badly, since it was well for long. */
+  unwellAgain: number;
+  /** Since when it has not been up and well; null: it is, or has not been proven yet. */
+  downSince: number | null;
+  /** Milliseconds that it was down for restarts and repairs, all of them together; and how often it was repaired. */
+  downMs: number;
+  heals: number;
+  /** It failed though it had been up: what is done about it. */
+  recovery: Recovery | null;
+  /** Repairs before this one count for the limits no more. */
+  budgetFrom: number;
   /** Why it is being started again; null: somebody asked for it. */
   fell: { exitCode: number | null; signal: string | null; lines: string[]; error: ErrorRecord | null } | null;
   /** Processes that could not be ended. */
@@ -163,6 +200,12 @@ export const unborn: RunContext = {
   held: {},
   unwell: {},
   restarts: [],
+  unwellAgain: 0,
+  downSince: null,
+  downMs: 0,
+  heals: 0,
+  recovery: null,
+  budgetFrom: 0,
   fell: null,
   left: [],
   unswept: null,
@@ -182,7 +225,7 @@ export const untouched: StepState = Object.freeze({
 export const upgrade = ({ app: _, ...old }: Partial<RunContext> & { app?: unknown }): RunContext => {
   const { start, needs } = old.results ?? {};
   const name = (needs?.plan as { chosen?: string[] } | undefined)?.chosen?.[0] ?? 'application';
-  const held = old.mode === 'up' && typeof start?.app === 'string' ? { [start.app]: name } : {};
+  const held = old.held ?? (old.mode === 'up' && typeof start?.app === 'string' ? { [start.app]: name } : {});
   return { ...unborn, ...old, held };
 };
 
@@ -211,7 +254,10 @@ export const actorKinds = (flow: Pick<Flow, 'kinds'>): string[] => {
   return [...new Set([...own, ...(holdsProcesses(flow) ? ['runner'] : [])])];
 };
 
-export const told = ({ before: _, failure: __, from: ___, redo: ____, effect: _____, ...fix }: OpenFix): Fix => fix;
+export const told = ({ rule, phase, step, cause, actions, signature, helped, ms, later }: OpenFix): Fix => ({
+  ...{ rule, phase, step, cause, actions, signature, helped, ms },
+  ...(later ? { later } : {}),
+});
 /** The fix that is being tried. */
 export const trying = ({ fixes }: RunContext): OpenFix | null => fixes.find(({ helped }) => helped === null) ?? null;
 export const json = (path: string, value: unknown): Write => ({ path, text: `${JSON.stringify(value, null, 2)}\n` });
@@ -239,6 +285,8 @@ export const fixesFile = (c: RunContext): Write =>
       evidence: shown(fix.failure.evidence),
       effect: fix.effect,
       undone: fix.helped === false,
+      at: fix.at === undefined ? null : new Date(fix.at).toISOString(),
+      later: fix.later === true,
     })),
   );
 export const runFile = ({ run, job, flow, state, startedAt, result, steps }: RunContext): Write =>

@@ -45,7 +45,7 @@ const isPast = (d: Draft, frame: Frame, { id, optional }: Step): boolean => {
 export function advance(d: Draft, frame: Frame, from: string | null): void {
   const { c } = d;
   const isRoot = frame.parent === null;
-  if (!isAtWork(c) || (isRoot && c.failing)) return;
+  if (!isAtWork(c) || (isRoot && c.failing) || (c.recovery && c.recovery.stage !== 'mending')) return;
   const { workflow, byId, after, last } = frame.graph;
   // Once something was mended, what failed meanwhile is looked for too.
   const all = from === null || (isRoot && c.fixes.length > 0);
@@ -311,9 +311,9 @@ export function failed(d: Draft, spot: Spot, error: ErrorRecord, evidence: unkno
   if (index !== null) return instanceEnded(d, spot, error);
   if (step.optional) return advance(d, frame, step.id);
   if (frame.parent !== null) return failed(d, locate(d, frame.parent)!, error, evidence);
-  if (c.mode === 'restarting') {
+  if (c.mode === 'restarting' && !c.recovery) {
     for (const one of Object.keys(c.steps)) cancel(d, one);
-    return restartFailed(d, error);
+    return restartFailed(d, error, { step: key, evidence });
   }
   mend(d, spot, { error, evidence });
 }
@@ -328,7 +328,8 @@ function mend(d: Draft, { key, step }: Spot, failure: Failure): void {
   if (trying(c)?.redo.includes(key) === false && !holdsUp(d, key)) return;
   const original = closeFix(d, key, failure);
   const [failedAt, why] = [original?.step ?? key, original?.failure ?? failure];
-  if (leaveClaim(d, failedAt, why)) return advance(d, rootOf(d), null);
+  // A claim that held once is not what is wrong now.
+  if (!c.recovery && leaveClaim(d, failedAt, why)) return advance(d, rootOf(d), null);
   seekFix(d, failedAt, why);
 }
 

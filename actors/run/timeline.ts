@@ -34,6 +34,16 @@ export interface Timeline {
     helped: boolean | null;
     patch: string | null;
   }[];
+  /** Times the application failed after it had been up. */
+  falls: {
+    atMs: number;
+    service: string;
+    reason: string;
+    /** `down`: it is not up yet. */
+    became: 'down' | 'restarted' | 'healed' | 'well' | 'unwell' | 'failed';
+    /** null: not known yet. */
+    downMs: number | null;
+  }[];
   decisions: {
     atMs: number;
     who: string;
@@ -71,6 +81,7 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
     fork: (first.payload.fork as Timeline['fork'] | undefined) ?? null,
     steps: [],
     fixes: [],
+    falls: [],
     decisions: [],
     spent: {},
   };
@@ -104,6 +115,23 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
         if (fix) fix.helped = fact.fix.helped;
         break;
       }
+      case 'run.app-fell':
+      case 'run.app-unwell':
+      case 'run.app-healing':
+        fell(timeline, at, start, fact);
+        break;
+      case 'run.app-restarted':
+        if (fact.byItself) back(timeline, 'restarted', fact.downMs ?? null);
+        break;
+      case 'run.app-healed':
+        back(timeline, 'healed', fact.downMs);
+        break;
+      case 'run.app-well':
+        back(timeline, 'well', fact.downMs);
+        break;
+      case 'run.app-helpless':
+        back(timeline, 'unwell', null);
+        break;
       case 'run.settled': {
         const { outcome, error, ms } = fact.result;
         const { total: _, ...phases } = ms;
@@ -115,8 +143,11 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
         timeline.state = outcome === 'healthy' ? 'up' : outcome;
         break;
       }
-      case 'run.stopping':
       case 'run.app-exited':
+        back(timeline, 'failed', null);
+        leavingAt ??= msOf(line);
+        break;
+      case 'run.stopping':
         leavingAt ??= msOf(line);
         break;
       case 'run.ended':
@@ -138,6 +169,24 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
     })
     .sort((a, b) => a.atMs - b.atMs);
   return timeline;
+}
+type Fallen = Extract<Fact, { type: 'run.app-fell' | 'run.app-unwell' | 'run.app-healing' }>;
+/** One fall, whatever is tried about it. */
+function fell({ falls }: Timeline, at: number, start: number, fact: Fallen): void {
+  const last = falls.at(-1);
+  if (last && (last.became === 'down' || last.became === 'unwell')) {
+    last.became = 'down';
+    return;
+  }
+  const how = fact.type === 'run.app-fell' ? { service: fact.service ?? 'application', reason: wayOf(fact) } : fact;
+  const { service, reason } = how;
+  falls.push({ atMs: 'since' in fact ? fact.since - start : at, service, reason, became: 'down', downMs: null });
+}
+const wayOf = ({ error, exitCode, signal }: Extract<Fact, { type: 'run.app-fell' }>): string =>
+  error?.message ?? (signal === null ? `it ended with ${exitCode}` : `it was ended by ${signal}`);
+function back({ falls }: Timeline, became: Timeline['falls'][number]['became'], downMs: number | null): void {
+  const last = falls.at(-1);
+  if (last && (last.became === 'down' || last.became === 'unwell')) Object.assign(last, { became, downMs });
 }
 const isAbout = (run: string, { payload }: Line): boolean =>
   payload.run === run || String(payload.address ?? '').startsWith(`${run}/`);

@@ -45,7 +45,8 @@ export function nextWake(c: RunContext): Wake[] {
     const one = ofStep(c, key);
     return one ? [one] : [];
   });
-  if (c.mode === 'restarting' && found.length === 0)
+  if (c.recovery && c.recovery.stage !== 'mending') return [{ for: 'fix', step: c.recovery.step, until: null }];
+  if (c.mode === 'restarting' && found.length === 0 && !c.failing)
     found.push({ for: 'time', step: null, until: c.waits.restart ?? null });
   if (c.failing) found.push({ for: 'fix', step: c.failing.step, until: null });
   return found;
@@ -73,7 +74,7 @@ function ofStep(c: RunContext, step: string): Wake | null {
 
 /** Whether nothing would ever wake it though it is open. Asked after every turn, so it stops at the first answer. */
 export function isStranded(c: RunContext): boolean {
-  if (c.mode !== 'walking' || c.failing) return false;
+  if ((c.mode !== 'walking' && c.recovery?.stage !== 'mending') || c.failing) return false;
   for (const key in c.steps) {
     const { state } = c.steps[key]!;
     if (state !== 'done' && state !== 'pending' && ofStep(c, key)) return false;

@@ -26,7 +26,8 @@ import {
 import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
 import { healed, judged, sendBack } from './heal.js';
-import { appEnded, appTurned, restart, restartDue, restartFailed, STARTS } from './hold.js';
+import { appEnded, appTurned, goOn, restart, restartDue, restartFailed, STARTS } from './hold.js';
+import { examined, mendIt, sought } from './recover.js';
 import { serverTurned } from './servers.js';
 import { actorKinds, decisionOf, isFull, MINUTE, type RunContext, runFile, untouched, type Walked } from './state.js';
 import { advance, askSemaphore, failed, go, stepDue, succeed, undoOf } from './steps.js';
@@ -75,7 +76,7 @@ const missing = ({ flow, job }: RunContext): ErrorRecord =>
   }).toRecord();
 /** Ends a run that cannot go on. */
 function refuse(d: Draft, error: ErrorRecord): void {
-  if (d.c.mode === 'restarting') restartFailed(d, error);
+  if (d.c.mode === 'restarting' && !d.c.recovery) restartFailed(d, error, null);
   else settleFailed(d, error);
 }
 
@@ -236,6 +237,10 @@ function hear(d: Draft, answer: Answered): void {
       return serverTurned(d, key, n ?? '', answer);
     case 'sweep':
       return swept(d, answer);
+    case 'examine':
+      return examined(d, answer);
+    case 'recover':
+      return goOn(d, sought(d, answer));
     case 'halt':
       return halted(d);
     case 'undo':
@@ -248,9 +253,9 @@ function hear(d: Draft, answer: Answered): void {
       if (answer.error && c.mode !== 'ended') leaveAgain(d, key, Number(n));
       return;
   }
-  if (c.mode !== 'walking' || c.failing?.step !== key) return;
-  const goOn = what === 'heal' ? healed(d, answer) : what === 'judge' ? judged(d, answer) : false;
-  if (goOn) advance(d, rootOf(d), null);
+  if ((c.mode !== 'walking' && !c.recovery) || c.failing?.step !== key) return;
+  const isOn = what === 'heal' ? healed(d, answer) : what === 'judge' ? judged(d, answer) : false;
+  if (isOn) advance(d, rootOf(d), null);
 }
 
 type Failure = { error?: ErrorRecord; evidence?: unknown };
@@ -293,6 +298,10 @@ function halted(d: Draft): void {
   const { c, workflow } = d;
   if (c.mode === 'undoing') return undo(d);
   if (c.mode !== 'restarting') return;
+  if (c.recovery) {
+    if (mendIt(d)) advance(d, rootOf(d), null);
+    return;
+  }
   for (const id of downstream(workflow.steps, STARTS)) {
     const step = d.graph.byId.get(id)!;
     if (!step.once) sendBack(d, step, id);

@@ -59,5 +59,7 @@ function applyOne(overlay: Overlay, action: Action): Overlay {
       return { ...overlay, packages: [...new Set([...overlay.packages, ...action.packages])] };
     case 'own-network':
       return { ...overlay, ownNetwork: action.port };
+    case 'do-again':
+      return overlay;
   }
 }

@@ -96,6 +96,7 @@ export const Action = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('map-host'), host: z.string(), address: z.string() }),
   z.strictObject({ do: z.literal('install-system-package'), packages: z.array(z.string()) }),
   z.strictObject({ do: z.literal('own-network'), port: z.int() }),
+  z.strictObject({ do: z.literal('do-again'), step: z.enum(['services', 'deps', 'build', 'start']) }),
 ]);
 /** Repairs that need more than the overlay: who asks says which of them the run can carry out. */
 export const WORLDLY = [
@@ -128,6 +129,14 @@ export const Heal = z.strictObject({
   /** Services it could start, by the names a plan's `needs` may have; and those it has brought up. */
   startable: z.array(z.string()).default([]),
   running: z.array(z.string()).default([]),
+  /** The application had been up and proven when it failed; null: it has not come so far yet. */
+  later: z
+    .strictObject({
+      /** What all its processes had when they were looked at last; null: they were not. */
+      memoryBytes: z.int().nullable(),
+    })
+    .nullable()
+    .default(null),
 });
 export const Fixed = z.strictObject({
   type: z.literal('fixer.fixed'),

@@ -90,6 +90,7 @@ export function explainText(text: string): Explained {
     can: [],
     startable: [],
     running: [],
+    later: null,
   });
   const steps = [seen.step, ...STEPS.filter((step) => step !== seen.step)];
   for (const step of steps) {

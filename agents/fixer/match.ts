@@ -102,7 +102,8 @@ function repair(rule: Repair, found: Case): Fixed | null {
   const actions = rule.actions(found);
   if (actions.length === 0 || !actions.every((action) => possible(action, input))) return null;
   const overlay = apply(input.overlay, actions);
-  if (isDeepStrictEqual(overlay, input.overlay)) return null;
+  const isAgain = actions.some((action) => action.do === 'do-again');
+  if (!isAgain && isDeepStrictEqual(overlay, input.overlay)) return null;
   const key = (rule.key?.(found) ?? found.match[0])
     .replaceAll(input.cwd, '.')
     .replace(/\s+/g, ' ')
@@ -165,6 +166,8 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
       return 'start';
     case 'set-env':
       return action.value === GENERATE ? 'config' : null;
+    case 'do-again':
+      return action.step === 'services' ? 'ports' : action.step;
   }
 }
 

@@ -13,7 +13,13 @@ export const Watch = z.strictObject({
   well: z.boolean(),
   /** Epoch ms since when. */
   since: z.number(),
+  /** The status it was proven with: one that then is gone (404, 410) is well no more. */
+  proven: z.int().nullable().default(null),
+  /** It was told already that it has been well for long. */
+  steady: z.boolean().default(true),
 });
+/** What is known of it from before it fell. Safe to ask at any time. */
+export const Examine = z.strictObject({ type: z.literal('monitor.examine'), service: z.string() });
 /** So many looks one after the other found it not well. */
 export const Fell = z.strictObject({
   type: z.literal('monitor.fell'),
@@ -28,6 +34,16 @@ export const Recovered = z.strictObject({
   downMs: z.number(),
   /** Epoch ms. */
   since: z.number(),
+});
+/** It has been well without a break for as long as `steadyMs` says. */
+export const Steady = z.strictObject({ type: z.literal('monitor.steady'), service: z.string(), since: z.number() });
+export const Examined = z.strictObject({
+  type: z.literal('monitor.examined'),
+  service: z.string(),
+  /** What it has printed since it was last seen well, the end of it. */
+  lines: z.array(z.string()),
+  /** Of all its processes when they were looked at last; null: they were not. */
+  memoryBytes: z.int().nullable(),
 });
 /** There is nothing to look at any more: whoever holds it hears of its end from the runner. */
 export const Ended = z.strictObject({ type: z.literal('monitor.ended'), service: z.string() });
@@ -61,13 +77,22 @@ export const Status = z.strictObject({
   downMs: z.number(),
   /** How far its log was read; null: not at all. */
   logAt: z.string().nullable(),
+  /** The same when it was last seen well. */
+  wellAt: z.string().nullable().default(null),
   /** Oldest first, bounded. */
   samples: z.array(Sample),
 });
-export const Command = Watch;
-export const Fact = z.union([Fell, Recovered, Ended]);
-export const Ends = ['monitor.fell', 'monitor.recovered', 'monitor.ended'] as const;
+export const Command = z.discriminatedUnion('type', [Watch, Examine]);
+export const Fact = z.union([Fell, Recovered, Steady, Examined, Ended]);
+export const Ends = [
+  'monitor.fell',
+  'monitor.recovered',
+  'monitor.steady',
+  'monitor.examined',
+  'monitor.ended',
+] as const;
 export type Watch = z.infer<typeof Watch>;
+export type Examine = z.infer<typeof Examine>;
 export type Sample = z.infer<typeof Sample>;
 export type Status = z.infer<typeof Status>;
 export type Fact = z.infer<typeof Fact>;

@@ -1,18 +1,19 @@
 /**
  * Monitor: looks at an application while it is up. Hears `monitor.watch` with how it was last, and answers when that has
- * turned: `monitor.fell` or `monitor.recovered`, or `monitor.ended` when there is nothing left to look at.
+ * turned: `monitor.fell` or `monitor.recovered`; `monitor.steady` when it has been well for long, or `monitor.ended` when
+ * there is nothing left to look at. Asked by `monitor.examine` it tells what came before a fall.
  */
 import { setup } from 'xstate';
 import { defineActor, type EffectFailed, effect, type Message, type Perform } from '../../runtime/actor.js';
-import { Command, Ends, Fact, type Watch } from './contract.js';
-import { observe } from './observe.js';
+import { Command, Ends, type Examine, Fact, type Watch } from './contract.js';
+import { examine, observe } from './observe.js';
 
 type Seen = { type: 'seen'; fact: Fact };
-type Observed = EffectFailed<'observe'>;
+type Failed = EffectFailed<'observe' | 'examine'>;
 
 const machine = setup({
-  types: { context: {} as Record<never, never>, events: {} as Watch | Seen | Observed },
-  actions: { observe: effect<Watch>(), emit: effect<Fact>() },
+  types: { context: {} as Record<never, never>, events: {} as Watch | Examine | Seen | Failed },
+  actions: { observe: effect<Watch>(), examine: effect<Examine>(), emit: effect<Fact>() },
 }).createMachine({
   id: 'monitor',
   context: {},
@@ -21,6 +22,7 @@ const machine = setup({
     ready: {
       on: {
         'monitor.watch': { actions: { type: 'observe', params: ({ event }) => event } },
+        'monitor.examine': { actions: { type: 'examine', params: ({ event }) => event } },
         seen: { actions: { type: 'emit', params: ({ event }) => event.fact } },
       },
     },
@@ -29,6 +31,8 @@ const machine = setup({
 
 const look: Perform<Watch> = async (watch, context): Promise<Message> =>
   ({ type: 'seen', fact: await observe(watch, context) }) as Seen;
+const tell: Perform<Examine> = async ({ service }, { bundle }): Promise<Message> =>
+  ({ type: 'seen', fact: examine(bundle, service) }) as Seen;
 
 export const monitor = defineActor({
   kind: 'monitor',
@@ -37,5 +41,5 @@ export const monitor = defineActor({
   emits: Fact,
   ends: Ends,
   machine,
-  effects: { observe: look },
+  effects: { observe: look, examine: tell as Perform },
 });

@@ -6,15 +6,17 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readOn } from '../../providers/process/follow.js';
+import { readEnd, readOn } from '../../providers/process/follow.js';
 import { familyOf } from '../../providers/process/processes.js';
 import { memoryOf } from '../../providers/process/weigh.js';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type Fact, type Sample, Status, type Watch } from './contract.js';
-import { countErrors, KEPT, latencyOf, turned } from './tell.js';
+import { countErrors, isWell, KEPT, latencyOf, turned } from './tell.js';
 
 const ANSWER_MS = 5_000;
 const READ_BYTES = 256 * 1024;
+/** Told of what came before a fall. */
+const LINES = 100;
 
 export const statusFile = (bundle: string, service: string): string =>
   join(bundle, 'health', `${service.replaceAll('/', '-')}.json`);
@@ -33,6 +35,23 @@ function writeStatus(bundle: string, status: Status): void {
   renameSync(`${path}.new`, path);
 }
 
+const logOf = (bundle: string, service: string): string => join(bundle, 'logs', `${service}.log`.replaceAll('/', '-'));
+
+/** What an application had printed since it was last seen well, and how heavy it was. Only reads. */
+export function examine(bundle: string, service: string): Fact {
+  const status = readStatus(bundle, service);
+  const log = logOf(bundle, service);
+  const since = status?.wellAt ? readOn(log, status.wellAt, READ_BYTES, true) : null;
+  // Of very much that was printed the end says most.
+  const { lines } = since && !since.more && !since.missed ? since : readEnd(log, LINES, READ_BYTES, true);
+  return {
+    type: 'monitor.examined',
+    service,
+    lines: lines.slice(-LINES),
+    memoryBytes: status?.samples.at(-1)?.memoryBytes ?? null,
+  };
+}
+
 /** @returns the turn it took; that it has ended, when none of its processes is there any more. */
 export async function observe(
   watch: Watch,
@@ -45,13 +64,14 @@ export async function observe(
     log: told,
   }: Pick<EffectContext, 'run' | 'bundle' | 'config' | 'clock' | 'signal' | 'log'>,
 ): Promise<Fact> {
-  const { service, app, pid, url } = watch;
-  const log = join(bundle, 'logs', `${service}.log`.replaceAll('/', '-'));
+  const { service, app, pid, url, proven } = watch;
+  const log = logOf(bundle, service);
   const before = readStatus(bundle, service);
   let status: Status = {
     ...{ format: 1, service, url, well: watch.well, since: watch.since, latencyMs: null },
     ...{ errors: before?.errors ?? [], downMs: before?.downMs ?? 0, samples: before?.samples ?? [] },
     logAt: before?.logAt ?? null,
+    wellAt: before?.wellAt ?? null,
   };
   let last: { at: number; cpuSeconds: number } | null = null;
   let looks: Sample[] = [];
@@ -67,7 +87,7 @@ export async function observe(
     const piece = readOn(log, status.logAt, READ_BYTES, false);
     const sample: Sample = {
       at,
-      well: answer === null || (answer.status !== null && answer.status < 500),
+      well: answer === null || isWell(answer.status, proven),
       status: answer?.status ?? null,
       ms: answer?.ms ?? null,
       memoryBytes: memoryOf(family.map((one) => one.pid)),
@@ -80,6 +100,7 @@ export async function observe(
     const turn = turned(watch.well, looks);
     const downMs = status.downMs + (turn && !watch.well ? turn.since - watch.since : 0);
     status = { ...status, samples, errors, latencyMs: latencyOf(samples), downMs, logAt: piece.at };
+    if (sample.well) status = { ...status, wellAt: piece.at };
     if (turn) status = { ...status, well: !watch.well, since: turn.since };
     try {
       writeStatus(bundle, status);
@@ -87,6 +108,8 @@ export async function observe(
       // A disk that is full has other tellers; what was seen is written with the next look that finds room.
       told.warn({ service, error: String(error) }, 'what was seen is not written');
     }
+    const isSteady = watch.well && sample.well && at - watch.since >= config.steadyMs;
+    if (!turn && isSteady && !watch.steady) return { type: 'monitor.steady', service, since: watch.since };
     if (!turn) continue;
     if (!watch.well) return { type: 'monitor.recovered', service, downMs: turn.since - watch.since, since: turn.since };
     const reason = answer?.status ? `${url} answers ${answer.status}` : `${url} does not answer`;

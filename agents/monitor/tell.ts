@@ -9,6 +9,10 @@ const MOST_ERRORS = 20;
 const SHOWN = 300;
 const SPEAKS_OF_ERROR = /\b(?:error|exception|fatal|panic|traceback|unhandled|segfault|critical)\b/i;
 
+/** Whether an answer is that of a healthy application: a 4xx is one, but for a page that was there when it was proven. */
+export const isWell = (status: number | null, proven: number | null): boolean =>
+  status !== null && status < 500 && !((status === 404 || status === 410) && proven !== null && proven < 400);
+
 /** @param sorted ascending. */
 const quantile = (sorted: readonly number[], part: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))]!;

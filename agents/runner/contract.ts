@@ -56,6 +56,8 @@ export const Exited = z.strictObject({
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   lost: z.boolean(),
+  /** The limit it was stopped at. */
+  limit: z.string().nullable().default(null),
   lines: z.array(z.string()),
 });
 /** The runtime was away and found the application again, alive and unchanged. */

@@ -214,10 +214,11 @@ export const watch: Perform<Watching> = async ({ app, since }, context): Promise
       exit = await keeper.exited(app);
     }
     const lines = kept ? tail(kept.log, SHOWN_LINES, LOG_BYTES) : [];
-    return told({ type: 'runner.exited', app, exitCode: exit.code, signal: exit.signal, lost: exit.lost, lines });
+    const { code: exitCode, signal, lost, limit } = exit;
+    return told({ type: 'runner.exited', app, exitCode, signal, lost, limit, lines });
   } catch (error) {
     if ((error as { code?: string }).code !== 'KEEPER_LOST') throw error;
-    return told({ type: 'runner.exited', app, exitCode: null, signal: null, lost: true, lines: [] });
+    return told({ type: 'runner.exited', app, exitCode: null, signal: null, lost: true, limit: null, lines: [] });
   } finally {
     // It may have been made for this alone, after the run was ended.
     await letGo(keeper, context.bundle).catch(() => keeper.close());

@@ -43,5 +43,7 @@ export function actionWords(action: Action): string {
       return `unpack ${action.packages.join(' ')} for it`;
     case 'own-network':
       return `start it in a network of its own, where ${action.port} is free`;
+    case 'do-again':
+      return { services: 'bring it up', deps: 'install', build: 'build', start: 'start' }[action.step].concat(' again');
   }
 }

@@ -124,6 +124,20 @@ export function openVoice(json: boolean): Voice {
         case 'run.app-restarted':
           row(green('✓'), 'restart', null, `it is up again${fact.url ? `: ${fact.url}` : ''}`);
           break;
+        case 'run.app-healing':
+          row(red('✗'), 'fell', null, `${fact.service}: ${fact.reason}; a repair is sought`);
+          break;
+        case 'run.app-healed':
+          row(
+            green('✓'),
+            'healed',
+            null,
+            `${fact.service} is up again after ${seconds(fact.downMs)}${fact.url ? `: ${fact.url}` : ''}`,
+          );
+          break;
+        case 'run.app-helpless':
+          row(red('✗'), 'unwell', null, `no repair is known; ${fact.service} is left as it is: ${fact.error.message}`);
+          break;
         case 'run.app-unwell':
           row(red('✗'), 'unwell', null, `${fact.service}: ${fact.reason}`);
           break;

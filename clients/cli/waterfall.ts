@@ -39,6 +39,13 @@ export function waterfall(t: Timeline, width: number, c: Paints): string[] {
         ],
       };
     }),
+    ...t.falls.map(({ atMs, service, reason, became, downMs }) => ({
+      atMs,
+      lines: [
+        `${(downMs === null ? c.red : c.yellow)('▼')} ${cut(`${service} fell, ${becameWords[became]}${downMs === null ? '' : ` after ${seconds(downMs)}`}`, width - 2)}`,
+        note(reason),
+      ],
+    })),
     ...t.decisions.map(({ atMs, who, question, option, reason, by }) => ({
       atMs,
       lines: [
@@ -63,6 +70,14 @@ export function waterfall(t: Timeline, width: number, c: Paints): string[] {
   return [...head, '', scale, ...body, '', ...spentLines(t, width, c), ...errorLines(t, width, c)];
 }
 
+const becameWords: Readonly<Record<Timeline['falls'][number]['became'], string>> = {
+  down: 'and is not up yet',
+  restarted: 'was started again',
+  healed: 'was repaired',
+  well: 'was well again by itself',
+  unwell: 'no repair is known',
+  failed: 'and was lost',
+};
 const kindOf = (address: string): string => address.split('/')[1] ?? address;
 const phasePaint = (phase: string, c: Paints): Paint =>
   ({ detect: c.cyan, setup: c.blue, run: c.yellow, prove: c.green })[phase] ?? c.green;

@@ -48,7 +48,9 @@ test('a run that goes on is told up to now: what is at work has a bar that grows
     { step: 'deps', attempt: 1, fromMs: 0, ms: 100, ok: false, note: 'deps false' },
     { step: 'deps', attempt: 2, fromMs: 150, ms: 1_000, ok: null },
   ]);
-  expect(t.fixes).toEqual([{ atMs: 140, ms: 40, step: 'deps', rule: 'set-env', cause: 'X is not set', helped: null }]);
+  expect(t.fixes).toEqual([
+    { atMs: 140, ms: 40, step: 'deps', rule: 'set-env', cause: 'X is not set', helped: null, patch: null },
+  ]);
   expect(t.spent).toEqual({ waiting: 500 });
 });
 
@@ -58,7 +60,7 @@ test('an ended run: what helped, who decided what about it, and where its time w
     ...first,
     ended(400, 'deps', true, 250, 2),
     line(401, 'run.fix-judged', { fix: { ...fix, helped: true } }),
-    line(1_000, 'run.settled', { result: { outcome: 'healthy', error: null, ms } }),
+    line(1_000, 'run.settled', { result: { outcome: 'healthy', error: null, fixes: [], ms } }),
     line(5_000, 'run.stopping'),
     line(5_200, 'run.ended', { state: 'done', left: [], unswept: null }),
     line(6_000, 'run.step-began', { step: 'of another' }, 'r2/run/run-1'),

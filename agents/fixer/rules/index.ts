@@ -6,6 +6,7 @@
 import { config } from './config.js';
 import { data, dataVerdicts } from './data.js';
 import { files } from './files.js';
+import { later } from './later.js';
 import { nodeInstall } from './node-install.js';
 import { nodeManagers } from './node-managers.js';
 import { nodeModules } from './node-modules.js';
@@ -23,6 +24,7 @@ import { programRepairs, systemRepairs, systemVerdicts } from './system.js';
 import { lastResort, missingThings, outOfReach } from './verdicts.js';
 
 export const rules: readonly Rule[] = [
+  ...later,
   ...pythonOffline,
   ...nodeManagers,
   ...pythonInstall,

@@ -27,7 +27,7 @@ export async function status(
   try {
     for (;;) {
       const { runs } = run === undefined ? await client.call('runs.list', {}) : { runs: [] };
-      const up = runs.filter(({ state }) => state === 'up').map((one) => one.run);
+      const up = runs.filter(({ state }) => state === 'up' || state === 'healing').map((one) => one.run);
       const wanted = run === undefined ? up : [run];
       if (wanted.length === 0 && !watch)
         throw fail('USAGE', { met: 'no run holds anything up', fix: 'rr ps --all shows those there were' });
@@ -51,18 +51,25 @@ export async function status(
   }
 }
 
-function lines({ run, state, services, servers }: Status): string[] {
-  const { bold, dim, green, red } = paints(process.stdout.isTTY === true && !process.env.NO_COLOR);
+function lines({ run, state, services, servers, healing }: Status): string[] {
+  const { bold, dim, green, red, yellow } = paints(process.stdout.isTTY === true && !process.env.NO_COLOR);
   return [
-    `${bold(run)}  ${state}`,
-    ...services.flatMap(({ service, url, up, well, since, latencyMs, last, restarts, downMs, errors }) => {
-      const word = !up ? red('ended') : well ? green('well') : red('unwell');
+    `${bold(run)}  ${healing ? yellow(state) : state}`,
+    ...(healing
+      ? [
+          `  ${healing.service.padEnd(12)} ${yellow('healing')} at ${healing.step} for ${span(Date.now() - healing.since)}: ${healing.reason}`,
+          `               ${dim(healing.rule === null ? 'a repair is sought' : `${healing.rule}: ${healing.cause}`)}`,
+        ]
+      : []),
+    ...services.flatMap(({ service, url, up, well, since, latencyMs, last, restarts, heals, downMs, errors }) => {
+      const word = !up ? (healing ? yellow('down') : red('ended')) : well ? green('well') : red('unwell');
       const facts = [
         `for ${span(Date.now() - since)}`,
         latencyMs && `p50 ${latencyMs.p50} ms, p95 ${latencyMs.p95} ms, p99 ${latencyMs.p99} ms`,
         last && `${Math.round(last.memoryBytes / 2 ** 20)} MB, ${Math.round(last.cpus * 100)} % of a processor`,
         last && `${last.processes} ${last.processes === 1 ? 'process' : 'processes'}`,
-        restarts > 0 && `started again ${restarts} times`,
+        restarts > 0 && `started again ${times(restarts)}`,
+        heals > 0 && `repaired ${times(heals)}`,
         downMs > 0 && `was down for ${span(downMs)}`,
       ].filter(Boolean);
       return [
@@ -80,6 +87,7 @@ function lines({ run, state, services, servers }: Status): string[] {
     }),
   ];
 }
+const times = (n: number): string => (n === 1 ? 'once' : `${n} times`);
 const span = (ms: number): string =>
   ms < 60_000
     ? `${Math.max(0, Math.round(ms / 1_000))} s`

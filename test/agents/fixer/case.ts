@@ -19,6 +19,7 @@ export interface Given {
   running?: Heal['running'];
   limit?: string;
   exitCode?: number;
+  later?: Heal['later'];
 }
 
 export const lookOf = ({ look = {}, manifest }: Given): Look => ({
@@ -45,9 +46,10 @@ export const healOf = ({
   tried = [],
   port = 4_100,
   can = [],
-  running = [],
   limit,
   exitCode = 1,
+  running = [],
+  later = null,
 }: Given): Heal =>
   Heal.parse({
     type: 'fixer.heal',
@@ -79,6 +81,7 @@ export const healOf = ({
     tried,
     can,
     running,
+    later,
     startable: can.includes('start-service') ? fetchable : [],
   });
 

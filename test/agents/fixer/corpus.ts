@@ -55,6 +55,9 @@ const lock = { files: ['package.json', 'package-lock.json'] };
 const script = { files: ['start.sh', 'run.sh', 'go.sh'] };
 const pinned = { dependencies: { 'is-number': '7.99.0' } };
 const goMod = { texts: { 'go.mod': 'module x\n\ngo 1.22.3\n' }, files: ['go.mod', 'main.go'] };
+/** It had been up. */
+const later = { memoryBytes: 64 << 20 };
+const built = (start: string) => ({ commands: { install: ['npm ci'], build: ['npm run build'], start } });
 
 export interface Told {
   /** The step it failed at, where its text alone does not tell. */
@@ -296,6 +299,14 @@ const told: Record<string, Told | Told[]> = {
       },
     },
   },
+  'build-gone/page-read': { step: 'prove', given: { later, service: built('npm start') } },
+  'build-gone/shown': { step: 'prove', given: { later, service: built('rr-static --port $PORT dist') } },
+  'packages-gone/file-read': { step: 'prove', given: { later } },
+  'packages-gone/venv': { step: 'start', given: { later, service: py('.venv/bin/python a.py') } },
+  'server-lost/redis': { step: 'start', given: { later, running: ['redis'] } },
+  'server-lost/postgres': { step: 'prove', given: { later, running: ['postgres'] } },
+  'ended-from-outside/kernel': { step: 'start', given: { later } },
+  'ended-from-outside/limit': { step: 'start', given: { later } },
   'laravel-key/page': { given: { look: { files: ['.env.example', 'artisan'] } }, step: 'prove' },
 };
 

@@ -16,7 +16,8 @@ test.each<[Action, string]>([
   [{ do: 'relax-version', tool: 'node' }, 'take the nearest node'],
   [{ do: 'migrate', command: 'npx knex migrate:latest' }, 'migrate with npx knex migrate:latest'],
   [{ do: 'start-service', service: 'redis', host: null, port: 6379 }, 'start redis'],
-  [{ do: 'install-system-package', packages: ['libpq-dev', 'make'] }, 'install libpq-dev make'],
+  [{ do: 'install-system-package', packages: ['libpq-dev', 'make'] }, 'unpack libpq-dev make for it'],
+  [{ do: 'do-again', step: 'build' }, 'build again'],
   [{ do: 'write-overlay-file', path: '.env', text: 'SECRET=1' }, 'write .env into a copy'],
 ])('%j is told as "%s"', (action, words) => expect(told(action)).toBe(words));
 

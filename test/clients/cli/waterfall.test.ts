@@ -40,6 +40,15 @@ const timeline: fc.Arbitrary<Timeline> = fc.record({
       patch: fc.constantFrom(null, 'patches/001-wrong-entry.patch'),
     }),
   ),
+  falls: fc.array(
+    fc.record({
+      atMs: ms,
+      service: text,
+      reason: text,
+      became: fc.constantFrom('down', 'restarted', 'healed', 'well', 'unwell', 'failed'),
+      downMs: fc.option(ms),
+    }),
+  ),
   decisions: fc.array(
     fc.record({
       atMs: ms,
@@ -92,6 +101,7 @@ test('bars stand where their time was, on one scale, and repairs and decisions a
           patch: 'patches/001-set-env.patch',
         },
       ],
+      falls: [],
       decisions: [
         {
           atMs: 2_950,
