@@ -96,6 +96,8 @@ export interface RunView {
   input: Record<string, unknown>;
   results: Record<string, Record<string, unknown>>;
   overlay: Record<string, unknown>;
+  /** How many fixes were tried in it. */
+  fixes: number;
 }
 export type Scope = Record<string, unknown>;
 
@@ -117,6 +119,11 @@ export interface Definition {
 export interface Workflow extends Definition {
   /** The workflows its steps name, by name; filled in when it is registered. */
   uses?: Readonly<Record<string, Workflow>>;
+  /**
+   * Within another workflow's step its own steps are mended, with an overlay and a budget of their own; else such a step
+   * fails with the first of them.
+   */
+  mends?: boolean;
   /** Everything that `with` and `when` may name. Pure. */
   scope?(view: RunView): Scope;
   /** Whether what a step gave lets the run go on. Pure. */

@@ -39,6 +39,8 @@ export const Fix = z.strictObject({
   rule: z.string(),
   phase: z.string(),
   step: z.string(),
+  /** The service it was for, where there are several. */
+  of: z.string().optional(),
   cause: z.string(),
   actions: z.array(z.record(z.string(), z.unknown())),
   signature: z.string(),

@@ -11,8 +11,8 @@ import type { Flow } from '../../runtime/workflow/graph.js';
 import { isOver } from '../../runtime/workflow/transitions.js';
 import { at, bind, type Proven, type Scope, type Workflow } from '../../runtime/workflow.js';
 import type { Fact, Outcome, Result, State } from './contract.js';
-import { type Draft, drop, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
-import { holdsProcesses, isFull, MINUTE, outcomeOf, type RunContext, runFile } from './state.js';
+import { type Draft, drop, keepLedger, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
+import { holdsProcesses, isFull, MINUTE, outcomeOf, type RunContext, runFile, told } from './state.js';
 
 /** How often a compensation is tried, and the pause before it is tried again. */
 const UNDO_TRIES = 4;
@@ -76,6 +76,7 @@ export function cancel(d: Draft, key: string): void {
 export function end(d: Draft): void {
   const { c } = d;
   c.failing = null;
+  for (const part of Object.keys(c.parts)) keepLedger(d, { parent: part }, { failing: null });
   for (const key of Object.keys(c.steps)) cancel(d, key);
   for (const key of Object.keys(c.waits)) drop(d, 'waits', key);
   if (c.undos.length === 0) return sweep(d);
@@ -191,7 +192,10 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
       : name === undefined
         ? []
         : [{ name, url: null, proof: null }],
-    fixes: c.fixes.map(({ rule, phase, cause, actions, helped, ms }) => ({ rule, phase, cause, actions, helped, ms })),
+    fixes: c.fixes.map((fix) => {
+      const { signature: _, step: __, ...shown } = told(fix);
+      return shown;
+    }),
     degraded: [
       ...down.map((one) => `${one.name} is not up: ${one.error!.message}`),
       ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),

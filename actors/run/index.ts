@@ -113,7 +113,7 @@ export const runBy = (workflows: Workflows): ActorDefinition =>
   defineActor({
     kind: 'run',
     awake: true,
-    version: 3,
+    version: 4,
     accepts: Command,
     emits: Fact,
     ends: Ends,
@@ -125,6 +125,7 @@ export const runBy = (workflows: Workflows): ActorDefinition =>
       const definition = workflows.find(flow.name, flow.print);
       return definition !== null && !isFull(definition);
     },
-    // Version 1 walked repo-run alone, and had no time of its own; version 2 held one application.
+    // Version 1 walked repo-run alone, and had no time of its own; version 2 held one application; version 3 mended the
+    // run alone, none of its parts.
     migrate: ({ value, context }) => ({ value, context: upgrade(context as Partial<RunContext>) }),
   });

@@ -16,6 +16,7 @@ import {
   drop,
   inside,
   isAtWork,
+  ledgerOf,
   locate,
   move,
   open,
@@ -27,8 +28,18 @@ import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
 import { healed, judged, sendBack } from './heal.js';
 import { appEnded, appTurned, restart, restartDue, restartFailed, STARTS } from './hold.js';
-import { actorKinds, decisionOf, isFull, MINUTE, type RunContext, runFile, untouched, type Walked } from './state.js';
-import { advance, askSemaphore, failed, go, stepDue, succeed, undoOf } from './steps.js';
+import {
+  actorKinds,
+  decisionOf,
+  isFull,
+  isMending,
+  MINUTE,
+  type RunContext,
+  runFile,
+  untouched,
+  type Walked,
+} from './state.js';
+import { advance, askSemaphore, failed, giveUp, go, stepDue, succeed, undoOf } from './steps.js';
 import { isStranded } from './wake.js';
 
 /** Signals that nobody has waited for yet. */
@@ -175,7 +186,7 @@ function count(d: Draft): void {
     open(d, 'spent')[phase] = (c.spent[phase] ?? 0) + now - c.clockedAt;
     c.clockedAt = now;
   };
-  if (c.failing) return spend('heal');
+  if (isMending(c)) return spend('heal');
   let optional: string | null = null;
   let earliest: { phase: string; rank: number } | null = null;
   for (const { id, phase = 'run', optional: isOptional } of d.workflow.steps) {
@@ -196,7 +207,7 @@ function clock({ c }: Draft): void {
 }
 /** A step waits, and none is at work. */
 function isWaiting(c: RunContext): boolean {
-  if (c.failing) return false;
+  if (isMending(c)) return false;
   let waits = false;
   for (const key in c.steps) {
     const { state } = c.steps[key]!;
@@ -245,9 +256,15 @@ function hear(d: Draft, answer: Answered): void {
       if (answer.error && c.mode !== 'ended') leaveAgain(d, key, Number(n));
       return;
   }
-  if (c.mode !== 'walking' || c.failing?.step !== key) return;
-  const goOn = what === 'heal' ? healed(d, answer) : what === 'judge' ? judged(d, answer) : false;
-  if (goOn) advance(d, rootOf(d), null);
+  const spot = locate(d, key);
+  if (c.mode !== 'walking' || !spot || ledgerOf(d, spot.frame).failing?.step !== spot.step.id) return;
+  if (what === 'heal') {
+    if (healed(d, spot, answer)) advance(d, spot.frame, null);
+  } else if (what === 'judge') {
+    const error = judged(d, spot, answer);
+    if (error) giveUp(d, spot.frame, error);
+    else advance(d, spot.frame, null);
+  }
 }
 
 type Failure = { error?: ErrorRecord; evidence?: unknown };
@@ -271,7 +288,7 @@ function stepAnswered(d: Draft, key: string, attempt: number, { fact, error: los
   if (state.stale) {
     leave(d, spot, attempt);
     move(d, key, 'back', { stale: false });
-    return advance(d, rootOf(d), null);
+    return advance(d, spot.frame, null);
   }
   if (error) failed(d, spot, error, (result as Failure).evidence ?? null);
   else succeed(d, spot, result);

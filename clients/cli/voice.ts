@@ -42,6 +42,8 @@ const waitWords = ({
 const nameOf = ({ step, of }: Extract<Fact, { type: 'run.step-ended' }>): string =>
   of === undefined ? step : step.endsWith(']') ? of : `${of} ${step.slice(step.lastIndexOf('.') + 1)}`;
 
+const healed = ({ of }: { of?: string | undefined }): string => (of === undefined ? 'heal' : `${of} heal`);
+
 export function openVoice(json: boolean): Voice {
   const colours = !json && process.stdout.isTTY === true && !process.env.NO_COLOR;
   const [bold, dim, green, red, yellow] = [1, 2, 32, 31, 33].map((code) =>
@@ -130,12 +132,12 @@ export function openVoice(json: boolean): Voice {
           row(green('✓'), 'well', null, `${fact.service} is well again after ${seconds(fact.downMs)}`);
           break;
         case 'run.fix-tried':
-          row(yellow('↻'), 'heal', fact.fix.ms, `${fixWords(fact.fix)}  ${dim(`(${fact.fix.rule})`)}`);
+          row(yellow('↻'), healed(fact.fix), fact.fix.ms, `${fixWords(fact.fix)}  ${dim(`(${fact.fix.rule})`)}`);
           break;
         case 'run.fix-judged':
           row(
             fact.fix.helped ? green('✓') : yellow('↺'),
-            'heal',
+            healed(fact.fix),
             null,
             fact.fix.helped ? `${fact.fix.rule} helped` : `${fact.fix.rule} did not help: undone`,
           );

@@ -1,5 +1,5 @@
 /** `rr run --all`: the services of a compose project or a monorepo, side by side, without Docker. */
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
@@ -63,6 +63,63 @@ test('a runtime that is killed finds all of its services again, and holds them',
       .sort(),
   ).toEqual(before);
   expect((await finish(s.rr('stop', String(run)))).code).toBe(0);
+  await eventually(
+    () => apps(s).length,
+    (count) => count === 0,
+  );
+}, 120_000);
+
+test('each service is mended for itself while the others stay up, also by a runtime that comes after one that was killed', async () => {
+  const s = scratch();
+  const repo = s.repo('compose-shop', { git: false });
+  const before = (file: string, line: string) =>
+    writeFileSync(join(repo, file), `${line}\n${readFileSync(join(repo, file), 'utf8')}`);
+  before(
+    'api/server.js',
+    "if (!process.env[['SESSION', 'SECRET'].join('_')]) throw new Error('Missing required environment variable: SESSION_SECRET');",
+  );
+  before('web/server.js', "require('node:fs').readFileSync('.env');");
+  writeFileSync(join(repo, 'web/.env.example'), 'GREETING=hello\n');
+  commitAll(repo, 'node_modules/\n');
+  const rr = s.rr('run', repo, '--all', '--json');
+  const { run } = (await rr.object(({ type }) => type === 'run')) as { run: string };
+  await rr.object(({ type }) => type === 'run.fix-tried');
+  rr.child.kill('SIGKILL');
+  await rr.exited;
+
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  const said = (type: string) => factsOf(s.state, run).filter((fact) => fact.type === type);
+  const [settled] = await eventually(
+    () => said('run.settled'),
+    ({ length }) => length === 1,
+  );
+  const { result } = settled.payload;
+  expect(result).toMatchObject({ outcome: 'healthy', error: null });
+  expect(result.services.map(({ proof }: { proof: { status: number | null } }) => proof.status)).toEqual([
+    200,
+    200,
+    null,
+  ]);
+  expect(JSON.parse(readFileSync(join(result.bundle, 'fixes.json'), 'utf8'))).toMatchObject([
+    { of: 'api', rule: 'missing-env', step: 'start', helped: true },
+    { of: 'web', rule: 'dotenv-file', step: 'start', helped: true },
+  ]);
+  // The one went back to its variables, the other to a copy that has the file; the third to nothing, and none of them to another's steps.
+  const began = said('run.step-began').map(
+    ({ payload: { of, step, attempt } }) => `${of} ${step.split('.')[1]} ${attempt}`,
+  );
+  expect(began.filter((one) => one.endsWith(' 2')).sort()).toEqual([
+    'api config 2',
+    'api start 2',
+    'web config 2',
+    'web start 2',
+  ]);
+  expect(began.filter((one) => one.includes('workspace'))).toEqual(['web workspace 1']);
+  expect(said('runner.started')).toHaveLength(3);
+  expect(apps(s)).toHaveLength(3);
+  expect(existsSync(join(repo, 'web/.env'))).toBe(false);
+  expect((await finish(s.rr('stop', run))).code).toBe(0);
   await eventually(
     () => apps(s).length,
     (count) => count === 0,
