@@ -152,6 +152,8 @@ export interface Proven {
   sockets: unknown[];
   url: string | null;
   proof: Record<string, unknown> | null;
+  /** Whether it is started again where the job does not say. */
+  restart?: 'no' | 'on-failure' | 'always';
   /** Why it is not up though others are. */
   error?: ErrorRecord;
 }

@@ -11,6 +11,8 @@ export interface Part {
   links: Member['links'];
   /** Members whose address is among its variables: better up before it, but two may well know each other. */
   knows: string[];
+  /** Whether it is started again when it ends by itself; absent: nothing is said. */
+  restart?: Member['restart'];
   /** Where that is said. */
   from: string | null;
 }
@@ -47,12 +49,12 @@ function named(services: readonly Service[], members: readonly Member[]): Part[]
     if (!known || known.weight < member.weight) best.set(member.name, member);
   }
   const taken = new Set<Service>();
-  return [...best.values()].flatMap(({ name, after, links, worker, path, from }): Part[] => {
+  return [...best.values()].flatMap(({ name, after, links, worker, path, from, restart }): Part[] => {
     const here = services.filter((service) => service.path === path && !taken.has(service));
     const service = here.find(({ kind }) => (kind === 'worker') === worker) ?? here[0];
     if (!service) return [];
     taken.add(service);
-    return [{ service, member: name, after, links, knows: links.map(({ to }) => to), from }];
+    return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, from }];
   });
 }
 function unnamed(services: readonly Service[]): Part[] {

@@ -131,11 +131,12 @@ export const runAll: Workflow = {
     return fail('NOT_RUNNABLE', { reason, fix: 'rr plan shows what was looked at' }).toRecord();
   },
   services: (scope) =>
-    brought(scope).map(({ part: { service }, item }): Proven => {
+    brought(scope).map(({ part: { service, restart }, item }): Proven => {
       if ('error' in item)
         return { ...{ name: service.name, kind: service.kind, app: null, pid: null }, ...nothing, error: item.error };
       const { name, kind, app, pid, sockets, url, proof } = item;
-      return { ...{ name, kind, pid, sockets, url, proof }, app: service.proof.how === 'exit' ? null : app };
+      const again = restart === undefined ? {} : { restart };
+      return { ...{ name, kind, pid, sockets, url, proof, ...again }, app: service.proof.how === 'exit' ? null : app };
     }),
   describe(id, scope) {
     if (id !== 'services') return id === 'needs' || id === 'stack' ? ofAll(scope) : describe(id, scope);

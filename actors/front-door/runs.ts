@@ -153,7 +153,7 @@ export function runHandlers({
         const unseen = { format: 1, logAt: null, service: name, url, ...none };
         const { format: _, logAt: __, samples, ...seen } = readStatus(one.bundle, name) ?? unseen;
         const up = held.includes(name);
-        return { ...seen, url, up, restarts: context?.restarts.length ?? 0, last: samples.at(-1) ?? null };
+        return { ...seen, url, up, restarts: restartsOf(context, name), last: samples.at(-1) ?? null };
       });
       return { run, state: line(run, one).state, services };
     },
@@ -162,6 +162,11 @@ export function runHandlers({
     'runs.logs': async ({ run, ...wanted }) => readLogs(known(run).bundle, wanted),
   };
 }
+
+const restartsOf = (context: RunContext | undefined, service: string): number => {
+  const part = Object.values(context?.parts ?? {}).find((one) => one.service === service);
+  return (part ?? context)?.restarts.length ?? 0;
+};
 
 /** Every run that has written down how it stands: those that were forgotten or imported too. */
 const runsOnDisk = (state: string): [string, Known][] => {

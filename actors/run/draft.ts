@@ -8,7 +8,7 @@ import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { type Graph, graphOf, usedBy } from '../../runtime/workflow/graph.js';
 import { next, type StepEvent } from '../../runtime/workflow/transitions.js';
 import type { RunView, Scope, Step, Workflow } from '../../runtime/workflow.js';
-import { fixesOf, type Ledger, type RunContext, type StepState, untouched } from './state.js';
+import { fixesOf, type Ledger, type Part, type RunContext, risingOf, type StepState, untouched } from './state.js';
 
 type Maps = 'parts' | 'steps' | 'results' | 'groups' | 'inputs' | 'waits' | 'approvals' | 'listening' | 'spent';
 export interface Draft {
@@ -51,7 +51,8 @@ export function move(d: Draft, key: string, event: StepEvent, change: Partial<Om
   const before = stateOf(d, key);
   open(d, 'steps')[key] = { ...before, ...change, state: next(before.state, event, key) };
 }
-export const isAtWork = ({ mode }: RunContext): boolean => mode === 'walking' || mode === 'restarting';
+export const isAtWork = (c: RunContext): boolean =>
+  c.mode === 'walking' || c.mode === 'restarting' || (c.mode === 'up' && risingOf(c).length > 0);
 
 /** The steps of one workflow within a run. */
 export interface Frame {
@@ -96,12 +97,19 @@ export const inside = (frame: Frame, key: string, step: Step): Frame => ({
 
 /** Whether what fails in it is mended in it: the run itself, and parts that keep a ledger of their own. */
 export const mends = ({ parent, graph: { workflow } }: Frame): boolean => parent === null || workflow.mends === true;
-const fresh: Ledger = Object.freeze({ overlay: emptyOverlay, undone: [], failing: null });
+const fresh: Part = Object.freeze({
+  ...{ overlay: emptyOverlay, undone: [], failing: null },
+  ...{ rising: false, restarts: [], fell: null, service: null, app: null },
+});
+export const partOf = ({ c }: Pick<Draft, 'c'>, key: string): Part => c.parts[key] ?? fresh;
+export function keepPart(d: Draft, key: string, change: Partial<Part>): void {
+  open(d, 'parts')[key] = { ...partOf(d, key), ...change };
+}
 export const ledgerOf = ({ c }: Pick<Draft, 'c'>, { parent }: Pick<Frame, 'parent'>): Ledger =>
-  parent === null ? c : (c.parts[parent] ?? fresh);
+  parent === null ? c : partOf({ c }, parent);
 export function keepLedger(d: Draft, frame: Pick<Frame, 'parent'>, change: Partial<Ledger>): void {
   if (frame.parent === null) Object.assign(d.c, change);
-  else open(d, 'parts')[frame.parent] = { ...ledgerOf(d, frame), ...change };
+  else keepPart(d, frame.parent, change);
 }
 
 /** What the steps of a frame may name. */

@@ -85,13 +85,13 @@ export function end(d: Draft): void {
   if (!holdsProcesses(flowOf(d))) return undo(d);
   halt(d);
 }
-/** Stops what is at work, so that the run itself can go on. */
-export function halt({ c }: Draft): void {
+/** Stops what is at work, so that the run itself can go on. @param only that of one part, and its key. */
+export function halt({ c }: Draft, only?: { app: string; part: string }): void {
   c.out.asks.push({
     to: `${c.run}/runner/runner-1`,
-    command: { type: 'runner.halt' } as Message,
+    command: { type: 'runner.halt', ...(only ? { app: only.app } : {}) } as Message,
     withinMs: MINUTE,
-    tag: 'halt',
+    tag: only ? `halt ${only.part}` : 'halt',
   });
 }
 

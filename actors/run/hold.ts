@@ -6,9 +6,9 @@ import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import type { Proven } from '../../runtime/workflow.js';
-import { type Draft, drop, open, rootOf, scopeOf } from './draft.js';
+import { type Draft, drop, groupOf, keepPart, open, partOf, rootOf, scopeOf } from './draft.js';
 import { end, halt, provenBy, settle } from './end.js';
-import { FOREVER_MS, isFull, MINUTE, type RunContext, runFile } from './state.js';
+import { type Fell, FOREVER_MS, isFull, MINUTE, RISES, type RunContext, risingOf, runFile } from './state.js';
 
 /** Times an application is started again within a minute before it is given up. */
 export const RESTARTS = 5;
@@ -78,8 +78,11 @@ export function appTurned(d: Draft, app: string, { fact }: Answered): void {
     c.unwell = { ...c.unwell, [app]: since };
     c.out.facts.push({ type: 'run.app-unwell', service, reason, since });
     // As if it had ended: its policy says whether it is started again.
-    if (STARTS in c.steps && (c.job?.restart ?? 'no') !== 'no') {
-      const error = fail('APP_UNWELL', { service, reason }).toRecord();
+    const error = fail('APP_UNWELL', { service, reason }).toRecord();
+    const part = partWith(c, app);
+    if (part !== null && policyOf(c, one) !== 'no')
+      return rise(d, part, { exitCode: null, signal: null, lines: [], error });
+    if (STARTS in c.steps && policyOf(c, one) !== 'no') {
       c.fell = { exitCode: null, signal: null, lines: [], error };
       return again(d);
     }
@@ -105,19 +108,87 @@ export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answere
   const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : unseen;
   if (!(STARTS in c.steps)) return oneOfManyEnded(d, app, { exitCode, signal, lines, error });
   c.fell = { exitCode, signal, lines, error };
-  const wanted = c.job?.restart ?? 'no';
-  if (error || wanted === 'no' || (wanted === 'on-failure' && exitCode === 0)) return giveUp(d);
+  if (!isStartedAgain(policyOf(c, null), c.fell)) return giveUp(d);
   again(d);
 }
+/** What was asked for with the job, else what the repository says of that service. */
+const policyOf = ({ job }: RunContext, one: Proven | null): NonNullable<Proven['restart']> =>
+  job?.restart ?? one?.restart ?? 'no';
+const isStartedAgain = (policy: NonNullable<Proven['restart']>, { error, exitCode }: Fell): boolean =>
+  error === null && (policy === 'always' || (policy === 'on-failure' && exitCode !== 0));
+
 /** One of several services: the others stay up, and the run with them until none is left. */
-function oneOfManyEnded(d: Draft, app: string, how: NonNullable<RunContext['fell']>): void {
+function oneOfManyEnded(d: Draft, app: string, how: Fell): void {
   const { c } = d;
-  const { [app]: service, ...others } = c.held;
+  const part = partWith(c, app);
+  const one = provenOf(d).find((held) => held.app === app) ?? null;
+  if (part !== null && isStartedAgain(policyOf(c, one), how)) return rise(d, part, how);
+  lose(d, app, c.held[app]!, how);
+}
+function lose(d: Draft, app: string, service: string, how: Fell): void {
+  const { c } = d;
+  const { [app]: _, ...others } = c.held;
   c.held = others;
-  c.out.facts.push({ type: 'run.app-exited', ...how, service: service! });
-  if (Object.keys(others).length > 0) return;
+  c.out.facts.push({ type: 'run.app-exited', ...how, service });
+  if (Object.keys(others).length > 0 || risingOf(c).length > 0) return;
   c.state = 'failed';
   end(d);
+}
+/** The part that an application is of; null: the run itself. */
+function partWith({ results }: RunContext, app: string): string | null {
+  const key = Object.keys(results).find((one) => one.endsWith(`.${STARTS}`) && results[one]!.app === app);
+  return key === undefined ? null : key.slice(0, -STARTS.length - 1);
+}
+/** Starts one of several again after a pause, as `again` does where there is one; the others are held meanwhile. */
+function rise(d: Draft, part: string, fell: Fell): void {
+  const { c, now } = d;
+  const app = appOf(d, part);
+  const service = c.held[app] ?? partOf(d, part).service ?? part;
+  const lately = partOf(d, part).restarts.filter((then) => then > now - WITHIN_MS);
+  const rising = lately.length < RESTARTS;
+  keepPart(d, part, { rising, fell, service, app });
+  if (!rising) {
+    halt(d, { app, part });
+    return lose(d, app, service, fell);
+  }
+  const { [app]: _, ...held } = c.held;
+  const { [app]: __, ...unwell } = c.unwell;
+  Object.assign(c, { held, unwell });
+  const inMs = PAUSE_MS * 2 ** lately.length;
+  keepPart(d, part, { restarts: [...lately, now] });
+  open(d, 'waits')[RISES + part] = now + inMs;
+  c.out.facts.push({ type: 'run.app-fell', ...fell, service, restart: lately.length + 1, inMs });
+}
+/** The last one that was started of it: a start that is done again has no result yet. */
+const appOf = (d: Draft, part: string): string =>
+  (d.c.results[`${part}.${STARTS}`]?.app as string | undefined) ?? partOf(d, part).app ?? '';
+/** What was left of the old one is to be ended before a new one is started. */
+export function riseDue(d: Draft, part: string): void {
+  drop(d, 'waits', RISES + part);
+  halt(d, { app: appOf(d, part), part });
+}
+/** It could not be started, or did not prove itself: that counts as one more fall. */
+export function notRisen(d: Draft, part: string, error: ErrorRecord): void {
+  rise(d, part, { exitCode: null, signal: null, lines: [], error });
+}
+/** @param output of the part, in place of the former one. */
+export function risen(d: Draft, part: string, output: Record<string, unknown>): void {
+  const { c } = d;
+  const whole = groupOf(part);
+  const index = Number(part.slice(whole.length + 1, -1));
+  const { items = [], ...more } = (c.results[whole] ?? {}) as { items?: unknown[] };
+  open(d, 'results')[whole] = { ...more, items: items.map((item, n) => (n === index ? output : item)) };
+  keepPart(d, part, { rising: false, fell: null });
+  const one = provenOf(d).find(({ app }) => app === output.app)!;
+  const { name, url, proof, pid } = one;
+  if (c.result) {
+    const services = c.result.services.map((was) => (was.name === name ? { name, url, proof } : was));
+    c.result = { ...c.result, services };
+  }
+  const restarts = partOf(d, part).restarts.length;
+  c.out.facts.push({ type: 'run.app-restarted', service: name, byItself: true, restarts, pid, url });
+  hold(d, one);
+  if (isFull(d.workflow)) c.out.writes.push(runFile(c));
 }
 /** Starts it again after a pause, if it has not been started too often. */
 function again(d: Draft): void {

@@ -39,6 +39,24 @@ export interface Ledger {
   /** The failure a fix is being sought for. */
   failing: { step: string; error: ErrorRecord; evidence: unknown; askedAt: number } | null;
 }
+/** A part that has a ledger of its own. */
+export interface Part extends Ledger {
+  /** It was up and is being started again; the run holds the others meanwhile. */
+  rising: boolean;
+  /** When that was last begun. */
+  restarts: number[];
+  /** Why. */
+  fell: Fell | null;
+  /** What it is called, and its name under the keeper, once it has fallen. */
+  service: string | null;
+  app: string | null;
+}
+export interface Fell {
+  exitCode: number | null;
+  signal: string | null;
+  lines: string[];
+  error: ErrorRecord | null;
+}
 /** A step that is done once for each item of a list. */
 export interface Group {
   items: unknown[];
@@ -102,7 +120,7 @@ export interface RunContext extends Ledger {
   notUndone: { step: string; error: ErrorRecord }[];
   fixes: OpenFix[];
   /** Of the parts that are mended for themselves, by the key of the step that does each. */
-  parts: Record<string, Ledger>;
+  parts: Record<string, Part>;
   /** Milliseconds by phase; `heal` is one. Each moment belongs to one of them alone. */
   spent: Record<string, number>;
   /** Until when they are counted. */
@@ -117,7 +135,7 @@ export interface RunContext extends Ledger {
   /** When it was last started again. */
   restarts: number[];
   /** Why it is being started again; null: somebody asked for it. */
-  fell: { exitCode: number | null; signal: string | null; lines: string[]; error: ErrorRecord | null } | null;
+  fell: Fell | null;
   /** Processes that could not be ended. */
   left: number[];
   /** Why it is not known what is left. */
@@ -227,6 +245,10 @@ export const fixesOf = ({ fixes }: RunContext, part: string | null): OpenFix[] =
 /** The fix that is being tried. */
 export const trying = (c: RunContext, part: string | null): OpenFix | null =>
   fixesOf(c, part).find(({ helped }) => helped === null) ?? null;
+/** Before the key of a part, in `waits`: when it is started again. */
+export const RISES = 'rises ';
+/** Parts that are being started again. */
+export const risingOf = ({ parts }: RunContext): string[] => Object.keys(parts).filter((part) => parts[part]!.rising);
 /** Whether a fix is being sought, for whatever. */
 export const isMending = ({ failing, parts }: RunContext): boolean =>
   failing !== null || Object.values(parts).some((part) => part.failing !== null);

@@ -22,15 +22,16 @@ import {
   mends,
   move,
   open,
+  partOf,
   partsOf,
   type Spot,
   scopeAt,
   scopeOf,
   stateOf,
 } from './draft.js';
-import { cancel, leave, settleFailed } from './end.js';
+import { cancel, halt, leave, settleFailed } from './end.js';
 import { closeFix, type Failure, leaveClaim, reset, seekFix } from './heal.js';
-import { prove, restartFailed } from './hold.js';
+import { notRisen, prove, restartFailed, risen, STARTS } from './hold.js';
 import { fixesOf, isFull, json, MINUTE, tells, trying, type Undo } from './state.js';
 
 /** Of one ask, where the definition says nothing. */
@@ -69,6 +70,7 @@ export function advance(d: Draft, frame: Frame, from: string | null): void {
   if (frame.parent === null) return prove(d);
   const parent = locate(d, frame.parent)!;
   if (stateOf(d, parent.key).state === 'running') succeed(d, parent, outputOf(d, frame));
+  else if (partOf(d, parent.key).rising) risen(d, parent.key, outputOf(d, frame));
 }
 /** Whether the fix under trial cannot be judged before this step has ended well. */
 const holdsUp = ({ c }: Draft, { graph, parent }: Frame, id: string): boolean =>
@@ -315,6 +317,10 @@ export function failed(d: Draft, spot: Spot, error: ErrorRecord, evidence: unkno
   }
   if (index !== null) return instanceEnded(d, spot, error);
   if (step.optional) return advance(d, frame, step.id);
+  if (frame.parent !== null && partOf(d, frame.parent).rising) {
+    for (const part of partsOf(d, frame.parent)) cancel(d, part);
+    return notRisen(d, frame.parent, error);
+  }
   if (!mends(frame)) return failed(d, locate(d, frame.parent!)!, error, evidence);
   if (c.mode === 'restarting') {
     for (const one of Object.keys(c.steps)) cancel(d, one);
@@ -344,6 +350,9 @@ function mend(d: Draft, spot: Spot, failure: Failure): void {
 export function giveUp(d: Draft, frame: Frame, error: ErrorRecord): void {
   if (frame.parent === null) return settleFailed(d, error);
   keepLedger(d, frame, { failing: null });
+  // It runs though it did not prove itself, and would hold its port.
+  const app = d.c.results[frame.prefix + STARTS]?.app;
+  if (typeof app === 'string') halt(d, { app, part: frame.parent });
   failed(d, locate(d, frame.parent)!, error, null);
 }
 

@@ -2,7 +2,7 @@
  * What an open run waits for: pure. Every run that has not ended waits for something that is bound to come, or for a
  * person or a signal, and says so. One that waits for nothing would stay so for ever: that is our fault, and is told.
  */
-import { isMending, type RunContext } from './state.js';
+import { isMending, RISES, type RunContext, risingOf } from './state.js';
 
 export interface Wake {
   for:
@@ -33,7 +33,14 @@ export function nextWake(c: RunContext): Wake[] {
     case 'idle':
       return run('start');
     case 'up':
-      return run('end-of-application');
+      return [
+        ...run('end-of-application'),
+        ...risingOf(c).flatMap((part): Wake[] => {
+          const within = Object.keys(c.steps).filter((key) => key.startsWith(`${part}.`));
+          const at = within.flatMap((key) => ofStep(c, key) ?? []);
+          return at.length > 0 ? at : [{ for: 'time', step: part, until: c.waits[RISES + part] ?? null }];
+        }),
+      ];
     case 'undoing':
       return run('undoing', c.waits.undo ?? null);
     case 'ending':

@@ -20,6 +20,7 @@ import {
   locate,
   move,
   open,
+  partOf,
   rootOf,
   type Spot,
   stateOf,
@@ -27,14 +28,16 @@ import {
 import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
 import { healed, judged, sendBack } from './heal.js';
-import { appEnded, appTurned, restart, restartDue, restartFailed, STARTS } from './hold.js';
+import { appEnded, appTurned, notRisen, restart, restartDue, restartFailed, riseDue, STARTS } from './hold.js';
 import {
   actorKinds,
   decisionOf,
   isFull,
   isMending,
   MINUTE,
+  RISES,
   type RunContext,
+  risingOf,
   runFile,
   untouched,
   type Walked,
@@ -86,6 +89,7 @@ const missing = ({ flow, job }: RunContext): ErrorRecord =>
 /** Ends a run that cannot go on. */
 function refuse(d: Draft, error: ErrorRecord): void {
   if (d.c.mode === 'restarting') restartFailed(d, error);
+  else if (d.c.mode === 'up') for (const part of risingOf(d.c)) notRisen(d, part, error);
   else settleFailed(d, error);
 }
 
@@ -245,7 +249,7 @@ function hear(d: Draft, answer: Answered): void {
     case 'sweep':
       return swept(d, answer);
     case 'halt':
-      return halted(d);
+      return key === '' ? halted(d) : partHalted(d, key);
     case 'undo':
       return undid(d, key, Number(n), Number(m), answer);
     case 'step':
@@ -314,6 +318,17 @@ function halted(d: Draft): void {
   advance(d, rootOf(d), null);
 }
 
+/** What was left of a part has been ended: it alone is started again. */
+function partHalted(d: Draft, part: string): void {
+  if (d.c.mode !== 'up' || !partOf(d, part).rising) return;
+  const frame = inside(rootOf(d), part, locate(d, part)!.step);
+  for (const id of downstream(frame.graph.workflow.steps, STARTS)) {
+    const step = frame.graph.byId.get(id)!;
+    if (!step.once) sendBack(d, step, frame.prefix + id);
+  }
+  advance(d, frame, null);
+}
+
 function due(d: Draft): void {
   const { c, now } = d;
   const ripe = Object.keys(c.waits)
@@ -325,6 +340,7 @@ function due(d: Draft): void {
       drop(d, 'waits', key);
       undo(d);
     } else if (key === 'restart' && c.mode === 'restarting') restartDue(d);
+    else if (key.startsWith(RISES) && c.mode === 'up') riseDue(d, key.slice(RISES.length));
     else if (isAtWork(c)) stepDue(d, key);
     else drop(d, 'waits', key);
   }

@@ -125,6 +125,8 @@ export const Hint = z.discriminatedUnion('about', [
     /** Variables that name another member: as they are written. */
     links: z.array(z.strictObject({ env: z.string(), value: z.string(), to: z.string() })),
     worker: z.boolean(),
+    /** Whether it is started again when it ends by itself; absent: nothing is said. */
+    restart: z.enum(['no', 'on-failure', 'always']).optional(),
     ...said,
   }),
 ]);

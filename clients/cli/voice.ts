@@ -117,13 +117,18 @@ export function openVoice(json: boolean): Voice {
         case 'run.app-fell':
           row(
             yellow('↻'),
-            'restart',
+            fact.service ? `${fact.service} restart` : 'restart',
             null,
             `${fact.error?.message ?? (fact.signal ? `ended by ${fact.signal}` : `ended with ${fact.exitCode}`)}; started again in ${seconds(fact.inMs)}`,
           );
           break;
         case 'run.app-restarted':
-          row(green('✓'), 'restart', null, `it is up again${fact.url ? `: ${fact.url}` : ''}`);
+          row(
+            green('✓'),
+            fact.service ? `${fact.service} restart` : 'restart',
+            null,
+            `it is up again${fact.url ? `: ${fact.url}` : ''}`,
+          );
           break;
         case 'run.app-unwell':
           row(red('✗'), 'unwell', null, `${fact.service}: ${fact.reason}`);

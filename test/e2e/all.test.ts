@@ -43,11 +43,17 @@ test('a compose project of three services is brought up in the order of its need
   await expectNothingLeft(s);
 }, 120_000);
 
-test('a runtime that is killed finds all of its services again, and holds them', async () => {
+test('a runtime that is killed finds all of its services again, and starts one again as the compose file says', async () => {
   const s = scratch();
-  const rr = s.rr('run', s.repo('compose-shop'), '--all', '--json');
+  const repo = s.repo('compose-shop');
+  const compose = join(repo, 'compose.yaml');
+  const text = readFileSync(compose, 'utf8');
+  writeFileSync(compose, text.replace('build: ./web', 'build: ./web\n    restart: unless-stopped'));
+  commitAll(repo, '');
+  const rr = s.rr('run', repo, '--all', '--json');
   const { run } = await rr.object(({ type }) => type === 'run');
-  await rr.object(({ type }) => type === 'result', 90_000);
+  const { services } = await rr.object(({ type }) => type === 'result', 90_000);
+  const { url } = (services as { name: string; url: string }[]).find(({ name }) => name === 'web')!;
   const before = apps(s)
     .map(({ pid }) => pid)
     .sort();
@@ -62,6 +68,18 @@ test('a runtime that is killed finds all of its services again, and holds them',
       .map(({ pid }) => pid)
       .sort(),
   ).toEqual(before);
+  const named = (type: string) => factsOf(s.state, String(run)).filter((fact) => fact.type === type);
+  const web = named('runner.started').find(({ payload }) => payload.sockets[0]?.port === Number(new URL(url).port));
+  process.kill(web.payload.pid, 'SIGKILL');
+  const [again] = await eventually(
+    () => named('run.app-restarted'),
+    ({ length }) => length === 1,
+  );
+  expect(again.payload).toMatchObject({ service: 'web', byItself: true, restarts: 1, url });
+  expect(await (await fetch(url)).text()).toContain('apples and pears');
+  const now = apps(s).map(({ pid }) => pid);
+  expect(now).toHaveLength(3);
+  expect(now.filter((pid) => before.includes(pid))).toHaveLength(2);
   expect((await finish(s.rr('stop', String(run)))).code).toBe(0);
   await eventually(
     () => apps(s).length,
