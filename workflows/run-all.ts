@@ -7,7 +7,7 @@ import type { Plan, Service } from '../agents/detection/contract.js';
 import type { Overlay } from '../agents/fixer/contract.js';
 import { type ErrorRecord, fail } from '../runtime/errors.js';
 import { at, type Proven, type Scope, type Step, type Workflow } from '../runtime/workflow.js';
-import { handOver, type Part, type Peer, partsOf } from './parts.js';
+import { handOver, type Part, type Peer, partsOf, placedCommand } from './parts.js';
 import { repoRun } from './repo-run.js';
 import { evidence, leave, scope as scopeOfOne } from './repo-run-scope.js';
 import { describe } from './repo-run-words.js';
@@ -52,6 +52,7 @@ export const runService: Workflow = {
   ],
   output: {
     name: '$service.name',
+    done: '$done',
     kind: '$service.kind',
     member: '$input.part.member',
     declared: '$wantedPorts',
@@ -71,8 +72,16 @@ export const runService: Workflow = {
     const peers = handOver(part, input.peers as Peer[]);
     // What a fix says holds: it is asked because of what came of the rest.
     const given = { ...peers, ...(overlay as Overlay).env };
+    // What one before has done where it is done here is there already, and somebody may be running on it.
+    const before = new Set((input.peers as Peer[]).flatMap(({ done = [] }) => done));
+    const place = (command: string): string => placedCommand(String(workspace.root), service.path, command);
+    const isNew = (command: string): boolean => !before.has(place(command));
+    const install = (one.install as string[]).filter(isNew);
+    const prepare = [...(one.buildCommands as string[]), ...(part.release ?? [])];
+    const buildCommands = prepare.filter(isNew);
+    const done = [...(one.install as string[]), ...prepare].map(place);
     const variables = { ...peers, ...(one.variables as Record<string, string>) };
-    return { ...one, input, root: workspace.root, fixed: fixes > 0, given, variables };
+    return { ...one, input, root: workspace.root, fixed: fixes > 0, given, variables, install, buildCommands, done };
   },
   describe,
   evidence,

@@ -102,6 +102,8 @@ export const Hint = z.discriminatedUnion('about', [
     about: z.literal('command'),
     role: z.enum(['install', 'build', 'start', 'worker', 'release', 'test']),
     command: z.string(),
+    /** What the file calls that process. */
+    process: z.string().optional(),
     ...said,
   }),
   z.strictObject({ about: z.literal('port'), number: z.int().min(1).max(65535), ...said }),

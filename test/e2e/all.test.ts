@@ -225,3 +225,35 @@ test('five services of a compose file, two of them servers, come up natively: th
   expect(code).toBe(0);
   await expectNothingLeft(s);
 }, 300_000);
+
+test.runIf(process.env.RR_LONG)(
+  'every process of a Procfile is brought up, after what is to be done before them, which is done once',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = s.repo('procfile-shop', { ignore: 'released.txt\n' });
+    const { code, objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result).toMatchObject({ outcome: 'healthy', error: null });
+    const services = result.services as { name: string; proof: { title: string; excerpt: string } }[];
+    expect(services.map(({ name }) => name)).toEqual(['procfile-shop', 'procfile-shop-worker', 'procfile-shop-clock']);
+    expect(services.map(({ proof }) => proof.excerpt)).toEqual(['released in test', 'waits for work', 'ticks']);
+    expect(readFileSync(join(repo, 'released.txt'), 'utf8')).toBe('released in test\n');
+    expect(code).toBe(0);
+    await expectNothingLeft(s);
+  },
+  120_000,
+);
+
+test.runIf(process.env.RR_LONG)(
+  'the applications of a workspace come up on one install',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700', npm_config_prefer_offline: 'true' });
+    const { code, objects } = await finish(s.rr('run', s.repo('workspace-apps'), '--all', '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result).toMatchObject({ outcome: 'healthy', error: null, output: { order: ['api', 'admin'] } });
+    const installed = factsOf(s.state, result.run).filter(({ type }) => type === 'dependency.installed');
+    expect(installed).toHaveLength(1);
+    expect(code).toBe(0);
+  },
+  120_000,
+);
