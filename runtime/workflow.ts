@@ -96,7 +96,7 @@ export interface RunView {
   input: Record<string, unknown>;
   results: Record<string, Record<string, unknown>>;
   overlay: Record<string, unknown>;
-  /** Repairs so far, in order. */
+  /** Repairs so far, in order: of the run, or of the part it is for. */
   fixes?: readonly { rule: string; actions: readonly Record<string, unknown>[]; helped: boolean | null }[];
 }
 export type Scope = Record<string, unknown>;
@@ -119,6 +119,11 @@ export interface Definition {
 export interface Workflow extends Definition {
   /** The workflows its steps name, by name; filled in when it is registered. */
   uses?: Readonly<Record<string, Workflow>>;
+  /**
+   * Within another workflow's step its own steps are mended, with an overlay and a budget of their own; else such a step
+   * fails with the first of them.
+   */
+  mends?: boolean;
   /** Everything that `with` and `when` may name. Pure. */
   scope?(view: RunView): Scope;
   /** Whether what a step gave lets the run go on. Pure. */
@@ -147,6 +152,8 @@ export interface Proven {
   sockets: unknown[];
   url: string | null;
   proof: Record<string, unknown> | null;
+  /** Whether it is started again where the job does not say. */
+  restart?: 'no' | 'on-failure' | 'always';
   /** Why it is not up though others are. */
   error?: ErrorRecord;
 }

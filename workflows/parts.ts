@@ -1,4 +1,5 @@
 /** The services of a repository that run together: which, in what order, and what one is told of the others. Pure. */
+import { posix } from 'node:path';
 import type { Hint, Plan, Service } from '../agents/detection/contract.js';
 
 type Member = Extract<Hint, { about: 'member' }>;
@@ -11,6 +12,10 @@ export interface Part {
   links: Member['links'];
   /** Members whose address is among its variables: better up before it, but two may well know each other. */
   knows: string[];
+  /** Commands before the first of those that share a folder is started. */
+  release?: string[];
+  /** Whether it is started again when it ends by itself; absent: nothing is said. */
+  restart?: Member['restart'];
   /** Where that is said. */
   from: string | null;
 }
@@ -21,6 +26,8 @@ export interface Peer {
   /** The ports it was expected on. */
   declared: number[];
   sockets: { host: string; port: number }[];
+  /** What it has installed and built, as `placedCommand` has it. */
+  done?: string[];
 }
 
 /** Kinds that stay up. */
@@ -36,7 +43,27 @@ export function partsOf({ services }: Plan, hints: readonly Hint[]): Part[] {
   const members = hints.filter((hint): hint is Member => hint.about === 'member');
   const canRun = services.filter(({ kind, commands: { start } }) => STAYS.includes(kind) && start !== null);
   const parts = members.length > 0 ? named(canRun, members) : [];
-  return sorted(parts.length > 1 ? parts : unnamed(canRun));
+  if (parts.length > 1) return sorted(parts);
+  const processes = hints.filter((hint): hint is Process => hint.about === 'command' && IN_PROCFILE.test(hint.from));
+  // A Procfile at the root says what runs; what lies in folders is of those processes.
+  const isSaid = processes.some(({ from, path }) => path === '.' && !from.startsWith('Procfile.dev'));
+  const ofRoot = isSaid ? canRun.filter(({ path }) => path === '.') : [];
+  return released(sorted(unnamed(ofRoot.length > 0 ? ofRoot : canRun)), processes);
+}
+type Process = Extract<Hint, { about: 'command' }>;
+const IN_PROCFILE = /(?:^|\/)Procfile(?:\.dev)?(?::\d+)?$/;
+
+/** What a release does is done once, before the first process of its folder. */
+function released(parts: readonly Part[], processes: readonly Process[]): Part[] {
+  const seen = new Set<string>();
+  return parts.map((part) => {
+    const { path } = part.service;
+    const own = processes.filter((one) => one.role === 'release' && one.path === path);
+    const [best] = own.sort((a, b) => b.weight - a.weight);
+    if (seen.has(path) || !best) return part;
+    seen.add(path);
+    return { ...part, release: [best.command] };
+  });
 }
 
 /** Those that a compose file has; of several files that name one, the weightier. */
@@ -47,12 +74,12 @@ function named(services: readonly Service[], members: readonly Member[]): Part[]
     if (!known || known.weight < member.weight) best.set(member.name, member);
   }
   const taken = new Set<Service>();
-  return [...best.values()].flatMap(({ name, after, links, worker, path, from }): Part[] => {
+  return [...best.values()].flatMap(({ name, after, links, worker, path, from, restart }): Part[] => {
     const here = services.filter((service) => service.path === path && !taken.has(service));
     const service = here.find(({ kind }) => (kind === 'worker') === worker) ?? here[0];
     if (!service) return [];
     taken.add(service);
-    return [{ service, member: name, after, links, knows: links.map(({ to }) => to), from }];
+    return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, from }];
   });
 }
 function unnamed(services: readonly Service[]): Part[] {
@@ -91,6 +118,12 @@ function sorted(parts: readonly Part[]): Part[] {
     done.push(next);
   }
   return done;
+}
+
+/** A command and the folder it is for, whoever names it: `cd ../.. && npm ci` in two folders of a workspace is one. */
+export function placedCommand(root: string, path: string, command: string): string {
+  const [, into = '.', rest = command] = /^cd (\S+) && ([\s\S]*)$/.exec(command) ?? [];
+  return `${posix.join(root, path, into)} ${rest}`;
 }
 
 const LOCAL = /^(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])$/;

@@ -1,41 +1,49 @@
 /**
  * `run-all`: every service of a repository, one after another, each proven; the address of one is handed to those that ask
- * for it. What cannot run is named while the rest is held up.
+ * for it. Each is mended for itself, with an overlay and a budget of its own, while those before it stay up. What cannot
+ * run is named while the rest is held up.
  */
 import type { Plan, Service } from '../agents/detection/contract.js';
-import { emptyOverlay } from '../agents/fixer/contract.js';
+import type { Overlay } from '../agents/fixer/contract.js';
 import { type ErrorRecord, fail } from '../runtime/errors.js';
 import { at, type Proven, type Scope, type Step, type Workflow } from '../runtime/workflow.js';
-import { handOver, type Part, type Peer, partsOf } from './parts.js';
+import { handOver, type Part, type Peer, partsOf, placedCommand } from './parts.js';
 import { repoRun } from './repo-run.js';
-import { scope as scopeOfOne } from './repo-run-scope.js';
+import { evidence, leave, scope as scopeOfOne } from './repo-run-scope.js';
 import { describe } from './repo-run-words.js';
 
-const step = (id: string, change: Partial<Step> = {}): Step => {
-  const { heal: _, ...plain } = repoRun.steps.find((one) => one.id === id)!;
-  return { ...plain, ...change };
-};
+const step = (id: string, change: Partial<Step> = {}): Step => ({
+  ...repoRun.steps.find((one) => one.id === id)!,
+  ...change,
+});
 const within = (path: string, one: string): string => (path === '.' ? one : `${path}/${one}`);
 
 export const runService: Workflow = {
   name: 'run-service',
-  version: 1,
-  about: 'set the service that is its input up, start it and prove it; a part of run-all',
+  version: 2,
+  about: 'set the service that is its input up, start it and prove it, mended for itself; a part of run-all',
+  mends: true,
   steps: [
+    // All parts work where the run does; one whose fix writes files has them laid into a copy.
+    step('workspace', {
+      needs: [],
+      when: '$fixed',
+      with: {
+        root: '$input.fetched.root',
+        kind: '$input.fetched.kind',
+        writes: '$input.writes',
+        forceCopy: '$copy',
+        files: '$files',
+        part: '$service.name',
+      },
+    }),
     step('toolchain', { needs: [] }),
     step('config', {
-      needs: [],
-      with: {
-        service: '$service.name',
-        root: '$input.root',
-        path: '$service.path',
-        env: '$service.env',
-        given: '$variables',
-      },
+      with: { service: '$service.name', root: '$root', path: '$service.path', env: '$service.env', given: '$given' },
     }),
     step('ports', { needs: [] }),
     step('services'),
-    step('deps', { needs: ['toolchain'] }),
+    step('deps'),
     step('migrate'),
     step('build'),
     step('port', { needs: [] }),
@@ -44,6 +52,7 @@ export const runService: Workflow = {
   ],
   output: {
     name: '$service.name',
+    done: '$done',
     kind: '$service.kind',
     member: '$input.part.member',
     declared: '$wantedPorts',
@@ -53,15 +62,40 @@ export const runService: Workflow = {
     url: '$prove.proof.url',
     proof: '$prove.proof',
   },
-  scope: ({ run, bundle, job, input, results }): Scope => {
+  scope: ({ run, bundle, job, input, results, overlay, fixes = [] }): Scope => {
     const part = input.part as Part;
     const { service } = part;
     const plan: Plan = { repository: '', services: [service], chosen: [service.name], notes: [] };
-    const whole = { ...results, needs: { plan }, workspace: { root: input.root } };
-    const one = scopeOfOne({ run, bundle, job, input, results: whole, overlay: { ...emptyOverlay } });
-    return { ...one, input, variables: handOver(part, input.peers as Peer[]) };
+    const workspace = results.workspace ?? { root: input.root };
+    const whole = { ...results, needs: { plan }, workspace };
+    const one = scopeOfOne({ run, bundle, job, input, results: whole, overlay, fixes });
+    const peers = handOver(part, input.peers as Peer[]);
+    // What a fix says holds: it is asked because of what came of the rest.
+    const given = { ...peers, ...(overlay as Overlay).env };
+    // What one before has done where it is done here is there already, and somebody may be running on it.
+    const before = new Set((input.peers as Peer[]).flatMap(({ done = [] }) => done));
+    const place = (command: string): string => placedCommand(String(workspace.root), service.path, command);
+    const isNew = (command: string): boolean => !before.has(place(command));
+    const install = (one.install as string[]).filter(isNew);
+    const prepare = [...(one.buildCommands as string[]), ...(part.release ?? [])];
+    const buildCommands = prepare.filter(isNew);
+    const done = [...(one.install as string[]), ...prepare].map(place);
+    const variables = { ...peers, ...(one.variables as Record<string, string>) };
+    return {
+      ...one,
+      input,
+      root: workspace.root,
+      fixed: fixes.length > 0,
+      given,
+      variables,
+      install,
+      buildCommands,
+      done,
+    };
   },
   describe,
+  evidence,
+  leave,
 };
 
 type Item = (Peer & Omit<Proven, 'sockets'>) | { error: ErrorRecord };
@@ -73,9 +107,9 @@ const brought = (scope: Scope): { part: Part; item: Item }[] => {
 
 export const runAll: Workflow = {
   name: 'run-all',
-  version: 1,
+  version: 2,
   about: 'bring every service of a repository up, each proven, with the addresses of the others',
-  agents: ['monitor'],
+  agents: ['fixer', 'monitor'],
   steps: [
     step('fetch'),
     step('stack'),
@@ -85,7 +119,7 @@ export const runAll: Workflow = {
       id: 'services',
       phase: 'run',
       workflow: 'run-service',
-      with: { part: '$item', root: '$workspace.root', peers: '$earlier' },
+      with: { part: '$item', root: '$workspace.root', fetched: '$fetch', writes: '$writes', peers: '$earlier' },
       needs: ['workspace'],
       forEach: '$parts',
       // In the order in which they need each other; and they may share a lock file and a package store.
@@ -116,11 +150,12 @@ export const runAll: Workflow = {
     return fail('NOT_RUNNABLE', { reason, fix: 'rr plan shows what was looked at' }).toRecord();
   },
   services: (scope) =>
-    brought(scope).map(({ part: { service }, item }): Proven => {
+    brought(scope).map(({ part: { service, restart }, item }): Proven => {
       if ('error' in item)
         return { ...{ name: service.name, kind: service.kind, app: null, pid: null }, ...nothing, error: item.error };
       const { name, kind, app, pid, sockets, url, proof } = item;
-      return { ...{ name, kind, pid, sockets, url, proof }, app: service.proof.how === 'exit' ? null : app };
+      const again = restart === undefined ? {} : { restart };
+      return { ...{ name, kind, pid, sockets, url, proof, ...again }, app: service.proof.how === 'exit' ? null : app };
     }),
   describe(id, scope) {
     if (id !== 'services') return id === 'needs' || id === 'stack' ? ofAll(scope) : describe(id, scope);

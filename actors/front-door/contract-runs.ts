@@ -114,7 +114,9 @@ export const runVerbs = {
         .describe('absolute path of a folder or archive on the host, or a git URL; some workflows want none'),
       workflow: z.string().min(1).default('repo-run').describe('its name; workflows.list has them all'),
       input: z.record(z.string(), z.unknown()).default({}).describe('what its steps see as $input'),
-      restart: RestartPolicy.default('no').describe('whether an application that was up and ends is started again'),
+      restart: RestartPolicy.optional().describe(
+        'whether an application that was up and ends is started again; default: no, and of several services what the repository says of each',
+      ),
       ref: Job.shape.ref,
       service: Job.shape.service,
       copy: Job.shape.copy,

@@ -159,8 +159,8 @@ export function runHandlers({
         const unseen = { format: 1, logAt: null, wellAt: null, service: name, url, ...none };
         const { format: _, logAt: __, wellAt: ___, samples, ...seen } = readStatus(one.bundle, name) ?? unseen;
         const up = held.includes(name);
-        const { restarts = [], heals = 0, downMs = 0 } = context ?? {};
-        const more = { up, restarts: restarts.length, heals, downMs: seen.downMs + downMs };
+        const { heals = 0, downMs = 0 } = context ?? {};
+        const more = { up, restarts: restartsOf(context, name), heals, downMs: seen.downMs + downMs };
         return { ...seen, ...more, url, last: samples.at(-1) ?? null };
       });
       const servers = databasesOf(config.state, run).databases.map(({ kind, up, serve: { host, port } }) => {
@@ -174,6 +174,11 @@ export function runHandlers({
     'runs.logs': async ({ run, ...wanted }) => readLogs(known(run).bundle, wanted),
   };
 }
+
+const restartsOf = (context: RunContext | undefined, service: string): number => {
+  const part = Object.values(context?.parts ?? {}).find((one) => one.service === service);
+  return (part ?? context)?.restarts.length ?? 0;
+};
 
 /** Every run that has written down how it stands: those that were forgotten or imported too. */
 const runsOnDisk = (state: string): [string, Known][] => {

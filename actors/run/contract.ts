@@ -34,13 +34,15 @@ export const Job = z.strictObject({
   user: z.string().default('local'),
   /** What the workflow's steps see as `$input`. */
   input: z.record(z.string(), z.unknown()).optional(),
-  /** Whether an application that was up and ends by itself is started again; absent: no. */
+  /** Whether an application that was up and ends by itself is started again; absent: what the repository says, else no. */
   restart: RestartPolicy.optional(),
 });
 export const Fix = z.strictObject({
   rule: z.string(),
   phase: z.string(),
   step: z.string(),
+  /** The service it was for, where there are several. */
+  of: z.string().optional(),
   cause: z.string(),
   actions: z.array(z.record(z.string(), z.unknown())),
   signature: z.string(),
@@ -228,6 +230,8 @@ export const AppFell = AppExited.extend({ type: z.literal('run.app-fell'), resta
 /** It is up again, and proven. */
 export const AppRestarted = z.strictObject({
   type: z.literal('run.app-restarted'),
+  /** Which of several it is; absent: the run holds one. */
+  service: z.string().optional(),
   /** It fell; else somebody asked for it. */
   byItself: z.boolean(),
   /** Within the last minute. */

@@ -3,13 +3,14 @@
  * writes to it, and what a turn does not touch stays the very same object, so that whoever keeps it sees what is new by
  * identity alone.
  */
+import { emptyOverlay } from '../../agents/fixer/contract.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { type Graph, graphOf, usedBy } from '../../runtime/workflow/graph.js';
 import { next, type StepEvent } from '../../runtime/workflow/transitions.js';
 import type { RunView, Scope, Step, Workflow } from '../../runtime/workflow.js';
-import { type RunContext, type StepState, untouched } from './state.js';
+import { fixesOf, type Ledger, type Part, type RunContext, risingOf, type StepState, untouched } from './state.js';
 
-type Maps = 'steps' | 'results' | 'groups' | 'inputs' | 'waits' | 'approvals' | 'listening' | 'spent';
+type Maps = 'parts' | 'steps' | 'results' | 'groups' | 'inputs' | 'waits' | 'approvals' | 'listening' | 'spent';
 export interface Draft {
   readonly graph: Graph;
   readonly workflow: Workflow;
@@ -50,7 +51,8 @@ export function move(d: Draft, key: string, event: StepEvent, change: Partial<Om
   const before = stateOf(d, key);
   open(d, 'steps')[key] = { ...before, ...change, state: next(before.state, event, key) };
 }
-export const isAtWork = ({ mode }: RunContext): boolean => mode === 'walking' || mode === 'restarting';
+export const isAtWork = (c: RunContext): boolean =>
+  c.mode === 'walking' || c.mode === 'restarting' || (c.mode === 'up' && risingOf(c).length > 0);
 
 /** The steps of one workflow within a run. */
 export interface Frame {
@@ -93,11 +95,34 @@ export const inside = (frame: Frame, key: string, step: Step): Frame => ({
   graph: graphOf(usedBy(frame.graph.workflow, step)),
 });
 
+/** Whether what fails in it is mended in it: the run itself, and parts that keep a ledger of their own. */
+export const mends = ({ parent, graph: { workflow } }: Frame): boolean => parent === null || workflow.mends === true;
+const fresh: Part = Object.freeze({
+  ...{ overlay: emptyOverlay, undone: [], failing: null },
+  ...{ rising: false, restarts: [], fell: null, service: null, app: null },
+});
+export const partOf = ({ c }: Pick<Draft, 'c'>, key: string): Part => c.parts[key] ?? fresh;
+export function keepPart(d: Draft, key: string, change: Partial<Part>): void {
+  open(d, 'parts')[key] = { ...partOf(d, key), ...change };
+}
+export const ledgerOf = ({ c }: Pick<Draft, 'c'>, { parent }: Pick<Frame, 'parent'>): Ledger =>
+  parent === null ? c : partOf({ c }, parent);
+export function keepLedger(d: Draft, frame: Pick<Frame, 'parent'>, change: Partial<Ledger>): void {
+  if (frame.parent === null) Object.assign(d.c, change);
+  else keepPart(d, frame.parent, change);
+}
+
 /** What the steps of a frame may name. */
-export function scopeOf({ c }: Draft, { prefix, parent, graph: { workflow } }: Frame): Scope {
+export function scopeOf({ c }: Draft, frame: Frame): Scope {
+  const {
+    prefix,
+    parent,
+    graph: { workflow },
+  } = frame;
   const { run, bundle } = c;
   const job = c.job as unknown as Record<string, unknown>;
-  const overlay = c.overlay as unknown as Record<string, unknown>;
+  const part = mends(frame) ? parent : null;
+  const overlay = ledgerOf({ c }, { parent: part }).overlay as unknown as Record<string, unknown>;
   const input = (parent === null ? c.job?.input : c.inputs[parent]) ?? {};
   let results = c.results;
   if (prefix !== '') {
@@ -107,7 +132,7 @@ export function scopeOf({ c }: Draft, { prefix, parent, graph: { workflow } }: F
       if (result !== undefined) results[id] = result;
     }
   }
-  const view: RunView = { run, bundle, job, input, results, overlay, fixes: c.fixes };
+  const view: RunView = { run, bundle, job, input, results, overlay, fixes: fixesOf(c, part) };
   return workflow.scope ? workflow.scope(view) : { run, bundle, job, input, overlay, ...results };
 }
 /** The same for one step: an instance sees its `$item` too. */
@@ -136,7 +161,7 @@ export const partsOf = ({ c }: Draft, key: string): string[] =>
   Object.keys(c.steps).filter((one) => one.startsWith(`${key}[`) || one.startsWith(`${key}.`));
 
 /** What people call the item that a step is done for: of the nearest instance it is, or is part of. */
-export function itemOf(d: Draft, { key, frame, index }: Spot): { of?: string } {
+export function itemOf(d: Draft, { key, frame, index }: Omit<Spot, 'step'>): { of?: string } {
   const instance = index !== null ? key : frame.parent;
   const [, group = '', n = ''] = /^(.*)\[(\d+)\]$/.exec(instance ?? '') ?? [];
   const item = d.c.groups[group]?.items[Number(n)] as { name?: unknown; service?: { name?: unknown } } | undefined;

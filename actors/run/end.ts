@@ -11,18 +11,8 @@ import type { Flow } from '../../runtime/workflow/graph.js';
 import { isOver } from '../../runtime/workflow/transitions.js';
 import { at, bind, type Proven, type Scope, type Workflow } from '../../runtime/workflow.js';
 import type { Fact, Outcome, Result, State } from './contract.js';
-import { type Draft, drop, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
-import {
-  fixesFile,
-  holdsProcesses,
-  isFull,
-  MINUTE,
-  type OpenFix,
-  outcomeOf,
-  patchFor,
-  type RunContext,
-  runFile,
-} from './state.js';
+import { type Draft, drop, keepLedger, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
+import { fixesFile, holdsProcesses, isFull, MINUTE, outcomeOf, patchFor, type RunContext, runFile } from './state.js';
 
 /** How often a compensation is tried, and the pause before it is tried again. */
 const UNDO_TRIES = 4;
@@ -97,6 +87,7 @@ export function end(d: Draft): void {
   const { c } = d;
   c.failing = null;
   c.recovery = null;
+  for (const part of Object.keys(c.parts)) keepLedger(d, { parent: part }, { failing: null });
   for (const key of Object.keys(c.steps)) cancel(d, key);
   for (const key of Object.keys(c.waits)) drop(d, 'waits', key);
   if (c.undos.length === 0) return sweep(d);
@@ -105,13 +96,13 @@ export function end(d: Draft): void {
   if (!holdsProcesses(flowOf(d))) return undo(d);
   halt(d);
 }
-/** Stops what is at work, so that the run itself can go on. */
-export function halt({ c }: Draft): void {
+/** Stops what is at work, so that the run itself can go on. @param only that of one part, and its key. */
+export function halt({ c }: Draft, only?: { app: string; part: string }): void {
   c.out.asks.push({
     to: `${c.run}/runner/runner-1`,
-    command: { type: 'runner.halt' } as Message,
+    command: { type: 'runner.halt', ...(only ? { app: only.app } : {}) } as Message,
     withinMs: MINUTE,
-    tag: 'halt',
+    tag: only ? `halt ${only.part}` : 'halt',
   });
 }
 
@@ -212,7 +203,7 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
       : name === undefined
         ? []
         : [{ name, url: null, proof: null }],
-    fixes: c.fixes.map((one, n) => ({ ...shown(one), ...patchFor(c, n) })),
+    fixes: shown(c),
     degraded: [
       ...down.map((one) => `${one.name} is not up: ${one.error!.message}`),
       ...tools.flatMap(({ degraded }) => (degraded ? [degraded] : [])),
@@ -233,10 +224,13 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
   if (c.result.fixes.some(({ patch }) => patch !== undefined)) c.out.writes.push(fixesFile(c));
   c.out.facts.push({ type: 'run.settled', result: c.result });
 }
-/** A repair as the result of a run tells it. */
-export const shown = ({ rule, phase, cause, actions, helped, ms }: OpenFix): Result['fixes'][number] => ({
-  ...{ rule, phase, cause, actions, helped, ms },
-});
+/** Its repairs as the result of a run tells them. */
+export const shown = (c: RunContext): Result['fixes'] =>
+  c.fixes.map(({ rule, phase, of, cause, actions, helped, ms }, n) => ({
+    ...{ rule, phase, cause, actions, helped, ms },
+    ...(of === undefined ? {} : { of }),
+    ...patchFor(c, n),
+  }));
 /** Those that are up are held; but that was not what was asked for. */
 const partly = (all: Proven[], down: Proven[]): ErrorRecord =>
   fail('PARTLY_UP', {

@@ -3,6 +3,9 @@
  * overlay before it. At most 8 fixes a run and 3 a phase, counted anew when its application has been well for long; when
  * nothing helps, the orchestrator manager says whether the step is worth another try, else the run ends with the one error
  * and its next step.
+ *
+ * A part of a run, a service among several, is mended in the same way and for itself: its frame has its own ledger and
+ * budget, and goes back to its own steps only; what is up beside it is not touched.
  */
 import { fetchable } from '../../agents/database/contract.js';
 import type { Fixed, Overlay } from '../../agents/fixer/contract.js';
@@ -10,11 +13,25 @@ import type { Answered, Message } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import { isOver } from '../../runtime/workflow/transitions.js';
-import { at, downstream, type Step } from '../../runtime/workflow.js';
-import { type Draft, drop, move, note, partsOf, rootOf, scopeOf, stateOf } from './draft.js';
-import { cancel, settleFailed } from './end.js';
-import { fixesFile, type OpenFix, type RunContext, told, trying } from './state.js';
+import { at, downstream, type Scope, type Step } from '../../runtime/workflow.js';
+import {
+  type Draft,
+  drop,
+  type Frame,
+  itemOf,
+  keepLedger,
+  ledgerOf,
+  move,
+  note,
+  partsOf,
+  type Spot,
+  scopeOf,
+  stateOf,
+} from './draft.js';
+import { cancel } from './end.js';
+import { fixesFile, fixesOf, type OpenFix, type RunContext, told, trying } from './state.js';
 
+/** Of the run, or of each of its parts. */
 const FIXES_A_RUN = 8;
 const FIXES_A_PHASE = 3;
 const MINUTE = 60_000;
@@ -32,9 +49,13 @@ const alike = ({ code, message }: ErrorRecord): string =>
  * Judges the fix that is being tried, when its step has ended. One that changed nothing, or broke an earlier step, is
  * undone. @returns the failure it was for, when that stands again.
  */
-export function closeFix(d: Draft, id: string, failure: Failure | null): { step: string; failure: Failure } | null {
+export function closeFix(
+  d: Draft,
+  { frame, step: { id } }: Spot,
+  failure: Failure | null,
+): { step: string; failure: Failure } | null {
   const { c } = d;
-  const fix = trying(c);
+  const fix = trying(c, frame.parent);
   if (!fix) return null;
   if (!failure && fix.step !== id) return null; // an earlier step, done again on the way
   // Of one that was up and answered badly it is known no better than that: a proof that fails is the same failure.
@@ -46,70 +67,74 @@ export function closeFix(d: Draft, id: string, failure: Failure | null): { step:
     effect: failure === null ? `${id} passed` : `${id} failed${same ? ' as before' : `: ${failure.error.message}`}`,
   };
   c.fixes = c.fixes.map((one) => (one === fix ? judged : one));
-  if (!judged.helped) {
-    c.overlay = fix.before;
-    c.undone = [...c.undone, fix.from];
-  }
+  if (!judged.helped) keepLedger(d, frame, { overlay: fix.before, undone: [...ledgerOf(d, frame).undone, fix.from] });
   c.out.facts.push({ type: 'run.fix-judged', fix: told(judged) });
   c.out.writes.push(fixesFile(c));
   return !judged.helped && fix.step !== id ? { step: fix.step, failure: fix.failure } : null;
 }
 
-export function seekFix(d: Draft, id: string, { error, evidence }: Failure): void {
-  const { c, workflow } = d;
-  const step = d.graph.byId.get(id)!;
+/** @param id of the step that failed, in its frame. */
+export function seekFix(d: Draft, frame: Frame, id: string, { error, evidence }: Failure): void {
+  const { c } = d;
+  const { workflow, byId } = frame.graph;
+  const step = byId.get(id)!;
+  const key = frame.prefix + id;
   const { phase = 'run' } = step;
-  c.failing = { step: id, error, evidence, askedAt: d.now };
-  if (stateOf(d, id).state === 'running') note(d, id, { stale: true });
+  keepLedger(d, frame, { failing: { step: id, error, evidence, askedAt: d.now } });
+  if (stateOf(d, key).state === 'running') note(d, key, { stale: true });
   else {
     // A step that passed, and stands failed again by the undoing of the fix that broke an earlier one.
-    if (stateOf(d, id).state !== 'failed') moveToFailed(d, id);
-    move(d, id, 'mend');
+    if (stateOf(d, key).state !== 'failed') moveToFailed(d, key);
+    move(d, key, 'mend');
   }
-  const scope = scopeOf(d, rootOf(d));
-  if (!step.heal || isSpent(c, phase) || !scope.service) return askJudge(d, error);
+  const scope = scopeOf(d, frame);
+  if (!step.heal || isSpent(c, frame.parent, phase) || !scope.service) return askJudge(d, frame, error);
   const seen = workflow.evidence ? workflow.evidence(id, scope, evidence) : evidence;
   c.out.asks.push({
     to: `${c.run}/fixer/fixer-1`,
-    command: healCommand(d, id, { error, evidence: seen }),
+    command: healCommand(d, frame, id, { error, evidence: seen }),
     withinMs: 2 * MINUTE,
-    tag: `heal ${id}`,
+    tag: `heal ${key}`,
   });
 }
 /** Whether no more may be tried; what was tried before the application had been well for long does not count. */
-export const isSpent = ({ fixes, budgetFrom }: RunContext, phase: string): boolean => {
-  const lately = fixes.slice(budgetFrom);
+export function isSpent({ fixes, budgetFrom }: RunContext, part: string | null, phase: string): boolean {
+  const lately = fixesOf({ fixes: part === null ? fixes.slice(budgetFrom) : fixes }, part);
   return lately.length >= FIXES_A_RUN || lately.filter((fix) => fix.phase === phase).length >= FIXES_A_PHASE;
-};
-/** What the fixer is asked about a step of the run that failed. */
-export function healCommand(d: Draft, id: string, { error, evidence }: Failure): Message {
-  const { c } = d;
-  const scope = scopeOf(d, rootOf(d));
+}
+/** What the fixer is asked about a step that failed. */
+export function healCommand(d: Draft, frame: Frame, id: string, { error, evidence }: Failure): Message {
+  const { fixes, recovery } = d.c;
+  const scope = scopeOf(d, frame);
+  const later = frame.parent === null ? recovery : null;
   return {
     type: 'fixer.heal',
     step: id,
-    phase: d.graph.byId.get(id)!.phase ?? 'run',
+    phase: frame.graph.byId.get(id)!.phase ?? 'run',
     error,
     evidence,
     service: scope.service,
-    overlay: c.overlay,
+    overlay: ledgerOf(d, frame).overlay,
     cwd: scope.cwd ?? at(scope, 'fetch.root'),
     port: at(scope, 'port.port') ?? null,
-    ...worldly(d),
+    ...worldly(frame, scope),
     // What helped once may be needed once more when it has been up since.
-    tried: c.fixes
-      .slice(c.recovery?.from ?? 0)
-      .map((fix) => ({ rule: fix.rule, phase: fix.phase, signature: fix.signature })),
-    later: c.recovery && { memoryBytes: c.recovery.memoryBytes },
+    tried: fixesOf({ fixes: fixes.slice(later?.from ?? 0) }, frame.parent).map((fix) => ({
+      ...{ rule: fix.rule, phase: fix.phase, signature: fix.signature },
+    })),
+    later: later && { memoryBytes: later.memoryBytes },
   } as Message;
 }
 /** What this workflow can do beyond the overlay: it has a step that brings services up, one that gets tools, one that starts apart, or not. */
-function worldly(d: Draft): { can: string[]; startable: readonly string[]; running: string[] } {
-  const does = (kind: string): boolean => d.workflow.steps.some(({ to }) => to === kind);
-  const apart = d.workflow.steps.some((step) => 'ownNetwork' in (step.with ?? {}));
+function worldly(
+  { graph: { workflow } }: Frame,
+  scope: Scope,
+): { can: string[]; startable: readonly string[]; running: string[] } {
+  const does = (kind: string): boolean => workflow.steps.some(({ to }) => to === kind);
+  const apart = workflow.steps.some((step) => 'ownNetwork' in (step.with ?? {}));
   const others = [...(does('dependency') ? ['install-system-package'] : []), ...(apart ? ['own-network'] : [])];
   if (!does('database')) return { can: others, startable: [], running: [] };
-  const up = (at(scopeOf(d, rootOf(d)), 'services.services') ?? []) as { kind: string }[];
+  const up = (at(scope, 'services.services') ?? []) as { kind: string }[];
   return {
     can: ['start-service', 'create-database', 'map-host', ...others],
     startable: fetchable,
@@ -117,77 +142,80 @@ function worldly(d: Draft): { can: string[]; startable: readonly string[]; runni
   };
 }
 /** By way of what the table allows. */
-function moveToFailed(d: Draft, id: string): void {
-  if (stateOf(d, id).state !== 'pending') move(d, id, 'back');
-  move(d, id, 'fail');
+function moveToFailed(d: Draft, key: string): void {
+  if (stateOf(d, key).state !== 'pending') move(d, key, 'back');
+  move(d, key, 'fail');
 }
 
 /** Goes on without what was only claimed, where the workflow has such a thing. @returns whether the run can go on. */
-export function leaveClaim(d: Draft, id: string, failure: Failure): boolean {
-  const { c, workflow } = d;
-  const left = workflow.leave?.(id, scopeOf(d, rootOf(d))) ?? null;
-  if (!left || c.fixes.some(({ rule }) => rule === left.rule)) return false;
+export function leaveClaim(d: Draft, frame: Frame, id: string, failure: Failure): boolean {
+  const { workflow, byId } = frame.graph;
+  const left = workflow.leave?.(id, scopeOf(d, frame)) ?? null;
+  if (!left || fixesOf(d.c, frame.parent).some(({ rule }) => rule === left.rule)) return false;
   const overlay = left.overlay as Overlay;
-  const fix: OpenFix = {
+  tryFix(d, frame, overlay, {
     rule: left.rule,
-    phase: d.graph.byId.get(id)!.phase ?? 'run',
+    phase: byId.get(id)!.phase ?? 'run',
     step: id,
     cause: left.cause,
     actions: left.actions,
     signature: left.rule,
-    helped: null,
-    effect: null,
     ms: 0,
     at: d.now,
     // It is not taken up again, whatever comes of it.
     before: overlay,
     from: left.from,
-    redo: goBack(d, left.from, id),
     failure,
-  };
-  c.fixes = [...c.fixes, fix];
-  c.overlay = overlay;
-  c.out.facts.push({ type: 'run.fix-tried', fix: told(fix) });
-  c.out.writes.push(fixesFile(c));
+  });
   return true;
 }
 
 /** @returns whether the run can go on. */
-export function healed(d: Draft, { fact, error }: Answered): boolean {
-  const { c } = d;
-  const { step: id, askedAt, ...failure } = c.failing!;
+export function healed(d: Draft, { frame }: Spot, { fact, error }: Answered): boolean {
+  const { step: id, askedAt, ...failure } = ledgerOf(d, frame).failing!;
   if (error || fact?.type !== 'fixer.fixed') {
-    askJudge(d, (fact as { error?: ErrorRecord } | null)?.error ?? failure.error);
+    askJudge(d, frame, (fact as { error?: ErrorRecord } | null)?.error ?? failure.error);
     return false;
   }
-  c.failing = null;
-  layFix(d, id, fact as Fixed, failure, askedAt);
+  keepLedger(d, frame, { failing: null });
+  layFix(d, frame, id, fact as Fixed, failure, askedAt);
   return true;
 }
-/** Lays what the fixer answered over the run, and sends it back to where that begins. */
-export function layFix(d: Draft, id: string, fixed: Fixed, failure: Failure, askedAt: number): void {
-  const { c } = d;
-  const { rule, cause, actions, signature, overlay } = fixed;
-  const from = d.graph.byId.has(fixed.from) ? fixed.from : id;
-  const fix: OpenFix = {
+/** Lays what the fixer answered over what failed, and sends it back to where that begins. */
+export function layFix(d: Draft, frame: Frame, id: string, fixed: Fixed, failure: Failure, askedAt: number): void {
+  const { rule, cause, actions, signature, overlay, from } = fixed;
+  tryFix(d, frame, overlay as Overlay, {
     rule,
-    phase: d.graph.byId.get(id)!.phase ?? 'run',
+    phase: frame.graph.byId.get(id)!.phase ?? 'run',
     step: id,
     cause,
     actions: actions.map((action) => ({ ...action })),
     signature,
-    helped: null,
-    effect: null,
     ms: d.now - askedAt,
     at: d.now,
-    ...(c.recovery ? { later: true } : {}),
-    before: c.overlay,
+    ...(frame.parent === null && d.c.recovery ? { later: true } : {}),
+    before: ledgerOf(d, frame).overlay,
     from,
-    redo: goBack(d, from, id),
     failure,
+  });
+}
+type Tried = Omit<OpenFix, 'part' | 'of' | 'helped' | 'effect' | 'redo'>;
+function tryFix(d: Draft, frame: Frame, overlay: Overlay, tried: Tried): void {
+  const { c } = d;
+  const { parent, graph } = frame;
+  // A part begins behind steps of the run that a fix may name.
+  const from = graph.byId.has(tried.from) || parent !== null ? tried.from : tried.step;
+  const fix: OpenFix = {
+    ...itemOf(d, { key: '', frame, index: null }),
+    ...tried,
+    part: parent,
+    from,
+    helped: null,
+    effect: null,
+    redo: goBack(d, frame, from, tried.step),
   };
   c.fixes = [...c.fixes, fix];
-  c.overlay = overlay as Overlay;
+  keepLedger(d, frame, { overlay });
   c.out.facts.push({ type: 'run.fix-tried', fix: told(fix) });
   c.out.writes.push(fixesFile(c));
 }
@@ -196,14 +224,16 @@ export function layFix(d: Draft, id: string, fixed: Fixed, failure: Failure, ask
  * Sends the run back to a step; it and all that follows from it are to be done again, and so is what fixes did that
  * have been undone. @returns those steps.
  */
-function goBack(d: Draft, from: string, failed: string): string[] {
-  const { steps } = d.workflow;
-  const again = new Set([failed, ...[from, ...d.c.undone].flatMap((id) => [...downstream(steps, id)])]);
-  d.c.undone = [];
-  const isDone = (id: string): boolean => isOver(stateOf(d, id).state) && d.graph.byId.get(id)!.once === true;
+function goBack(d: Draft, frame: Frame, from: string, failed: string): string[] {
+  const { byId, workflow } = frame.graph;
+  const { steps } = workflow;
+  const follow = (id: string): string[] => (byId.has(id) ? [...downstream(steps, id)] : steps.map((step) => step.id));
+  const again = new Set([failed, ...[from, ...ledgerOf(d, frame).undone].flatMap(follow)]);
+  keepLedger(d, frame, { undone: [] });
   // What is to be done once was done when the application was proven first.
-  const all = [...again].filter((id) => !(d.c.recovery && isDone(id)));
-  for (const id of all) sendBack(d, d.graph.byId.get(id)!, id);
+  const isDone = (id: string): boolean => isOver(stateOf(d, id).state) && byId.get(id)!.once === true;
+  const all = [...again].filter((id) => !(frame.parent === null && d.c.recovery && isDone(id)));
+  for (const id of all) sendBack(d, byId.get(id)!, frame.prefix + id);
   return all;
 }
 /** To be done again, with all that is part of it. What is just being asked for is asked again when its answer is there. */
@@ -229,28 +259,25 @@ export function reset(d: Draft, key: string): void {
   for (const map of ['groups', 'inputs'] as const) drop(d, map, key);
 }
 
-export function askJudge(d: Draft, error: ErrorRecord): void {
+export function askJudge(d: Draft, frame: Frame, error: ErrorRecord): void {
   const { c } = d;
-  const { step } = c.failing!;
-  c.failing = { ...c.failing!, error };
+  const failing = { ...ledgerOf(d, frame).failing!, error };
+  keepLedger(d, frame, { failing });
+  const key = frame.prefix + failing.step;
   c.out.asks.push({
     to: main('orchestrator-manager'),
-    command: { type: 'slots.judge', run: c.run, step, attempt: stateOf(d, step).again + 1, error } as Message,
+    command: { type: 'slots.judge', run: c.run, step: key, attempt: stateOf(d, key).again + 1, error } as Message,
     withinMs: MINUTE,
-    tag: `judge ${step}`,
+    tag: `judge ${key}`,
   });
 }
 
-/** @returns whether the run can go on. */
-export function judged(d: Draft, { fact }: Answered): boolean {
-  const { c } = d;
-  const { step, error } = c.failing!;
-  if ((fact as { decision?: { option: string } } | null)?.decision?.option !== 'again') {
-    settleFailed(d, error);
-    return false;
-  }
-  c.failing = null;
-  note(d, step, { again: stateOf(d, step).again + 1 });
-  goBack(d, step, step);
-  return true;
+/** @returns why it is given up; null: it goes on. */
+export function judged(d: Draft, { key, frame }: Spot, { fact }: Answered): ErrorRecord | null {
+  const { step, error } = ledgerOf(d, frame).failing!;
+  if ((fact as { decision?: { option: string } } | null)?.decision?.option !== 'again') return error;
+  keepLedger(d, frame, { failing: null });
+  note(d, key, { again: stateOf(d, key).again + 1 });
+  goBack(d, frame, step, step);
+  return null;
 }

@@ -8,11 +8,11 @@ import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import type { Proven } from '../../runtime/workflow.js';
-import { type Draft, drop, open, rootOf, scopeOf } from './draft.js';
+import { type Draft, drop, groupOf, keepPart, open, partOf, rootOf, scopeOf } from './draft.js';
 import { end, halt, lose, provenBy, settle, shown } from './end.js';
 import { endedMeanwhile, recover, type Verdict } from './recover.js';
 import { guard } from './servers.js';
-import { FOREVER_MS, isFull, MINUTE, type RunContext, runFile } from './state.js';
+import { type Fell, FOREVER_MS, isFull, MINUTE, RISES, type RunContext, risingOf, runFile } from './state.js';
 
 /** Times an application is started again within a minute before it is given up. */
 export const RESTARTS = 5;
@@ -88,6 +88,10 @@ export function appTurned(d: Draft, app: string, { fact }: Answered): void {
   if (type === 'monitor.fell') {
     c.unwell = { ...c.unwell, [app]: since };
     c.out.facts.push({ type: 'run.app-unwell', service, reason, since });
+    // As if it had ended: its policy says whether it is started again.
+    const part = partWith(c, app);
+    if (part !== null && policyOf(c, one) !== 'no')
+      return rise(d, part, { ...unsaid, error: fail('APP_UNWELL', { service, reason }).toRecord() });
     if (STARTS in c.steps) return unwell(d, { app, service, reason, since });
   } else if (type === 'monitor.recovered') {
     const { [app]: _, ...others } = c.unwell;
@@ -102,13 +106,15 @@ export function appTurned(d: Draft, app: string, { fact }: Answered): void {
   monitor(d, one, { service, app, well, since, steady: type === 'monitor.steady' });
 }
 type Turn = { type: string; since: number; reason: string; downMs: number };
+/** Of an end that nobody saw. */
+const unsaid = { exitCode: null, signal: null, lines: [] };
 /** It answers badly: it is started again as if it had ended, where its policy says so, then repaired. */
 function unwell(d: Draft, what: { app: string; service: string; reason: string; since: number }): void {
   const { c } = d;
   const { service, reason, since } = what;
-  const byPolicy = (c.job?.restart ?? 'no') !== 'no';
+  const byPolicy = policyOf(c, null) !== 'no';
   const error = fail('APP_UNWELL', { service, reason }).toRecord();
-  if (byPolicy) c.fell = { exitCode: null, signal: null, lines: [], error };
+  if (byPolicy) c.fell = { ...unsaid, error };
   if (byPolicy && c.unwellAgain < UNWELL_RESTARTS) {
     c.unwellAgain += 1;
     c.downSince ??= since;
@@ -150,9 +156,7 @@ export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answere
   c.fell = { exitCode, signal, lines, error };
   c.downSince ??= d.now;
   if (error) return lose(d, error);
-  const wanted = c.job?.restart ?? 'no';
-  const isWanted = wanted === 'always' || (wanted === 'on-failure' && exitCode !== 0);
-  if (isWanted && lately(d).length < RESTARTS) return again(d);
+  if (isStartedAgain(policyOf(c, null), c.fell) && lately(d).length < RESTARTS) return again(d);
   // An end that somebody asked for is no failure.
   if (ASKED.includes(exitCode ?? signal)) return lose(d, null);
   const reason = signal === null ? `it ended with ${exitCode}` : `it was ended by ${signal}`;
@@ -162,18 +166,87 @@ export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answere
     lose(d, null);
 }
 type Exit = { exitCode: number | null; signal: string | null; limit: string | null; lines: string[] };
+/** What was asked for with the job, else what the repository says of that service. */
+const policyOf = ({ job }: RunContext, one: Proven | null): NonNullable<Proven['restart']> =>
+  job?.restart ?? one?.restart ?? 'no';
+const isStartedAgain = (policy: NonNullable<Proven['restart']>, { error, exitCode }: Fell): boolean =>
+  error === null && (policy === 'always' || (policy === 'on-failure' && exitCode !== 0));
+
 /** One of several services: the others stay up, and the run with them until none is left. */
-function oneOfManyEnded(d: Draft, app: string, how: NonNullable<RunContext['fell']>): void {
+function oneOfManyEnded(d: Draft, app: string, how: Fell): void {
   const { c } = d;
-  const { [app]: service, ...others } = c.held;
+  const part = partWith(c, app);
+  const one = provenOf(d).find((held) => held.app === app) ?? null;
+  if (part !== null && isStartedAgain(policyOf(c, one), how)) return rise(d, part, how);
+  loseOne(d, app, c.held[app]!, how);
+}
+function loseOne(d: Draft, app: string, service: string, how: Fell): void {
+  const { c } = d;
+  const { [app]: _, ...others } = c.held;
   c.held = others;
-  c.out.facts.push({ type: 'run.app-exited', ...how, service: service! });
-  if (Object.keys(others).length > 0) return;
+  c.out.facts.push({ type: 'run.app-exited', ...how, service });
+  if (Object.keys(others).length > 0 || risingOf(c).length > 0) return;
   c.state = 'failed';
   end(d);
 }
 /** Its starts within the last minute. */
 const lately = ({ c, now }: Draft): number[] => c.restarts.filter((then) => then > now - WITHIN_MS);
+/** The part that an application is of; null: the run itself. */
+function partWith({ results }: RunContext, app: string): string | null {
+  const key = Object.keys(results).find((one) => one.endsWith(`.${STARTS}`) && results[one]!.app === app);
+  return key === undefined ? null : key.slice(0, -STARTS.length - 1);
+}
+/** Starts one of several again after a pause, as `again` does where there is one; the others are held meanwhile. */
+function rise(d: Draft, part: string, fell: Fell): void {
+  const { c, now } = d;
+  const app = appOf(d, part);
+  const service = c.held[app] ?? partOf(d, part).service ?? part;
+  const before = partOf(d, part).restarts.filter((then) => then > now - WITHIN_MS);
+  const rising = before.length < RESTARTS;
+  keepPart(d, part, { rising, fell, service, app });
+  if (!rising) {
+    halt(d, { app, part });
+    return loseOne(d, app, service, fell);
+  }
+  const { [app]: _, ...held } = c.held;
+  const { [app]: __, ...unwell } = c.unwell;
+  Object.assign(c, { held, unwell });
+  const inMs = PAUSE_MS * 2 ** before.length;
+  keepPart(d, part, { restarts: [...before, now] });
+  open(d, 'waits')[RISES + part] = now + inMs;
+  c.out.facts.push({ type: 'run.app-fell', ...fell, service, restart: before.length + 1, inMs });
+}
+/** The last one that was started of it: a start that is done again has no result yet. */
+const appOf = (d: Draft, part: string): string =>
+  (d.c.results[`${part}.${STARTS}`]?.app as string | undefined) ?? partOf(d, part).app ?? '';
+/** What was left of the old one is to be ended before a new one is started. */
+export function riseDue(d: Draft, part: string): void {
+  drop(d, 'waits', RISES + part);
+  halt(d, { app: appOf(d, part), part });
+}
+/** It could not be started, or did not prove itself: that counts as one more fall. */
+export function notRisen(d: Draft, part: string, error: ErrorRecord): void {
+  rise(d, part, { ...unsaid, error });
+}
+/** @param output of the part, in place of the former one. */
+export function risen(d: Draft, part: string, output: Record<string, unknown>): void {
+  const { c } = d;
+  const whole = groupOf(part);
+  const index = Number(part.slice(whole.length + 1, -1));
+  const { items = [], ...more } = (c.results[whole] ?? {}) as { items?: unknown[] };
+  open(d, 'results')[whole] = { ...more, items: items.map((item, n) => (n === index ? output : item)) };
+  keepPart(d, part, { rising: false, fell: null });
+  const one = provenOf(d).find(({ app }) => app === output.app)!;
+  const { name, url, proof, pid } = one;
+  if (c.result) {
+    const services = c.result.services.map((was) => (was.name === name ? { name, url, proof } : was));
+    c.result = { ...c.result, services };
+  }
+  const restarts = partOf(d, part).restarts.length;
+  c.out.facts.push({ type: 'run.app-restarted', service: name, byItself: true, restarts, pid, url });
+  hold(d, one);
+  if (isFull(d.workflow)) c.out.writes.push(runFile(c));
+}
 /** Starts it again after a pause, if it has not been started too often. */
 function again(d: Draft): void {
   const { c, now } = d;
@@ -209,8 +282,8 @@ export function restartDue(d: Draft): void {
  */
 export function restartFailed(d: Draft, error: ErrorRecord, at: { step: string; evidence: unknown } | null): void {
   const { c } = d;
-  const byPolicy = (c.job?.restart ?? 'no') !== 'no';
-  c.fell = { exitCode: null, signal: null, lines: [], error };
+  const byPolicy = policyOf(c, null) !== 'no';
+  c.fell = { ...unsaid, error };
   c.downSince ??= d.now;
   const verdict = at ? recover(d, failedStart(d, error, at, byPolicy ? 'again' : 'end')) : 'none';
   if (verdict !== 'none') goOn(d, verdict);
@@ -251,7 +324,7 @@ function upAgain(d: Draft): void {
   c.downMs += downMs;
   if (recovery) {
     c.heals += 1;
-    if (c.result) c.result = { ...c.result, fixes: c.fixes.map(shown) };
+    if (c.result) c.result = { ...c.result, fixes: shown(c) };
     const rules = c.fixes.slice(recovery.from).flatMap(({ rule, helped }) => (helped ? [rule] : []));
     c.out.facts.push({ type: 'run.app-healed', service: recovery.service, downMs, rules, pid, url });
   } else c.out.facts.push({ type: 'run.app-restarted', byItself, restarts: c.restarts.length, pid, url, downMs });

@@ -32,7 +32,7 @@ export function recover(d: Draft, fallen: Fallen): Verdict | 'none' {
     fixed: null,
   };
   c.downSince ??= fallen.since;
-  if (isSpent(c, step.phase ?? 'run')) {
+  if (isSpent(c, null, step.phase ?? 'run')) {
     const times = c.fixes.length - c.budgetFrom;
     return nothingHelps(d, fail('REPAIRS_SPENT', { ...fallen, times }).toRecord());
   }
@@ -83,7 +83,7 @@ function seek(d: Draft, seen: { lines?: string[]; memoryBytes?: number | null } 
   c.recovery = { ...recovery, failure, stage: 'seeking', memoryBytes: seen?.memoryBytes ?? null };
   c.out.asks.push({
     to: `${c.run}/fixer/fixer-1`,
-    command: healCommand(d, step, failure),
+    command: healCommand(d, rootOf(d), step, failure),
     withinMs: 2 * MINUTE,
     tag: 'recover',
   });
@@ -130,7 +130,7 @@ export function mendIt(d: Draft): boolean {
   c.recovery = { ...c.recovery, stage: 'mending' };
   c.held = {};
   c.unwell = {};
-  layFix(d, step, fixed!, failure!, askedAt);
+  layFix(d, rootOf(d), step, fixed!, failure!, askedAt);
   return true;
 }
 
@@ -140,7 +140,7 @@ export function healingOf(
 ): (Pick<Recovery, 'service' | 'reason' | 'since' | 'step'> & { rule: string | null; cause: string | null }) | null {
   if (!c.recovery) return null;
   const { service, reason, since, step } = c.recovery;
-  const fix = trying(c) ?? (c.recovery.fixed && c.recovery.stage === 'halting' ? c.recovery.fixed : null);
+  const fix = trying(c, null) ?? (c.recovery.fixed && c.recovery.stage === 'halting' ? c.recovery.fixed : null);
   const atWork = Object.keys(c.steps).find((id) => c.steps[id]!.state === 'running');
   return { service, reason, since, step: atWork ?? step, rule: fix?.rule ?? null, cause: fix?.cause ?? null };
 }

@@ -21,6 +21,8 @@ export interface StepState {
   stale: boolean;
 }
 export interface OpenFix extends Fix {
+  /** Key of the step that does the part it was for; null: the run's own. */
+  part: string | null;
   before: Overlay;
   /** The step it sent the run back to, and all steps done again for it. */
   from: string;
@@ -32,6 +34,32 @@ export interface OpenFix extends Fix {
   later?: boolean;
   /** What failed when it was tried. */
   failure: { error: ErrorRecord; evidence: unknown };
+}
+/** What is known of the mending of a part: it has an overlay of its own, so that no fix touches another part. */
+export interface Ledger {
+  overlay: Overlay;
+  /** Steps to which fixes that did not help had sent it back: what they did there is done again without them. */
+  undone: string[];
+  /** The failure a fix is being sought for. */
+  failing: { step: string; error: ErrorRecord; evidence: unknown; askedAt: number } | null;
+}
+/** A part that has a ledger of its own. */
+export interface Part extends Ledger {
+  /** It was up and is being started again; the run holds the others meanwhile. */
+  rising: boolean;
+  /** When that was last begun. */
+  restarts: number[];
+  /** Why. */
+  fell: Fell | null;
+  /** What it is called, and its name under the keeper, once it has fallen. */
+  service: string | null;
+  app: string | null;
+}
+export interface Fell {
+  exitCode: number | null;
+  signal: string | null;
+  lines: string[];
+  error: ErrorRecord | null;
 }
 /** A step that is done once for each item of a list. */
 export interface Group {
@@ -97,7 +125,7 @@ export interface ServerFalls {
   /** Nobody begins it again. */
   lost: boolean;
 }
-export interface RunContext {
+export interface RunContext extends Ledger {
   /** `restarting`: it was up, and its application is being started again, or repaired. `undoing`: compensations are at work. */
   mode: 'idle' | 'walking' | 'up' | 'restarting' | 'undoing' | 'ending' | 'ended';
   state: State;
@@ -125,18 +153,15 @@ export interface RunContext {
   undos: Undo[];
   /** What could not be taken back. */
   notUndone: { step: string; error: ErrorRecord }[];
-  overlay: Overlay;
   fixes: OpenFix[];
-  /** Steps to which fixes that did not help had sent the run back: what they did there is done again without them. */
-  undone: string[];
+  /** Of the parts that are mended for themselves, by the key of the step that does each. */
+  parts: Record<string, Part>;
   /** Milliseconds by phase; `heal` is one. Each moment belongs to one of them alone. */
   spent: Record<string, number>;
   /** Until when they are counted. */
   clockedAt: number;
   /** It was stopped before it was started. */
   unwanted: boolean;
-  /** The failure a fix is being sought for. */
-  failing: { step: string; error: ErrorRecord; evidence: unknown; askedAt: number } | null;
   result: Result | null;
   /** The applications that are up, by their names under the keeper, and the service each of them is. */
   held: Record<string, string>;
@@ -158,7 +183,7 @@ export interface RunContext {
   /** Repairs before this one count for the limits no more. */
   budgetFrom: number;
   /** Why it is being started again; null: somebody asked for it. */
-  fell: { exitCode: number | null; signal: string | null; lines: string[]; error: ErrorRecord | null } | null;
+  fell: Fell | null;
   /** Processes that could not be ended. */
   left: number[];
   /** Why it is not known what is left. */
@@ -191,6 +216,7 @@ export const unborn: RunContext = {
   notUndone: [],
   overlay: emptyOverlay,
   fixes: [],
+  parts: {},
   undone: [],
   spent: { detect: 0, setup: 0, run: 0, prove: 0, heal: 0 },
   clockedAt: 0,
@@ -221,8 +247,12 @@ export const untouched: StepState = Object.freeze({
   stale: false,
 });
 
-/** Earlier versions held one application, which is among the results; the first knew neither definitions nor waits. */
+/**
+ * Before version 4 no part was mended for itself; before 3 a run held one application, which is among the results; the
+ * first knew neither definitions nor waits.
+ */
 export const upgrade = ({ app: _, ...old }: Partial<RunContext> & { app?: unknown }): RunContext => {
+  if (old.held) return { ...unborn, ...old };
   const { start, needs } = old.results ?? {};
   const name = (needs?.plan as { chosen?: string[] } | undefined)?.chosen?.[0] ?? 'application';
   const held = old.held ?? (old.mode === 'up' && typeof start?.app === 'string' ? { [start.app]: name } : {});
@@ -254,12 +284,24 @@ export const actorKinds = (flow: Pick<Flow, 'kinds'>): string[] => {
   return [...new Set([...own, ...(holdsProcesses(flow) ? ['runner'] : [])])];
 };
 
-export const told = ({ rule, phase, step, cause, actions, signature, helped, ms, later }: OpenFix): Fix => ({
+export const told = ({ rule, phase, step, of, cause, actions, signature, helped, ms, later }: OpenFix): Fix => ({
   ...{ rule, phase, step, cause, actions, signature, helped, ms },
+  ...(of === undefined ? {} : { of }),
   ...(later ? { later } : {}),
 });
+/** The fixes of a part, or of the run itself. */
+export const fixesOf = ({ fixes }: Pick<RunContext, 'fixes'>, part: string | null): OpenFix[] =>
+  fixes.filter((fix) => (fix.part ?? null) === part);
 /** The fix that is being tried. */
-export const trying = ({ fixes }: RunContext): OpenFix | null => fixes.find(({ helped }) => helped === null) ?? null;
+export const trying = (c: RunContext, part: string | null): OpenFix | null =>
+  fixesOf(c, part).find(({ helped }) => helped === null) ?? null;
+/** Before the key of a part, in `waits`: when it is started again. */
+export const RISES = 'rises ';
+/** Parts that are being started again. */
+export const risingOf = ({ parts }: RunContext): string[] => Object.keys(parts).filter((part) => parts[part]!.rising);
+/** Whether a fix is being sought, for whatever. */
+export const isMending = ({ failing, parts }: RunContext): boolean =>
+  failing !== null || Object.values(parts).some((part) => part.failing !== null);
 export const json = (path: string, value: unknown): Write => ({ path, text: `${JSON.stringify(value, null, 2)}\n` });
 const SHOWN_LINES = 20;
 /** What a command of the repository left behind; `steps/` has the whole of it. */

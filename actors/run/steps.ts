@@ -16,20 +16,23 @@ import {
   invalid,
   isAtWork,
   itemOf,
+  keepLedger,
+  ledgerOf,
   locate,
+  mends,
   move,
   open,
+  partOf,
   partsOf,
-  rootOf,
   type Spot,
   scopeAt,
   scopeOf,
   stateOf,
 } from './draft.js';
-import { cancel, leave, settleFailed } from './end.js';
+import { cancel, halt, leave, settleFailed } from './end.js';
 import { closeFix, type Failure, leaveClaim, reset, seekFix } from './heal.js';
-import { prove, restartFailed } from './hold.js';
-import { isFull, json, MINUTE, tells, trying, type Undo } from './state.js';
+import { notRisen, prove, restartFailed, risen, STARTS } from './hold.js';
+import { fixesOf, isFull, json, MINUTE, tells, trying, type Undo } from './state.js';
 
 /** Of one ask, where the definition says nothing. */
 const ASK_MS = 10 * MINUTE;
@@ -44,17 +47,18 @@ const isPast = (d: Draft, frame: Frame, { id, optional }: Step): boolean => {
 /** Begins every step of a frame whose turn has come; ends the frame when none is left. @param from the step that ended. */
 export function advance(d: Draft, frame: Frame, from: string | null): void {
   const { c } = d;
-  const isRoot = frame.parent === null;
-  if (!isAtWork(c) || (isRoot && c.failing) || (c.recovery && c.recovery.stage !== 'mending')) return;
+  const isMended = mends(frame);
+  const isHeldUp = (): boolean => isMended && ledgerOf(d, frame).failing !== null;
+  if (!isAtWork(c) || isHeldUp() || (c.recovery && c.recovery.stage !== 'mending')) return;
   const { workflow, byId, after, last } = frame.graph;
   // Once something was mended, what failed meanwhile is looked for too.
-  const all = from === null || (isRoot && c.fixes.length > 0);
+  const all = from === null || (isMended && fixesOf(c, frame.parent).length > 0);
   const todo = [...(all ? workflow.steps : after.get(from)!)];
   for (let n = 0; n < todo.length && isAtWork(c); n += 1) {
     const step = todo[n]!;
     const key = frame.prefix + step.id;
     // What failed while another step was being mended is tried once more.
-    if (isRoot && !step.optional && stateOf(d, key).state === 'failed' && (!trying(c) || holdsUp(d, key)))
+    if (isMended && !step.optional && stateOf(d, key).state === 'failed' && isFreeOf(d, frame, step.id))
       move(d, key, 'back');
     if (stateOf(d, key).state !== 'pending') continue;
     if (step.needs?.some((need) => !isPast(d, frame, byId.get(need)!))) continue;
@@ -62,13 +66,16 @@ export function advance(d: Draft, frame: Frame, from: string | null): void {
     if (stateOf(d, key).state === 'skipped') todo.push(...after.get(step.id)!);
   }
   if (!isAtWork(c) || !last.every((step) => isPast(d, frame, step))) return;
-  if (frame.parent === null) return c.failing ? undefined : prove(d);
+  if (isHeldUp()) return;
+  if (frame.parent === null) return prove(d);
   const parent = locate(d, frame.parent)!;
   if (stateOf(d, parent.key).state === 'running') succeed(d, parent, outputOf(d, frame));
+  else if (partOf(d, parent.key).rising) risen(d, parent.key, outputOf(d, frame));
 }
 /** Whether the fix under trial cannot be judged before this step has ended well. */
-const holdsUp = ({ workflow, c }: Draft, id: string): boolean =>
-  downstream(workflow.steps, id).has(trying(c)?.step ?? '');
+const holdsUp = ({ c }: Draft, { graph, parent }: Frame, id: string): boolean =>
+  downstream(graph.workflow.steps, id).has(trying(c, parent)?.step ?? '');
+const isFreeOf = (d: Draft, frame: Frame, id: string): boolean => !trying(d.c, frame.parent) || holdsUp(d, frame, id);
 function outputOf(d: Draft, frame: Frame): Record<string, unknown> {
   const { output, steps } = frame.graph.workflow;
   if (output) return bind(output, scopeOf(d, frame)) as Record<string, unknown>;
@@ -84,7 +91,7 @@ function begin(d: Draft, spot: Spot): void {
   const { key, frame, step } = spot;
   if (step.when !== undefined && !isThere(at(scopeOf(d, frame), step.when.replace(/^\$/, '')))) {
     move(d, key, 'skip');
-    if (frame.parent === null) closeFix(d, key, null); // it was made needless
+    if (mends(frame)) closeFix(d, spot, null); // it was made needless
     return;
   }
   if (step.forEach === undefined) return enter(d, spot);
@@ -257,7 +264,7 @@ export function succeed(d: Draft, spot: Spot, result: Record<string, unknown>): 
   record(d, spot, 'output', result);
   if (hooks && workflow.files && frame.parent === null) c.out.writes.push(...workflow.files(step.id, scope));
   if (index !== null) return instanceEnded(d, spot, null);
-  if (frame.parent === null) closeFix(d, key, null);
+  if (mends(frame)) closeFix(d, spot, null);
   advance(d, frame, step.id);
 }
 /** What takes it back, as it stands now: a later definition may have none. */
@@ -310,27 +317,44 @@ export function failed(d: Draft, spot: Spot, error: ErrorRecord, evidence: unkno
   }
   if (index !== null) return instanceEnded(d, spot, error);
   if (step.optional) return advance(d, frame, step.id);
-  if (frame.parent !== null) return failed(d, locate(d, frame.parent)!, error, evidence);
+  if (frame.parent !== null && partOf(d, frame.parent).rising) {
+    for (const part of partsOf(d, frame.parent)) cancel(d, part);
+    return notRisen(d, frame.parent, error);
+  }
+  if (!mends(frame)) return failed(d, locate(d, frame.parent!)!, error, evidence);
   if (c.mode === 'restarting' && !c.recovery) {
     for (const one of Object.keys(c.steps)) cancel(d, one);
     return restartFailed(d, error, { step: key, evidence });
   }
   mend(d, spot, { error, evidence });
 }
-/** A failed step of the run itself. */
-function mend(d: Draft, { key, step }: Spot, failure: Failure): void {
+/** A failed step of the run itself, or of a part that is mended for itself. */
+function mend(d: Draft, spot: Spot, failure: Failure): void {
   const { c } = d;
+  const { frame, step } = spot;
   // What has its own rule, or is not one ask to one agent, is nobody else's to judge.
   const isJudged = step.to !== undefined && step.forEach === undefined && !step.retry;
-  if (!step.heal && !isJudged) return settleFailed(d, failure.error);
-  if (c.failing) return; // a neighbour failed first: it is asked again when that one is mended
+  if (!step.heal && !isJudged) {
+    closeFix(d, spot, failure);
+    return giveUp(d, frame, failure.error);
+  }
+  if (ledgerOf(d, frame).failing) return; // a neighbour failed first: it is asked again when that one is mended
   // So, too, when a fix it has nothing to do with is judged; unless that one waits for this very step.
-  if (trying(c)?.redo.includes(key) === false && !holdsUp(d, key)) return;
-  const original = closeFix(d, key, failure);
-  const [failedAt, why] = [original?.step ?? key, original?.failure ?? failure];
+  if (trying(c, frame.parent)?.redo.includes(step.id) === false && !holdsUp(d, frame, step.id)) return;
+  const original = closeFix(d, spot, failure);
+  const [failedAt, why] = [original?.step ?? step.id, original?.failure ?? failure];
   // A claim that held once is not what is wrong now.
-  if (!c.recovery && leaveClaim(d, failedAt, why)) return advance(d, rootOf(d), null);
-  seekFix(d, failedAt, why);
+  if (!c.recovery && leaveClaim(d, frame, failedAt, why)) return advance(d, frame, null);
+  seekFix(d, frame, failedAt, why);
+}
+/** Nothing helped: the run ends, or what the part is done by fails. */
+export function giveUp(d: Draft, frame: Frame, error: ErrorRecord): void {
+  if (frame.parent === null) return settleFailed(d, error);
+  keepLedger(d, frame, { failing: null });
+  // It runs though it did not prove itself, and would hold its port.
+  const app = d.c.results[frame.prefix + STARTS]?.app;
+  if (typeof app === 'string') halt(d, { app, part: frame.parent });
+  failed(d, locate(d, frame.parent)!, error, null);
 }
 
 /** How long until a failed step is tried again; null: not at all. */

@@ -64,6 +64,8 @@ export interface Said {
 }
 const msOf = ({ at }: Line): number => Date.parse(at);
 
+const stepOf = ({ step, of }: Fix): string => (of === undefined ? step : `${of} ${step}`);
+
 /** @param now epoch ms: until when a run that goes on is told. @returns null when it has said nothing yet. */
 export function timelineOf(run: string, { facts, audit, system }: Said, now: number): Timeline | null {
   const own = facts.filter(({ from }) => from === `${run}/run/run-1`);
@@ -104,13 +106,13 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
         break;
       }
       case 'run.fix-tried': {
-        const { ms, step, rule, cause } = fact.fix;
-        timeline.fixes.push({ atMs: at, ms, step, rule, cause, helped: null, patch: null });
+        const { ms, rule, cause } = fact.fix;
+        timeline.fixes.push({ atMs: at, ms, step: stepOf(fact.fix), rule, cause, helped: null, patch: null });
         break;
       }
       case 'run.fix-judged': {
         const same = ({ step, rule, helped }: Timeline['fixes'][number], fix: Fix): boolean =>
-          helped === null && step === fix.step && rule === fix.rule;
+          helped === null && step === stepOf(fix) && rule === fix.rule;
         const fix = timeline.fixes.findLast((one) => same(one, fact.fix));
         if (fix) fix.helped = fact.fix.helped;
         break;

@@ -2,7 +2,7 @@
  * What an open run waits for: pure. Every run that has not ended waits for something that is bound to come, or for a
  * person or a signal, and says so. One that waits for nothing would stay so for ever: that is our fault, and is told.
  */
-import type { RunContext } from './state.js';
+import { isMending, RISES, type RunContext, risingOf } from './state.js';
 
 export interface Wake {
   for:
@@ -33,7 +33,14 @@ export function nextWake(c: RunContext): Wake[] {
     case 'idle':
       return run('start');
     case 'up':
-      return run('end-of-application');
+      return [
+        ...run('end-of-application'),
+        ...risingOf(c).flatMap((part): Wake[] => {
+          const within = Object.keys(c.steps).filter((key) => key.startsWith(`${part}.`));
+          const at = within.flatMap((key) => ofStep(c, key) ?? []);
+          return at.length > 0 ? at : [{ for: 'time', step: part, until: c.waits[RISES + part] ?? null }];
+        }),
+      ];
     case 'undoing':
       return run('undoing', c.waits.undo ?? null);
     case 'ending':
@@ -49,6 +56,8 @@ export function nextWake(c: RunContext): Wake[] {
   if (c.mode === 'restarting' && found.length === 0 && !c.failing)
     found.push({ for: 'time', step: null, until: c.waits.restart ?? null });
   if (c.failing) found.push({ for: 'fix', step: c.failing.step, until: null });
+  for (const [part, { failing }] of Object.entries(c.parts))
+    if (failing) found.push({ for: 'fix', step: `${part}.${failing.step}`, until: null });
   return found;
 }
 function ofStep(c: RunContext, step: string): Wake | null {
@@ -74,7 +83,7 @@ function ofStep(c: RunContext, step: string): Wake | null {
 
 /** Whether nothing would ever wake it though it is open. Asked after every turn, so it stops at the first answer. */
 export function isStranded(c: RunContext): boolean {
-  if ((c.mode !== 'walking' && c.recovery?.stage !== 'mending') || c.failing) return false;
+  if ((c.mode !== 'walking' && c.recovery?.stage !== 'mending') || isMending(c)) return false;
   for (const key in c.steps) {
     const { state } = c.steps[key]!;
     if (state !== 'done' && state !== 'pending' && ofStep(c, key)) return false;

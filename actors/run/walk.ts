@@ -16,9 +16,11 @@ import {
   drop,
   inside,
   isAtWork,
+  ledgerOf,
   locate,
   move,
   open,
+  partOf,
   rootOf,
   type Spot,
   stateOf,
@@ -26,11 +28,23 @@ import {
 import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
 import { healed, judged, sendBack } from './heal.js';
-import { appEnded, appTurned, goOn, restart, restartDue, restartFailed, STARTS } from './hold.js';
+import { appEnded, appTurned, goOn, notRisen, restart, restartDue, restartFailed, riseDue, STARTS } from './hold.js';
 import { examined, mendIt, sought } from './recover.js';
 import { serverTurned } from './servers.js';
-import { actorKinds, decisionOf, isFull, MINUTE, type RunContext, runFile, untouched, type Walked } from './state.js';
-import { advance, askSemaphore, failed, go, stepDue, succeed, undoOf } from './steps.js';
+import {
+  actorKinds,
+  decisionOf,
+  isFull,
+  isMending,
+  MINUTE,
+  RISES,
+  type RunContext,
+  risingOf,
+  runFile,
+  untouched,
+  type Walked,
+} from './state.js';
+import { advance, askSemaphore, failed, giveUp, go, stepDue, succeed, undoOf } from './steps.js';
 import { isStranded } from './wake.js';
 
 /** Signals that nobody has waited for yet. */
@@ -77,6 +91,7 @@ const missing = ({ flow, job }: RunContext): ErrorRecord =>
 /** Ends a run that cannot go on. */
 function refuse(d: Draft, error: ErrorRecord): void {
   if (d.c.mode === 'restarting' && !d.c.recovery) restartFailed(d, error, null);
+  else if (d.c.mode === 'up') for (const part of risingOf(d.c)) notRisen(d, part, error);
   else settleFailed(d, error);
 }
 
@@ -177,7 +192,7 @@ function count(d: Draft): void {
     open(d, 'spent')[phase] = (c.spent[phase] ?? 0) + now - c.clockedAt;
     c.clockedAt = now;
   };
-  if (c.failing) return spend('heal');
+  if (isMending(c)) return spend('heal');
   let optional: string | null = null;
   let earliest: { phase: string; rank: number } | null = null;
   for (const { id, phase = 'run', optional: isOptional } of d.workflow.steps) {
@@ -198,7 +213,7 @@ function clock({ c }: Draft): void {
 }
 /** A step waits, and none is at work. */
 function isWaiting(c: RunContext): boolean {
-  if (c.failing) return false;
+  if (isMending(c)) return false;
   let waits = false;
   for (const key in c.steps) {
     const { state } = c.steps[key]!;
@@ -242,7 +257,7 @@ function hear(d: Draft, answer: Answered): void {
     case 'recover':
       return goOn(d, sought(d, answer));
     case 'halt':
-      return halted(d);
+      return key === '' ? halted(d) : partHalted(d, key);
     case 'undo':
       return undid(d, key, Number(n), Number(m), answer);
     case 'step':
@@ -253,9 +268,15 @@ function hear(d: Draft, answer: Answered): void {
       if (answer.error && c.mode !== 'ended') leaveAgain(d, key, Number(n));
       return;
   }
-  if ((c.mode !== 'walking' && !c.recovery) || c.failing?.step !== key) return;
-  const isOn = what === 'heal' ? healed(d, answer) : what === 'judge' ? judged(d, answer) : false;
-  if (isOn) advance(d, rootOf(d), null);
+  const spot = locate(d, key);
+  if ((c.mode !== 'walking' && !c.recovery) || !spot || ledgerOf(d, spot.frame).failing?.step !== spot.step.id) return;
+  if (what === 'heal') {
+    if (healed(d, spot, answer)) advance(d, spot.frame, null);
+  } else if (what === 'judge') {
+    const error = judged(d, spot, answer);
+    if (error) giveUp(d, spot.frame, error);
+    else advance(d, spot.frame, null);
+  }
 }
 
 type Failure = { error?: ErrorRecord; evidence?: unknown };
@@ -279,7 +300,7 @@ function stepAnswered(d: Draft, key: string, attempt: number, { fact, error: los
   if (state.stale) {
     leave(d, spot, attempt);
     move(d, key, 'back', { stale: false });
-    return advance(d, rootOf(d), null);
+    return advance(d, spot.frame, null);
   }
   if (error) failed(d, spot, error, (result as Failure).evidence ?? null);
   else succeed(d, spot, result);
@@ -309,6 +330,17 @@ function halted(d: Draft): void {
   advance(d, rootOf(d), null);
 }
 
+/** What was left of a part has been ended: it alone is started again. */
+function partHalted(d: Draft, part: string): void {
+  if (d.c.mode !== 'up' || !partOf(d, part).rising) return;
+  const frame = inside(rootOf(d), part, locate(d, part)!.step);
+  for (const id of downstream(frame.graph.workflow.steps, STARTS)) {
+    const step = frame.graph.byId.get(id)!;
+    if (!step.once) sendBack(d, step, frame.prefix + id);
+  }
+  advance(d, frame, null);
+}
+
 function due(d: Draft): void {
   const { c, now } = d;
   const ripe = Object.keys(c.waits)
@@ -320,6 +352,7 @@ function due(d: Draft): void {
       drop(d, 'waits', key);
       undo(d);
     } else if (key === 'restart' && c.mode === 'restarting') restartDue(d);
+    else if (key.startsWith(RISES) && c.mode === 'up') riseDue(d, key.slice(RISES.length));
     else if (isAtWork(c)) stepDue(d, key);
     else drop(d, 'waits', key);
   }

@@ -102,6 +102,8 @@ export const Hint = z.discriminatedUnion('about', [
     about: z.literal('command'),
     role: z.enum(['install', 'build', 'start', 'worker', 'release', 'test']),
     command: z.string(),
+    /** What the file calls that process. */
+    process: z.string().optional(),
     ...said,
   }),
   z.strictObject({ about: z.literal('port'), number: z.int().min(1).max(65535), ...said }),
@@ -125,6 +127,8 @@ export const Hint = z.discriminatedUnion('about', [
     /** Variables that name another member: as they are written. */
     links: z.array(z.strictObject({ env: z.string(), value: z.string(), to: z.string() })),
     worker: z.boolean(),
+    /** Whether it is started again when it ends by itself; absent: nothing is said. */
+    restart: z.enum(['no', 'on-failure', 'always']).optional(),
     ...said,
   }),
 ]);

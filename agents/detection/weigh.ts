@@ -164,10 +164,11 @@ export function listWorkers(service: Service, place: Place, hints: readonly Hint
     const { command } = bringOutside(hint.command, place, service);
     if (command === null || seen.has(command)) return [];
     seen.add(command);
+    const unnamed = `worker${seen.size > 2 ? `-${seen.size - 1}` : ''}`;
     return [
       {
         ...service,
-        name: `${service.name}-worker${seen.size > 2 ? `-${seen.size - 1}` : ''}`,
+        name: `${service.name}-${hint.process ?? unnamed}`,
         kind: 'worker' as const,
         commands: { ...service.commands, start: command },
         ports: [],

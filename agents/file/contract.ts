@@ -19,6 +19,8 @@ export const Prepare = z.strictObject({
   forceCopy: z.boolean().default(false),
   /** Files of a fix, laid into a work that is the run's own; path from the root. A line `NAME=$generate` gets its secret there. */
   files: z.array(z.strictObject({ path: z.string(), text: z.string() })).default([]),
+  /** Of several parts of a run that lay files of their own: which one it is. */
+  part: z.string().optional(),
 });
 export const Fetched = z.strictObject({
   type: z.literal('file.fetched'),

@@ -43,8 +43,11 @@ export async function prepareWorkspace(wanted: PrepareWorkspace): Promise<Prepar
  * Removes what a fix that has been undone had laid (in a copy, the original's file stands there again). The list is written
  * before the files, so one that was cut short is known too.
  */
-async function takeBack({ root, kind }: Prepared, { root: original, bundle, files }: PrepareWorkspace): Promise<void> {
-  const list = join(bundle, 'inputs', 'laid.json');
+async function takeBack(
+  { root, kind }: Prepared,
+  { root: original, bundle, files, part }: PrepareWorkspace,
+): Promise<void> {
+  const list = join(bundle, 'inputs', part === undefined ? 'laid.json' : `laid.${encodeURIComponent(part)}.json`);
   const text = await readFile(list, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     return '[]'; // nothing was laid so far

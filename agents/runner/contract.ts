@@ -24,8 +24,8 @@ export const Start = z.strictObject({
 });
 /** Waits until an application ends. */
 export const Watch = z.strictObject({ type: z.literal('runner.watch'), app: z.string() });
-/** Stops all commands of the run; further ones may be started after. */
-export const Halt = z.strictObject({ type: z.literal('runner.halt') });
+/** Stops all commands of the run, or one application; further ones may be started after. */
+export const Halt = z.strictObject({ type: z.literal('runner.halt'), app: z.string().optional() });
 /** Ends everything of the run that is alive. */
 export const Sweep = z.strictObject({ type: z.literal('runner.sweep'), root: z.string().nullable() });
 

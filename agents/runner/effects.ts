@@ -226,12 +226,14 @@ export const watch: Perform<Watching> = async ({ app, since }, context): Promise
 };
 
 /** What waits for one of these commands hears that it was stopped. */
-export const halt: Perform<object> = async (_, { bundle, run }): Promise<Message> => {
+export const halt: Perform<{ app?: string | undefined }> = async ({ app }, { bundle, run }): Promise<Message> => {
   const keeper = await findKeeper({ bundle, run });
   if (!keeper) return told({ type: 'runner.halted', commands: 0 });
   try {
     // Also those that have ended: what they left behind them may hold a port. The run's services stay: it goes on with them.
-    const all = (await keeper.list()).filter(({ id }) => !id.startsWith(`${run}/database/`));
+    const all = (await keeper.list()).filter(({ id }) =>
+      app === undefined ? !id.startsWith(`${run}/database/`) : id === app,
+    );
     await Promise.all(all.map(({ id }) => keeper.stop(id, HALT_GRACE_MS)));
     return told({ type: 'runner.halted', commands: all.filter(({ alive }) => alive).length });
   } finally {

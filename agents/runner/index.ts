@@ -23,7 +23,7 @@ const machine = setup({
   actions: {
     start: effect<Begin>(),
     watch: effect<Watching>(),
-    halt: effect<object>(),
+    halt: effect<{ app?: string | undefined }>(),
     end: effect<End>(),
     emit: effect<Fact>(),
   },
@@ -41,7 +41,7 @@ const machine = setup({
             params: ({ context, event }) => ({ app: event.app, since: context.since[event.app] ?? null }),
           },
         },
-        'runner.halt': { actions: { type: 'halt', params: {} } },
+        'runner.halt': { actions: { type: 'halt', params: ({ event: { app } }) => ({ app }) } },
         'runner.sweep': {
           actions: { type: 'end', params: ({ context, event }) => ({ root: event.root, ports: context.ports }) },
         },

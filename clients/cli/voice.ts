@@ -43,6 +43,8 @@ const waitWords = ({
 const nameOf = ({ step, of }: Extract<Fact, { type: 'run.step-ended' }>): string =>
   of === undefined ? step : step.endsWith(']') ? of : `${of} ${step.slice(step.lastIndexOf('.') + 1)}`;
 
+const healed = ({ of }: { of?: string | undefined }): string => (of === undefined ? 'heal' : `${of} heal`);
+
 export function openVoice(json: boolean): Voice {
   const colours = !json && process.stdout.isTTY === true && !process.env.NO_COLOR;
   const [bold, dim, green, red, yellow] = [1, 2, 32, 31, 33].map((code) =>
@@ -116,13 +118,18 @@ export function openVoice(json: boolean): Voice {
         case 'run.app-fell':
           row(
             yellow('↻'),
-            'restart',
+            fact.service ? `${fact.service} restart` : 'restart',
             null,
             `${fact.error?.message ?? (fact.signal ? `ended by ${fact.signal}` : `ended with ${fact.exitCode}`)}; started again in ${seconds(fact.inMs)}`,
           );
           break;
         case 'run.app-restarted':
-          row(green('✓'), 'restart', null, `it is up again${fact.url ? `: ${fact.url}` : ''}`);
+          row(
+            green('✓'),
+            fact.service ? `${fact.service} restart` : 'restart',
+            null,
+            `it is up again${fact.url ? `: ${fact.url}` : ''}`,
+          );
           break;
         case 'run.app-healing':
           row(red('✗'), 'fell', null, `${fact.service}: ${fact.reason}; a repair is sought`);
@@ -154,12 +161,12 @@ export function openVoice(json: boolean): Voice {
           row(red('✗'), fact.server, null, fact.error.message);
           break;
         case 'run.fix-tried':
-          row(yellow('↻'), 'heal', fact.fix.ms, `${fixWords(fact.fix)}  ${dim(`(${fact.fix.rule})`)}`);
+          row(yellow('↻'), healed(fact.fix), fact.fix.ms, `${fixWords(fact.fix)}  ${dim(`(${fact.fix.rule})`)}`);
           break;
         case 'run.fix-judged':
           row(
             fact.fix.helped ? green('✓') : yellow('↺'),
-            'heal',
+            healed(fact.fix),
             null,
             fact.fix.helped ? `${fact.fix.rule} helped` : `${fact.fix.rule} did not help: undone`,
           );

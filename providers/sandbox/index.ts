@@ -21,7 +21,7 @@ import { quote } from '../../runtime/shell.js';
 import { fetchBwrap } from './fetch.js';
 import { type Bwrap, lookForBwrap, ownNetwork } from './find.js';
 import { GATE_AT, GATE_PORT, type Gate } from './gate.js';
-import { wrap } from './mounts.js';
+import { isWithin, wrap } from './mounts.js';
 import { serverOf } from './servers.js';
 import { type Inside, sandboxFolder, sightOf } from './sight.js';
 
@@ -44,7 +44,10 @@ export interface Decided {
   allow: string[];
   /** Folders of the original that a copy reads: known before any command of the repository has run. */
   alsoRead: string[];
+  /** Workspaces that were decided for before: parts of the run that are not redone go on in them. */
+  others?: Workspace[];
 }
+type Workspace = Pick<Decided, 'workspace' | 'inPlace' | 'alsoRead'>;
 export interface Place {
   bundle: string;
   workspace: string;
@@ -118,10 +121,12 @@ export async function decide(
   say: (line: string) => void,
 ): Promise<Decided> {
   const before = readDecided(bundle);
-  if (before !== null && before.workspace === workspace) return before;
+  const decidedFor = before === null ? [] : [before, ...(before.others ?? [])];
+  if (before !== null && decidedFor.some((one) => one.workspace === workspace)) return before;
   const wanted = wantedBy(bundle);
   const mode = wanted.mode ?? config.sandbox;
-  const at = { mode, workspace, inPlace, alsoRead, allow: wanted.allow ?? [] };
+  const others = decidedFor.map((one) => ({ workspace: one.workspace, inPlace: one.inPlace, alsoRead: one.alsoRead }));
+  const at = { mode, workspace, inPlace, alsoRead, allow: wanted.allow ?? [], others };
   const without = (why: string): Decided => {
     if (mode === 'strict') throw fail('SANDBOX_UNAVAILABLE', { reason: why });
     return { ...at, tool: null, said: `no sandbox: ${why}` };
@@ -179,12 +184,15 @@ export interface Way {
   variables?: Readonly<Record<string, string>>;
 }
 export function keepIn(
-  { tool, mode, workspace, inPlace, alsoRead, allow }: Decided,
+  { tool, mode, allow, others = [], ...last }: Decided,
   inside: Omit<Inside, 'workspace' | 'inPlace' | 'strict' | 'ownNetwork' | 'alsoRead' | 'gateFolder'>,
   id: string,
   { hosts = [], apart = false, spare = null, variables = {} }: Way = {},
 ): Keeping {
   if (tool === null) return { words: [], env: {}, gate: null };
+  // The run's folder, and a copy in it, may lie in the first workspace.
+  const within = [last, ...others].filter((one) => isWithin(inside.cwd, one.workspace));
+  const { workspace, inPlace, alsoRead } = within.sort((a, b) => b.workspace.length - a.workspace.length)[0] ?? last;
   const strict = mode === 'strict';
   const at = { ...inside, workspace, inPlace, alsoRead, strict };
   if (!strict && !apart)

@@ -1,5 +1,5 @@
 /** `rr run --all`: the services of a compose project or a monorepo, side by side, without Docker. */
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
@@ -43,11 +43,17 @@ test('a compose project of three services is brought up in the order of its need
   await expectNothingLeft(s);
 }, 120_000);
 
-test('a runtime that is killed finds all of its services again, and holds them', async () => {
+test('a runtime that is killed finds all of its services again, and starts one again as the compose file says', async () => {
   const s = scratch();
-  const rr = s.rr('run', s.repo('compose-shop'), '--all', '--json');
+  const repo = s.repo('compose-shop');
+  const compose = join(repo, 'compose.yaml');
+  const text = readFileSync(compose, 'utf8');
+  writeFileSync(compose, text.replace('build: ./web', 'build: ./web\n    restart: unless-stopped'));
+  commitAll(repo, '');
+  const rr = s.rr('run', repo, '--all', '--json');
   const { run } = await rr.object(({ type }) => type === 'run');
-  await rr.object(({ type }) => type === 'result', 90_000);
+  const { services } = await rr.object(({ type }) => type === 'result', 90_000);
+  const { url } = (services as { name: string; url: string }[]).find(({ name }) => name === 'web')!;
   const before = apps(s)
     .map(({ pid }) => pid)
     .sort();
@@ -62,7 +68,76 @@ test('a runtime that is killed finds all of its services again, and holds them',
       .map(({ pid }) => pid)
       .sort(),
   ).toEqual(before);
+  const named = (type: string) => factsOf(s.state, String(run)).filter((fact) => fact.type === type);
+  const web = named('runner.started').find(({ payload }) => payload.sockets[0]?.port === Number(new URL(url).port));
+  process.kill(web.payload.pid, 'SIGKILL');
+  const [again] = await eventually(
+    () => named('run.app-restarted'),
+    ({ length }) => length === 1,
+  );
+  expect(again.payload).toMatchObject({ service: 'web', byItself: true, restarts: 1, url });
+  expect(await (await fetch(url)).text()).toContain('apples and pears');
+  const now = apps(s).map(({ pid }) => pid);
+  expect(now).toHaveLength(3);
+  expect(now.filter((pid) => before.includes(pid))).toHaveLength(2);
   expect((await finish(s.rr('stop', String(run)))).code).toBe(0);
+  await eventually(
+    () => apps(s).length,
+    (count) => count === 0,
+  );
+}, 120_000);
+
+test('each service is mended for itself while the others stay up, also by a runtime that comes after one that was killed', async () => {
+  const s = scratch();
+  const repo = s.repo('compose-shop', { git: false });
+  const before = (file: string, line: string) =>
+    writeFileSync(join(repo, file), `${line}\n${readFileSync(join(repo, file), 'utf8')}`);
+  before(
+    'api/server.js',
+    "if (!process.env[['SESSION', 'SECRET'].join('_')]) throw new Error('Missing required environment variable: SESSION_SECRET');",
+  );
+  before('web/server.js', "require('node:fs').readFileSync('.env');");
+  writeFileSync(join(repo, 'web/.env.example'), 'GREETING=hello\n');
+  commitAll(repo, 'node_modules/\n');
+  const rr = s.rr('run', repo, '--all', '--json');
+  const { run } = (await rr.object(({ type }) => type === 'run')) as { run: string };
+  await rr.object(({ type }) => type === 'run.fix-tried');
+  rr.child.kill('SIGKILL');
+  await rr.exited;
+
+  const up = s.rr('up', '--foreground', '--json');
+  await up.object(({ type }) => type === 'up');
+  const said = (type: string) => factsOf(s.state, run).filter((fact) => fact.type === type);
+  const [settled] = await eventually(
+    () => said('run.settled'),
+    ({ length }) => length === 1,
+  );
+  const { result } = settled.payload;
+  expect(result).toMatchObject({ outcome: 'healthy', error: null });
+  expect(result.services.map(({ proof }: { proof: { status: number | null } }) => proof.status)).toEqual([
+    200,
+    200,
+    null,
+  ]);
+  expect(JSON.parse(readFileSync(join(result.bundle, 'fixes.json'), 'utf8'))).toMatchObject([
+    { of: 'api', rule: 'missing-env', step: 'start', helped: true },
+    { of: 'web', rule: 'dotenv-file', step: 'start', helped: true },
+  ]);
+  // The one went back to its variables, the other to a copy that has the file; the third to nothing, and none of them to another's steps.
+  const began = said('run.step-began').map(
+    ({ payload: { of, step, attempt } }) => `${of} ${step.split('.')[1]} ${attempt}`,
+  );
+  expect(began.filter((one) => one.endsWith(' 2')).sort()).toEqual([
+    'api config 2',
+    'api start 2',
+    'web config 2',
+    'web start 2',
+  ]);
+  expect(began.filter((one) => one.includes('workspace'))).toEqual(['web workspace 1']);
+  expect(said('runner.started')).toHaveLength(3);
+  expect(apps(s)).toHaveLength(3);
+  expect(existsSync(join(repo, 'web/.env'))).toBe(false);
+  expect((await finish(s.rr('stop', run))).code).toBe(0);
   await eventually(
     () => apps(s).length,
     (count) => count === 0,
@@ -150,3 +225,35 @@ test('five services of a compose file, two of them servers, come up natively: th
   expect(code).toBe(0);
   await expectNothingLeft(s);
 }, 300_000);
+
+test.runIf(process.env.RR_LONG)(
+  'every process of a Procfile is brought up, after what is to be done before them, which is done once',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = s.repo('procfile-shop', { ignore: 'released.txt\n' });
+    const { code, objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result).toMatchObject({ outcome: 'healthy', error: null });
+    const services = result.services as { name: string; proof: { title: string; excerpt: string } }[];
+    expect(services.map(({ name }) => name)).toEqual(['procfile-shop', 'procfile-shop-worker', 'procfile-shop-clock']);
+    expect(services.map(({ proof }) => proof.excerpt)).toEqual(['released in test', 'waits for work', 'ticks']);
+    expect(readFileSync(join(repo, 'released.txt'), 'utf8')).toBe('released in test\n');
+    expect(code).toBe(0);
+    await expectNothingLeft(s);
+  },
+  120_000,
+);
+
+test.runIf(process.env.RR_LONG)(
+  'the applications of a workspace come up on one install',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700', npm_config_prefer_offline: 'true' });
+    const { code, objects } = await finish(s.rr('run', s.repo('workspace-apps'), '--all', '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result).toMatchObject({ outcome: 'healthy', error: null, output: { order: ['api', 'admin'] } });
+    const installed = factsOf(s.state, result.run).filter(({ type }) => type === 'dependency.installed');
+    expect(installed).toHaveLength(1);
+    expect(code).toBe(0);
+  },
+  120_000,
+);

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Hint, Plan, Service } from '../../agents/detection/contract.js';
-import { handOver, type Part, type Peer, partsOf } from '../../workflows/parts.js';
+import { handOver, type Part, type Peer, partsOf, placedCommand } from '../../workflows/parts.js';
 
 const service = (name: string, change: Partial<Service> = {}): Service => ({
   ...{ name, path: name, kind: 'web-service', language: 'node', framework: null, packageManager: null, versions: {} },
@@ -121,4 +121,34 @@ test('a host and a port in variables of their own are both given', () => {
   };
   expect(handOver(part, [peer('api', 4321)])).toEqual({ API_HOST: '127.0.0.1', API_PORT: '4321' });
   expect(handOver(part, [])).toEqual({});
+});
+
+test('a Procfile at the root says what runs: its processes alone, and what it releases before the first of them', () => {
+  const root = service('shop', { path: '.' });
+  const worker = service('shop-worker', { path: '.', kind: 'worker' });
+  const page = service('page', { path: 'page', kind: 'static-site' });
+  const said = (role: 'start' | 'release', command: string, from = 'Procfile:1'): Hint => ({
+    ...{ about: 'command', role, command, path: '.', from, weight: 0.9 },
+  });
+  const parts = partsOf(plan(root, worker, page), [said('start', 'node .'), said('release', 'node migrate.js')]);
+  expect(parts.map(({ service: { name }, release }) => [name, release])).toEqual([
+    ['shop', ['node migrate.js']],
+    ['shop-worker', undefined],
+  ]);
+  // One for development, or of another file, says nothing of the others.
+  const beside = [said('start', 'node .', 'Procfile.dev:1'), said('release', 'x', 'fly.toml:3')];
+  expect(partsOf(plan(root, worker, page), beside).map(({ service: { name }, release }) => [name, release])).toEqual([
+    ['shop', undefined],
+    ['shop-worker', undefined],
+    ['page', undefined],
+  ]);
+});
+
+test('one command is the same from wherever it is called, and another in another folder', () => {
+  expect(placedCommand('/r', 'apps/api', 'cd ../.. && npm ci')).toBe(
+    placedCommand('/r', 'apps/web', 'cd ../.. && npm ci'),
+  );
+  expect(placedCommand('/r', '.', 'npm ci')).toBe(placedCommand('/r', 'apps/web', 'cd ../.. && npm ci'));
+  expect(placedCommand('/r', 'api', 'npm ci')).not.toBe(placedCommand('/r', 'web', 'npm ci'));
+  expect(placedCommand('/copy', 'api', 'npm ci')).not.toBe(placedCommand('/r', 'api', 'npm ci'));
 });

@@ -112,6 +112,7 @@ function readApp(
       return to === undefined ? [] : [{ env, value: fill(value!), to }];
     }),
     worker: isWorker,
+    ...restartOf(table),
   };
   hints.push(sayMember(file, doc.line('services', name), 0.7 * scale, member, place));
 
@@ -162,6 +163,14 @@ function readApp(
     else file.note(at('env_file'), `asks for the file ${path}, which is not in the repository`);
   }
   return hints;
+}
+
+/** `unless-stopped` is no other than `always` where nothing outlives the run. */
+function restartOf(table: Table): { restart?: 'no' | 'on-failure' | 'always' } {
+  const said = asText(table.restart) ?? asText(asTable(asTable(table.deploy).restart_policy).condition);
+  if (said === null) return {};
+  if (said === 'always' || said === 'unless-stopped' || said === 'any') return { restart: 'always' };
+  return { restart: said.startsWith('on-failure') ? 'on-failure' : 'no' };
 }
 
 function commandOf(table: Table): string | null {

@@ -7,7 +7,9 @@ export const procfile: Source = {
   names: /^Procfile(?:\.dev)?$/,
   depth: 0,
   read(file: SourceFile): Hint[] {
-    const weight = file.path.endsWith('.dev') ? 0.6 : 0.9;
+    // Of two the one for development says nothing that counts beside the other.
+    const develops = file.path.endsWith('.dev');
+    const weight = !develops ? 0.9 : file.tree.has(file.path.replace(/\.dev$/, '')) ? 0.3 : 0.6;
     return file.text.split('\n').flatMap((text, index) => {
       const hit = /^([A-Za-z0-9_-]+):\s*(\S.*)$/.exec(text.trimEnd());
       if (hit === null) return [];
@@ -16,7 +18,7 @@ export const procfile: Source = {
       const role = name === 'web' ? 'start' : name === 'release' ? 'release' : 'worker';
       const port = role === 'start' ? portIn(command) : null;
       return [
-        sayCommand(file, index + 1, weight, role, command),
+        { ...sayCommand(file, index + 1, weight, role, command), process: name } as Hint,
         ...(port === null ? [] : [sayPort(file, index + 1, 0.7, port)]),
       ];
     });

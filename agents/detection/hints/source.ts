@@ -111,7 +111,7 @@ export const sayMember = (
   file: SourceFile,
   line: number | null,
   weight: number,
-  member: Pick<Extract<Hint, { about: 'member' }>, 'name' | 'after' | 'links' | 'worker'>,
+  member: Omit<Extract<Hint, { about: 'member' }>, 'about' | 'path' | 'from' | 'weight'>,
   place = file.place,
 ): Hint => ({ about: 'member', ...member, ...said(file, line, weight, place) });
 

@@ -86,7 +86,7 @@ export function request(
     env: offline ? { ...env, RR_OFFLINE: '1' } : env,
     workflow: workflow ?? 'repo-run',
     input: { ...input, ...(test ? { test } : {}) },
-    restart: restart ?? ('no' as const),
+    ...(restart === undefined ? {} : { restart }),
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(allowHost?.length ? { allow: allowHost } : {}),
   };

@@ -1,0 +1,2 @@
+console.log('ticks');
+setInterval(() => {}, 1_000);

@@ -1,0 +1,2 @@
+console.log('waits for work');
+setInterval(() => {}, 1_000);

@@ -1,0 +1,1 @@
+require('node:fs').appendFileSync('released.txt', `released in ${process.env.STAGE ?? 'test'}\n`);
