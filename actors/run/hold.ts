@@ -19,6 +19,8 @@ const WITHIN_MS = 60_000;
 const PAUSE_MS = 500;
 /** Times one is started again for its bad answers before it is repaired, or given up; anew when it was well for long. */
 const UNWELL_RESTARTS = 2;
+/** Repairs that are remembered, the newest. */
+const KEPT_FIXES = 50;
 /** Somebody asked it to end, and it did. */
 const ASKED: readonly (string | number | null)[] = [0, 129, 130, 143, 'SIGHUP', 'SIGINT', 'SIGTERM'];
 /** The step that starts the application: from there on all is done again. */
@@ -250,8 +252,12 @@ function upAgain(d: Draft): void {
   if (recovery) {
     c.heals += 1;
     if (c.result) c.result = { ...c.result, fixes: c.fixes.map(shown) };
+    const surplus = Math.max(0, c.fixes.length - KEPT_FIXES);
     const rules = c.fixes.slice(recovery.from).flatMap(({ rule, helped }) => (helped ? [rule] : []));
     c.out.facts.push({ type: 'run.app-healed', service: recovery.service, downMs, rules, pid, url });
+    // It may be up for years.
+    c.fixes = c.fixes.slice(surplus);
+    c.budgetFrom = Math.max(0, c.budgetFrom - surplus);
   } else c.out.facts.push({ type: 'run.app-restarted', byItself, restarts: c.restarts.length, pid, url, downMs });
   hold(d, back!);
   if (isFull(d.workflow)) c.out.writes.push(runFile(c));
