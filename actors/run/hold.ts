@@ -20,6 +20,8 @@ const WITHIN_MS = 60_000;
 const PAUSE_MS = 500;
 /** Times one is started again for its bad answers before it is repaired, or given up; anew when it was well for long. */
 const UNWELL_RESTARTS = 2;
+/** Repairs of one that had been up that are remembered, the newest. */
+const KEPT_FIXES = 50;
 /** Somebody asked it to end, and it did. */
 const ASKED: readonly (string | number | null)[] = [0, 129, 130, 143, 'SIGHUP', 'SIGINT', 'SIGTERM'];
 /** The step that starts the application: from there on all is done again. */
@@ -327,6 +329,11 @@ function upAgain(d: Draft): void {
     if (c.result) c.result = { ...c.result, fixes: shown(c) };
     const rules = c.fixes.slice(recovery.from).flatMap(({ rule, helped }) => (helped ? [rule] : []));
     c.out.facts.push({ type: 'run.app-healed', service: recovery.service, downMs, rules, pid, url });
+    // It may be up for years. Those of its first days stay: patches name them by their numbers.
+    const first = c.fixes.filter(({ later }) => !later).length;
+    const surplus = Math.max(0, c.fixes.length - first - KEPT_FIXES);
+    c.fixes = c.fixes.toSpliced(first, surplus);
+    c.budgetFrom = Math.max(0, c.budgetFrom - surplus);
   } else c.out.facts.push({ type: 'run.app-restarted', byItself, restarts: c.restarts.length, pid, url, downMs });
   hold(d, back!);
   if (isFull(d.workflow)) c.out.writes.push(runFile(c));

@@ -13,6 +13,8 @@ import { halt, lose } from './end.js';
 import { healCommand, isSpent, layFix } from './heal.js';
 import { isFull, MINUTE, type Recovery, type RunContext, runFile, trying } from './state.js';
 
+/** Of what was printed, as much as the fixer reads. */
+const TAIL_CHARACTERS = 64 << 10;
 type Fallen = Pick<Recovery, 'app' | 'service' | 'since' | 'reason' | 'step' | 'exit' | 'failure' | 'otherwise'>;
 
 /** `again`: it is to be started again by its policy; `stay`: it is up, not well, and looked at. */
@@ -74,7 +76,7 @@ function seek(d: Draft, seen: { lines?: string[]; memoryBytes?: number | null } 
     const { exitCode = null, signal = null, limit = null } = exit ?? {};
     const command = String(scopeOf(d, rootOf(d)).startCommand ?? service);
     // Its whole log would tell of older failures too.
-    const evidence = { command, exitCode, signal, limit, tail: lines.join('\n'), log: '' };
+    const evidence = { command, exitCode, signal, limit, tail: lines.join('\n').slice(-TAIL_CHARACTERS), log: '' };
     const error = exit
       ? failureOf(evidence, { wallMs: null, idleMs: null })
       : fail('APP_UNWELL', { service, reason }).toRecord();

@@ -165,7 +165,8 @@ function take(d: Draft, event: Walked): void {
       if (c.mode === 'up' && STARTS in c.steps) {
         c.out.facts.push({ type: 'run.restarting' });
         restart(d);
-      } else c.out.facts.push(notNow(c, 'be restarted: it holds no application'));
+      } else
+        c.out.facts.push(notNow(c, `be restarted: ${c.recovery ? 'it is being repaired' : 'it holds no application'}`));
       break;
     case 'recordFailed': // a folder that cannot be written: nothing that comes could be kept
       if (isAtWork(c)) refuse(d, event.error);

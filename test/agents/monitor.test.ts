@@ -1,8 +1,14 @@
 /** What looks at an application add up to. */
+import { spawn } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import type { Sample, Status } from '../../agents/monitor/contract.js';
-import { countErrors, FALLS_AFTER, latencyOf, signatureOf, turned } from '../../agents/monitor/tell.js';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Sample, Status, Watch } from '../../agents/monitor/contract.js';
+import { examine, observe } from '../../agents/monitor/observe.js';
+import { countErrors, FALLS_AFTER, isWell, latencyOf, signatureOf, turned } from '../../agents/monitor/tell.js';
+import { removeTree } from '../remove.js';
 
 const sample = (at: number, well: boolean, ms: number | null = 1): Sample => ({
   ...{ at, well, ms, status: well ? 200 : 500 },
@@ -62,3 +68,46 @@ test('errors are counted by what they say, the most frequent first, and bounded'
   const many = Array.from({ length: 500 }, (_, n) => `Error: ${'x'.repeat(n)}`);
   expect(countErrors([], many, 1).length).toBeLessThanOrEqual(20);
 });
+
+test.each([
+  [200, 200, true],
+  [404, null, true],
+  [404, 404, true],
+  [404, 200, false],
+  [410, 302, false],
+  [403, 200, true],
+  [500, 200, false],
+  [null, 200, false],
+])('an answer of %s from one that was proven with %s is a good one: %s', (status, proven, is) =>
+  expect(isWell(status, proven)).toBe(is),
+);
+
+test('one that is well for long is told once; what it printed since it was last seen well is told on demand', async () => {
+  const bundle = mkdtempSync(join(tmpdir(), 'rr-monitor-'));
+  onTestFinished(() => removeTree(bundle));
+  mkdirSync(join(bundle, 'logs'));
+  const log = join(bundle, 'logs/web.log');
+  appendFileSync(log, 'Error: long ago\n');
+  const child = spawn('sleep', ['60'], { detached: true });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const watch: Watch = {
+    ...{ type: 'monitor.watch', service: 'web', app: 'a', pid: child.pid!, url: null, proven: null },
+    ...{ well: true, since: Date.now(), steady: false },
+  };
+  const context = {
+    ...{
+      run: 'r1',
+      bundle,
+      clock: { now: Date.now },
+      signal: AbortSignal.timeout(20_000),
+      log: { warn: console.warn },
+    },
+    config: { watchMs: 20, steadyMs: 200 },
+  } as unknown as Parameters<typeof observe>[1];
+  expect(await observe(watch, context)).toEqual({ type: 'monitor.steady', service: 'web', since: watch.since });
+  expect(Date.now() - watch.since).toBeGreaterThanOrEqual(200);
+  appendFileSync(log, 'Error: now\n');
+  expect(examine(bundle, 'web')).toMatchObject({ lines: ['Error: now'], memoryBytes: expect.any(Number) });
+  child.kill('SIGKILL');
+  expect(await observe({ ...watch, steady: true }, context)).toMatchObject({ type: 'monitor.ended' });
+}, 30_000);
