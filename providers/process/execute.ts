@@ -14,8 +14,10 @@ import { isAlive } from '../../runtime/identity.js';
 import { npmRegistry, originsAround } from '../network/origins.js';
 import { findSilence, silenceLine } from '../network/silence.js';
 import type { Gate } from '../sandbox/gate.js';
-import { decide, keepIn, type Place, readDecided } from '../sandbox/index.js';
+import { decide, keepIn, type Place, readDecided, seedFor } from '../sandbox/index.js';
 import { isWithin } from '../sandbox/mounts.js';
+import { readGiven } from '../secrets.js';
+import { isOffline } from '../toolchain/offline.js';
 import { type Command, type Exit, type Keeper, type Kept, openKeeper } from './client.js';
 import { childEnvironment } from './environment.js';
 import { withHosts } from './hosts.js';
@@ -179,6 +181,7 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
         apart: (order.apart ?? null) !== null,
         spare: order.spare ?? null,
         variables: { ...set, ...order.env },
+        lowers: isOffline(await readGiven(bundle)) ? await seedFor(decided, inside) : null,
       });
   const child = childEnvironment({ run, overlay, install, toolPath: bins });
   for (const [name, value] of Object.entries(env))

@@ -125,6 +125,7 @@ export function bound(name: string, limits: Limits, cwd: string): Bounds {
     if (prlimit === null) lacking.push('pids');
     else words.push(prlimit, `--nproc=${limits.pids + ownThreads()}`, '--');
   }
+  if (process.getuid?.() !== 0 && controls({ ...noLimits, cpus: limits.cpus }, version).length > 0) lacking.push('cpu');
   const there = free(cwd);
   const floor = limits.freeBytes === null || there > limits.freeBytes ? limits.freeBytes : there / 2;
   const once = (over: Over): Over[] => {

@@ -22,8 +22,9 @@ import { fetchBwrap } from './fetch.js';
 import { type Bwrap, lookForBwrap, ownNetwork } from './find.js';
 import { GATE_AT, GATE_PORT, type Gate } from './gate.js';
 import { isWithin, wrap } from './mounts.js';
+import { type Lower, npmContent, packagesOf, seedPackages } from './packages.js';
 import { serverOf } from './servers.js';
-import { type Inside, sandboxFolder, sightOf } from './sight.js';
+import { homeFor, type Inside, sandboxFolder, sightOf } from './sight.js';
 
 export type Mode = Config['sandbox'];
 /** What was asked for with the job; it lies in the run's folder. */
@@ -46,6 +47,8 @@ export interface Decided {
   alsoRead: string[];
   /** Workspaces that were decided for before: parts of the run that are not redone go on in them. */
   others?: Workspace[];
+  /** Package caches of the repository; null: the run has its own. */
+  packages: string | null;
 }
 type Workspace = Pick<Decided, 'workspace' | 'inPlace' | 'alsoRead'>;
 export interface Place {
@@ -94,7 +97,8 @@ export function findTool(cache: string, mode: Mode, say: (line: string) => void)
 
 export function readDecided(bundle: string): Decided | null {
   try {
-    return JSON.parse(readFileSync(decidedPath(bundle), 'utf8')) as Decided;
+    const told = JSON.parse(readFileSync(decidedPath(bundle), 'utf8')) as Decided;
+    return { ...told, packages: told.packages ?? null }; // one of an older version has none
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
@@ -126,7 +130,8 @@ export async function decide(
   const wanted = wantedBy(bundle);
   const mode = wanted.mode ?? config.sandbox;
   const others = decidedFor.map((one) => ({ workspace: one.workspace, inPlace: one.inPlace, alsoRead: one.alsoRead }));
-  const at = { mode, workspace, inPlace, alsoRead, allow: wanted.allow ?? [], others };
+  const packages = mode === 'auto' ? packagesOf(bundle, config.cache) : null;
+  const at = { mode, workspace, inPlace, alsoRead, packages, allow: wanted.allow ?? [], others };
   const without = (why: string): Decided => {
     if (mode === 'strict') throw fail('SANDBOX_UNAVAILABLE', { reason: why });
     return { ...at, tool: null, said: `no sandbox: ${why}` };
@@ -182,19 +187,22 @@ export interface Way {
   spare?: Gate['spare'];
   /** Its variables, whose servers are found also by clients that know no proxies, where no host is refused. */
   variables?: Readonly<Record<string, string>>;
+  /** What of the user's package caches is seen: the run has its own then (`seedFor`). */
+  lowers?: readonly Lower[] | null;
 }
 export function keepIn(
-  { tool, mode, allow, others = [], ...last }: Decided,
-  inside: Omit<Inside, 'workspace' | 'inPlace' | 'strict' | 'ownNetwork' | 'alsoRead' | 'gateFolder'>,
+  { tool, mode, allow, packages: kept, others = [], ...last }: Decided,
+  inside: Omit<Inside, 'workspace' | 'inPlace' | 'packages' | 'lowers' | 'ownNetwork' | 'alsoRead' | 'gateFolder'>,
   id: string,
-  { hosts = [], apart = false, spare = null, variables = {} }: Way = {},
+  { hosts = [], apart = false, spare = null, variables = {}, lowers = null }: Way = {},
 ): Keeping {
   if (tool === null) return { words: [], env: {}, gate: null };
   // The run's folder, and a copy in it, may lie in the first workspace.
   const within = [last, ...others].filter((one) => isWithin(inside.cwd, one.workspace));
   const { workspace, inPlace, alsoRead } = within.sort((a, b) => b.workspace.length - a.workspace.length)[0] ?? last;
   const strict = mode === 'strict';
-  const at = { ...inside, workspace, inPlace, alsoRead, strict };
+  const packages = lowers === null ? kept : null;
+  const at = { ...inside, workspace, inPlace, alsoRead, packages, lowers: lowers ?? [] };
   if (!strict && !apart)
     return { words: wrap(tool, sightOf({ ...at, ownNetwork: false, gateFolder: null })), env: {}, gate: null };
   const name = createHash('sha256').update(id).digest('hex').slice(0, 16);
@@ -238,6 +246,19 @@ export function keepIn(
         ) ?? null,
     },
   };
+}
+
+/**
+ * For a run that may fetch nothing: its package caches with what the user's own hold, and, unless it is strict, what the
+ * repository's runs before have fetched.
+ */
+export function seedFor(
+  { tool, packages }: Decided,
+  { bundle, cache, passed }: Pick<Inside, 'bundle' | 'cache' | 'passed'>,
+): Promise<Lower[]> | null {
+  if (tool === null) return null;
+  const kept = packages === null ? null : { packages, content: npmContent(cache) };
+  return seedPackages(join(sandboxFolder(bundle), 'packages'), kept, homeFor(passed), passed);
 }
 
 /**

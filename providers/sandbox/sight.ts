@@ -1,7 +1,7 @@
 /**
  * What a command of a repository may see and write in its sandbox:
  *
- * - writable: the workspace (its `.git` only where it is a copy of ours), package caches of ours, a home and a /tmp of the run's own;
+ * - writable: the workspace (its `.git` only where it is a copy of ours), package caches of the repository's, a home and a /tmp of the run's own;
  * - not seen: homes, /tmp, /run, our state and cache folders, so other runs, keys, sockets of daemons and our broker's
  *   credentials; as root also what only root may read;
  * - seen read-only: the rest of the machine, and out of the homes the tools and the settings of package managers. Those
@@ -26,6 +26,7 @@ import { UID_FOR_ROOT } from './find.js';
 import { GATE_AT } from './gate.js';
 import { cacheFolders, settingFiles, toolFolders, withoutSecrets } from './homes.js';
 import { isFolder, isWithin, type Mount, privateBelow, type Sight, statOf, throughLinks } from './mounts.js';
+import { isNpmCache, type Lower, npmContent } from './packages.js';
 
 export interface Inside {
   /** `runs/<run>`. */
@@ -43,8 +44,10 @@ export interface Inside {
   toolEnv: readonly (readonly [string, string])[];
   /** The environment of the user that is passed on (not what the repository sets). */
   passed: Readonly<Record<string, string>>;
-  /** Nothing fetched by other runs is seen. */
-  strict: boolean;
+  /** Package caches of the repository; null: the run has its own. */
+  packages: string | null;
+  /** What of the user's package caches those of the run lead to. */
+  lowers: readonly Lower[];
   /** Nothing of the machine's network is. */
   ownNetwork: boolean;
   /** What of the gate of such a network is seen within. */
@@ -76,15 +79,18 @@ const NEVER_WHOLE = new Set([
 /** A folder of the run's own for what its sandboxes need. */
 export const sandboxFolder = (bundle: string): string => join(bundle, 'sandbox');
 
+/** The home that a command is told is its own. */
+export const homeFor = (passed: Readonly<Record<string, string>>): string => passed.HOME || homeOfAccount();
+
 export function sightOf(inside: Inside): Sight {
-  const { bundle, state, cache, workspace, cwd, inPlace, install, bins, toolEnv, passed, strict, hosts } = inside;
+  const { bundle, state, cache, workspace, cwd, inPlace, install, bins, toolEnv, passed, hosts } = inside;
   const own = sandboxFolder(bundle);
   const folder = (...parts: string[]): string => {
     const path = join(own, ...parts);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     return path;
   };
-  const home = passed.HOME || homeOfAccount();
+  const home = homeFor(passed);
   const homes = [...new Set([home, homeOfAccount()].flatMap((path) => [path, throughLinks(path)]))].filter(
     (path) => path !== '/' && path !== '',
   );
@@ -130,7 +136,7 @@ export function sightOf(inside: Inside): Sight {
   const resolver = realOf('/etc/resolv.conf');
   if (resolver !== null) show(resolver);
   for (const path of inside.alsoRead ?? []) show(path);
-  const packages = strict ? folder('packages') : join(cache, 'packages');
+  const packages = inside.packages ?? folder('packages');
   const caches = cacheFolders(home, passed);
   for (const path of settings) {
     const text = readOf(path);
@@ -151,7 +157,15 @@ export function sightOf(inside: Inside): Sight {
     const from = join(packages, to);
     mkdirSync(from, { recursive: true, mode: 0o700 });
     mounts.push({ how: 'write', at, from });
+    if (inside.packages !== null && isNpmCache(to)) {
+      const shared = npmContent(cache);
+      const index = join(packages, `${to}-index`);
+      for (const path of [shared, index]) mkdirSync(path, { recursive: true, mode: 0o700 });
+      mounts.push({ how: 'write', at: join(at, '_cacache'), from: shared });
+      mounts.push({ how: 'write', at: join(at, '_cacache', 'index-v5'), from: index });
+    }
   }
+  for (const { from, at } of inside.lowers) mounts.push({ how: 'read', at, from });
   if (inside.gateFolder !== null) mounts.push({ how: 'read', at: GATE_AT, from: inside.gateFolder });
   mounts.push(...accounts(folder('etc'), home));
   if (Object.keys(hosts).length > 0 || inside.ownNetwork) mounts.push(hostsFile(folder('etc'), hosts));

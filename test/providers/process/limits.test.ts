@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openKeeper } from '../../../providers/process/client.js';
 import { bound, noLimits } from '../../../providers/process/limits.js';
 import { hashOf } from '../../../providers/process/protocol.js';
+import { NOBODY, runBuilt, scratch } from '../../runtime/broker/help.js';
 import { command, scratchRun, until } from './scratch.js';
 
 const MB = 2 ** 20;
@@ -116,3 +118,43 @@ test('a command that fills the disk is stopped while there is space left', async
   expect(readFileSync(fills.log, 'utf8')).toMatch(/\[keeper\] stopped: the disk has less than \d+ MB left/);
   expect(readdirSync(run.bundle)).toContain('full');
 }, 60_000);
+
+const isRoot = process.getuid?.() === 0;
+test.runIf(isRoot && process.platform === 'linux')(
+  'an ordinary user has the limits too: memory is added up, processes are counted by the kernel, processors are not kept, and that is noted',
+  { timeout: 60_000 },
+  async () => {
+    const folder = scratch();
+    chownSync(folder, NOBODY, NOBODY);
+    const code = `
+      const { openKeeper } = await import(new URL('providers/process/client.js', DIST));
+      const { keeper } = await openKeeper({ bundle: ${JSON.stringify(join(folder, 'run'))}, run: 'r1', runtimeDir: ${JSON.stringify(folder)} });
+      const none = { memoryBytes: null, pids: null, cpus: null, freeBytes: null };
+      const run = async (id, shell, limits) => {
+        const log = ${JSON.stringify(folder)} + '/' + id + '.log';
+        const cwd = ${JSON.stringify(folder)};
+        await keeper.start({ id, shell, within: [], cwd, env: { PATH: process.env.PATH }, log, wallMs: 30_000, idleMs: null,
+          outputBytes: null, logBytes: 1 << 20, limits: { ...none, ...limits }, gate: null });
+        return keeper.exited(id);
+      };
+      const told = {
+        eats: await run('eats', 'exec "$0" -e "const held = []; setInterval(() => held.push(Buffer.alloc(32 << 20, 1)), 50)"'.replace('$0', process.execPath), { memoryBytes: 200 << 20 }),
+        fits: await run('fits', 'true', { memoryBytes: 200 << 20, pids: 50 }),
+        forks: await run('forks', 'i=0; while [ $i -lt 100 ]; do sleep 2 & i=$((i+1)); done; wait; exit 5', { pids: 20, cpus: 0.5 }),
+      };
+      await keeper.end();
+      console.log(JSON.stringify(told));`;
+    const told = await runBuilt<Record<string, { code: number | null; limit: string | null }>>(
+      code,
+      { PATH: process.env.PATH },
+      NOBODY,
+    );
+    const log = (name: string): string => readFileSync(join(folder, `${name}.log`), 'utf8');
+    expect(told.eats).toMatchObject({ limit: 'memory' });
+    expect(log('eats')).toMatch(/\[keeper\] stopped: it has \d+ MB of memory, at most 200 MB are given/);
+    expect(told.fits).toMatchObject({ code: 0, limit: null });
+    expect(told.forks!.code).not.toBe(5);
+    expect(log('forks')).toMatch(/fork/i);
+    expect(readFileSync(join(folder, 'run', 'keeper.log'), 'utf8')).toContain('no limit here for cpu');
+  },
+);

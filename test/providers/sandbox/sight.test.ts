@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { withoutSecrets } from '../../../providers/sandbox/homes.js';
 import { findTool, keepIn } from '../../../providers/sandbox/index.js';
+import type { Lower } from '../../../providers/sandbox/packages.js';
 import { readConfig } from '../../../runtime/config.js';
 
 const found = await findTool(readConfig({}).config.cache, 'auto', () => undefined);
@@ -23,7 +24,7 @@ const tool = typeof found === 'string' ? null : found;
 if (tool === null) console.warn(`there is no sandbox here, its tests are left out: ${found}`);
 
 /** A home, a state and a workspace; `run` runs a command in the sandbox and gives what it printed. */
-function place(more: { inPlace?: boolean; install?: boolean; alsoRead?: string[] } = {}) {
+function place(more: { inPlace?: boolean; install?: boolean; alsoRead?: string[]; packages?: string } = {}) {
   const root = mkdtempSync(join(tmpdir(), 'rr-test-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   const at = (...parts: string[]): string => join(root, ...parts);
@@ -34,7 +35,7 @@ function place(more: { inPlace?: boolean; install?: boolean; alsoRead?: string[]
   };
   for (const name of ['home', 'state/runs/r1', 'cache', 'work']) mkdirSync(at(name), { recursive: true });
   const passed: Record<string, string> = { HOME: at('home'), PATH: process.env.PATH! };
-  const run = (shell: string, o: { install?: boolean; bins?: string[] } = {}) => {
+  const run = (shell: string, o: { install?: boolean; bins?: string[]; lowers?: Lower[] } = {}) => {
     const { words } = keepIn(
       {
         mode: 'auto',
@@ -44,6 +45,7 @@ function place(more: { inPlace?: boolean; install?: boolean; alsoRead?: string[]
         inPlace: more.inPlace ?? false,
         alsoRead: more.alsoRead ?? [],
         allow: [],
+        packages: more.packages === undefined ? null : at(more.packages),
       },
       {
         bundle: at('state/runs/r1'),
@@ -57,6 +59,7 @@ function place(more: { inPlace?: boolean; install?: boolean; alsoRead?: string[]
         hosts: { db: '127.0.0.1' },
       },
       'x',
+      o.lowers === undefined ? {} : { lowers: o.lowers },
     );
     const done = spawnSync(words[0]!, [...words.slice(1), '/bin/sh', '-c', shell], { env: passed, encoding: 'utf8' });
     return { out: done.stdout.trim(), err: done.stderr.trim(), code: done.status };

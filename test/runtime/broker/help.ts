@@ -94,12 +94,13 @@ export const debianPath = (): string => pathWith(...aptTools, ...shellTools, 'no
 export const NOBODY = 65_534;
 
 /**
- * Runs a few lines of JavaScript over the built runtime in a process of its own; gives its last line, parsed.
+ * Runs a few lines of JavaScript over the built runtime (whose address is DIST) in a process of its own; gives its last line, parsed.
  * @param uid the user to run as, and group; absent: this one.
  */
 export async function runBuilt<T>(code: string, env: NodeJS.ProcessEnv, uid?: number): Promise<T> {
   const dist = join(uid === undefined ? packageRoot() : readableRoot(uid), 'dist');
   const script = `
+    const DIST = ${JSON.stringify(pathToFileURL(`${dist}/`))};
     import { openBroker } from ${JSON.stringify(pathToFileURL(join(dist, 'runtime/broker/start.js')))};
     import { readConfig } from ${JSON.stringify(pathToFileURL(join(dist, 'runtime/config.js')))};
     ${code}`;
