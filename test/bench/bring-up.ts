@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { removeTree } from '../remove.js';
 
@@ -100,14 +101,19 @@ function resultIn(out: string): Result | null {
     }
   return null;
 }
-/** @returns how to let go of it; where somebody has it already, that is just as well. */
-export function hold(port: number): Promise<() => void> {
-  return new Promise((done) => {
+/** Waits its turn where somebody else has it: what is reached there then is nobody's application. @returns how to let go of it. */
+export async function hold(port: number): Promise<() => void> {
+  for (const until = performance.now() + HOLD_MS; ; await sleep(200)) {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', () => done(() => undefined));
-    server.listen(port, '127.0.0.1', () => done(() => void server.close()));
-  });
+    const held = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false));
+      server.listen(port, '127.0.0.1', () => done(true));
+    });
+    if (held) return () => void server.close();
+    if (performance.now() > until) throw new Error(`port ${port} is another program's, and stays so`);
+  }
 }
+const HOLD_MS = 120_000;
 export function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');

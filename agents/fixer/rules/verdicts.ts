@@ -262,7 +262,14 @@ export const missingThings: readonly Rule[] = [
   {
     id: 'program-missing',
     about: 'a program of the system is called that is not installed',
-    after: ['docker-start', 'declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script'],
+    after: [
+      'docker-start',
+      'windows-set',
+      'declared-program',
+      'undeclared-program',
+      'docker-missing',
+      'lifecycle-script',
+    ],
     steps: ['deps', 'build', 'start'],
     signature: [
       /(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: ([\w.+-]+): (?:not found|command not found)/,
