@@ -26,7 +26,7 @@ export interface BroughtUp {
   seconds: number;
   /** A file that git tracks is not as it was, or one is there that git does not ignore. */
   isTouched: boolean;
-  /** What the application itself showed, as text. */
+  /** What the application itself showed, or each of several, as text. */
   shown: string;
 }
 export interface Wanted {
@@ -63,7 +63,7 @@ export async function bringUp({ fixture, args = [], prepare, holds = [], limitMs
     const out = await rr(['run', folder, '--once', '--json', ...args], env, limitMs);
     const seconds = Math.round((performance.now() - began) / 100) / 10;
     const result = resultIn(out);
-    const shown = JSON.stringify(result?.services?.[0]?.proof ?? '');
+    const shown = JSON.stringify((result?.services ?? []).map(({ proof }) => proof));
     return { result, seconds, isTouched: git('status', '--porcelain').trim() !== '', shown };
   } finally {
     for (const end of held) end();
@@ -153,3 +153,13 @@ export const cell = (text: string): string =>
     .replace(/(?:\/[\w.@-]+){2,}/g, '…')
     .replaceAll('|', '\\|')
     .slice(0, 110);
+
+/** The cases that an earlier `--json` told of, the last one of each name; none without a file. */
+export function casesIn<T>(path: string | undefined, nameOf: (one: T) => string): T[] {
+  if (path === undefined) return [];
+  const cases = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('{"type":"case"'))
+    .map((line) => JSON.parse(line) as T);
+  return [...new Map(cases.map((one) => [nameOf(one), one])).values()];
+}
