@@ -143,6 +143,7 @@ export const expected: readonly Expected[] = [
     'hostile-forks',
     'hostile-network',
   ),
+  ...left('it waits for a terminal until the limit for silence, which is minutes', 'bad-install-needs-tty'),
   ...left(
     'its install writes where it works, on purpose: the tests of interrupted installs look at that',
     'slow-install',
