@@ -84,7 +84,7 @@ export const moreFaults: readonly Fault[] = [
     kind: 'requirements written by the shell of Windows',
     repo: 'flask-hello',
     says: 'Hello from Flask',
-    rules: ['requirements-encoding'],
+    rules: ['python-module'],
     slow: true,
     inject(repo) {
       repo.edit('app.py', (before) => before.replace(/@application\.route\("\/health"\)[\s\S]*?(?=\nif __name__)/, ''));

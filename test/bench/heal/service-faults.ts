@@ -152,7 +152,7 @@ export const serviceFaults: readonly Fault[] = [
     repo.write('README.md', '# Shop\n\n```sh\npsql "$DATABASE_URL" -f db/schema.sql\nnpm start\n```\n');
     first(repo, `process.env.DATABASE_URL ||= '${ADDRESS}';`);
   }),
-  shop('tables owned by a role that is not there', ['role-absent'], (repo) =>
+  shop('tables owned by a role that is not there', ['migration-pending'], (repo) =>
     repo.edit('db/init/01-tables.sql', (before) => `${before}ALTER TABLE items OWNER TO shop_owner;\n`),
   ),
   shop(
