@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
@@ -122,11 +122,33 @@ export async function beginAgain(
 const TRIES = 4;
 const TRY_MS = 700;
 
+/** The port may have become another's since it was leased: then once more, on one that is free. */
 async function lodge(
-  { kind, n, port, wish, named, at: before }: Wanted,
+  wanted: Wanted,
   found: FoundService,
   place: Place,
   offset: number,
+  context: EffectContext,
+): Promise<Up | 'held'> {
+  const kept = isMade(dataOf(wanted.kind, found, place));
+  try {
+    return await lodgeAt(wanted, found, place, { offset, kept, lost: false }, context);
+  } catch (error) {
+    if (wanted.at !== null || !(error instanceof NotStarted) || !LOST.test(error.record.message)) throw error;
+    const again = { offset: offset + COMMANDS_EACH / 4, kept, lost: true };
+    return lodgeAt({ ...wanted, port: await freePort() }, found, place, again, context);
+  }
+}
+const LOST = /address already in use/i;
+const dataOf = (kind: ServiceKind, found: FoundService, { folder }: Place): string =>
+  // Files of one major version cannot be read by another.
+  join(folder, 'data', kind.dataName?.(found) ?? 'files');
+
+async function lodgeAt(
+  { kind, n, port, wish, named, at: before }: Wanted,
+  found: FoundService,
+  place: Place,
+  { offset, kept, lost }: { offset: number; kept: boolean; lost: boolean },
   context: EffectContext,
 ): Promise<Up | 'held'> {
   const { folder, aside } = place;
@@ -134,10 +156,10 @@ async function lodge(
   const running = place.running?.wish === wanted ? place.running : null;
   // Up for something else, e.g. before a fix asked for one more database: it is begun anew.
   if (place.running?.app && running === null) await stop(place.running.app, context);
-  // Files of one major version cannot be read by another.
-  const data = join(folder, 'data', kind.dataName?.(found) ?? 'files');
+  const data = dataOf(kind, found, place);
   const isFresh = !isMade(data);
-  const at = running ?? before ?? (named ? await addressFor(kind.port, port, context.run) : { host: HOST, port });
+  const at =
+    running ?? before ?? (named || lost ? await addressFor(kind.port, port, context.run) : { host: HOST, port });
   const lodging: Lodging = { data, folder, host: at.host, port: at.port, fresh: isFresh };
   const job = kind.serve(found, lodging, wish);
   const serve = { shell: holding(job.shell), env: job.env };
@@ -154,7 +176,7 @@ async function lodge(
       app,
       data,
       // One that this run has up already is no news of an earlier one.
-      kept: running?.kept ?? !isFresh,
+      kept: running?.kept ?? kept,
       note: aside,
     },
   });
@@ -203,22 +225,22 @@ async function lodge(
   });
   const keeper = await keeperFor(context);
   try {
-    const kept = await keeper.start(command);
+    const begun = await keeper.start(command);
     writeHolder(folder, {
-      pid: kept.pid,
-      startTime: kept.startTime,
+      pid: begun.pid,
+      startTime: begun.startTime,
       bootId: bootId(),
       run: context.run,
-      app: kept.id,
+      app: begun.id,
       host: lodging.host,
       port: lodging.port,
       program: found.server,
       wish: wanted,
-      kept: !isFresh,
+      kept,
     });
-    const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
+    const app = { pid: begun.pid, group: begun.group, run: context.run, id: begun.id };
     const ended = { now: false };
-    void keeper.exited(kept.id, context.signal).then(
+    void keeper.exited(begun.id, context.signal).then(
       () => {
         ended.now = true;
       },
@@ -228,14 +250,14 @@ async function lodge(
       (await listenersOfApp(app)).some(({ port: bound }) => bound === lodging.port);
     const ready = await awaitReady(kind, lodging, wish, isOurs, context, () => ended.now);
     if (!ready) {
-      const exit = ended.now ? await keeper.exited(kept.id) : await keeper.stop(kept.id, ASK_MS);
+      const exit = ended.now ? await keeper.exited(begun.id) : await keeper.stop(begun.id, ASK_MS);
       if (exit.code === HELD_EXIT) return 'held';
       const evidence = evidenceOf(job.shell, exit, command.log);
       const reason = ended.now ? reasonOf(evidence) : `it was not ready within ${READY_MS / 1_000} s`;
       throw notStarted(kind.name, reason, evidence);
     }
     await perform(3, kind.provide?.(found, lodging, wish));
-    return up(kept.id);
+    return up(begun.id);
   } finally {
     keeper.close();
   }
@@ -262,6 +284,16 @@ async function addressFor(usual: number, leased: number, run: string): Promise<{
     server.listen({ port: usual, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
   return isFree ? { host, port: usual } : { host: HOST, port: leased };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on('error', reject);
+    server.listen(0, HOST, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 function lay({ files = [] }: Job): void {

@@ -43,6 +43,7 @@ const SOURCES = 80;
 const SKIPPED = /^(\.git|node_modules|\.venv|venv|__pycache__|\.cache|\.repo-runner|site-packages|vendor)$/;
 const MANIFEST =
   /(^|\/)(package\.json|\.env[\w.-]*|env\.example|requirements[\w-]*\.txt|pyproject\.toml|Pipfile|Procfile|Makefile|Cargo\.toml|go\.mod|Gemfile|composer\.json|\.npmrc|deno\.jsonc?|pnpm-workspace\.yaml|\.gitignore|tsconfig\.json|\.nvmrc)$|\.(example|sample|dist|template)(\.\w+)?$/;
+const ENV_EXAMPLE = /^\.?env\.(?:example|sample|template|dist)$/;
 const SOURCE = /\.(py|[cm]?[jt]sx?)$/;
 
 /** @param bundle the run's folder; null: nothing will be done. */
@@ -55,6 +56,12 @@ export async function gather(heal: Heal, bundle: string | null): Promise<Look> {
     const text = await read(join(root!, path));
     if (text !== null) texts[path] = text;
   }
+  // The repository above a part of it: only its examples of an environment, by their paths from the part.
+  for (const up of above(heal.service.path))
+    for (const name of await names(join(heal.cwd, up))) {
+      const text = ENV_EXAMPLE.test(name) ? await read(join(heal.cwd, up, name)) : null;
+      if (text !== null) texts[`${up}${name}`] = text;
+    }
   const log = endOf(heal.evidence?.log ?? '');
   const holder = await holderOfAny(portsOf(heal));
   return {
@@ -87,6 +94,9 @@ async function holderOfAny(ports: readonly number[]): ReturnType<typeof holderOf
   }
   return null;
 }
+/** `../`, `../../`, … up to the root of the repository. */
+export const above = (path: string): string[] =>
+  path === '.' ? [] : path.split('/').map((_, n) => '../'.repeat(n + 1));
 
 async function nodeDir(): Promise<string | null> {
   const place = dirname(dirname(execPath));

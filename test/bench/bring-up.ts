@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { removeTree } from '../remove.js';
 
@@ -25,7 +26,7 @@ export interface BroughtUp {
   seconds: number;
   /** A file that git tracks is not as it was, or one is there that git does not ignore. */
   isTouched: boolean;
-  /** What the application itself showed, as text. */
+  /** What the application itself showed, or each of several, as text. */
   shown: string;
 }
 export interface Wanted {
@@ -62,7 +63,7 @@ export async function bringUp({ fixture, args = [], prepare, holds = [], limitMs
     const out = await rr(['run', folder, '--once', '--json', ...args], env, limitMs);
     const seconds = Math.round((performance.now() - began) / 100) / 10;
     const result = resultIn(out);
-    const shown = JSON.stringify(result?.services?.[0]?.proof ?? '');
+    const shown = JSON.stringify((result?.services ?? []).map(({ proof }) => proof));
     return { result, seconds, isTouched: git('status', '--porcelain').trim() !== '', shown };
   } finally {
     for (const end of held) end();
@@ -100,14 +101,19 @@ function resultIn(out: string): Result | null {
     }
   return null;
 }
-/** @returns how to let go of it; where somebody has it already, that is just as well. */
-export function hold(port: number): Promise<() => void> {
-  return new Promise((done) => {
+/** Waits its turn where somebody else has it: what is reached there then is nobody's application. @returns how to let go of it. */
+export async function hold(port: number): Promise<() => void> {
+  for (const until = performance.now() + HOLD_MS; ; await sleep(200)) {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', () => done(() => undefined));
-    server.listen(port, '127.0.0.1', () => done(() => void server.close()));
-  });
+    const held = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false));
+      server.listen(port, '127.0.0.1', () => done(true));
+    });
+    if (held) return () => void server.close();
+    if (performance.now() > until) throw new Error(`port ${port} is another program's, and stays so`);
+  }
 }
+const HOLD_MS = 120_000;
 export function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -147,3 +153,13 @@ export const cell = (text: string): string =>
     .replace(/(?:\/[\w.@-]+){2,}/g, '…')
     .replaceAll('|', '\\|')
     .slice(0, 110);
+
+/** The cases that an earlier `--json` told of, the last one of each name; none without a file. */
+export function casesIn<T>(path: string | undefined, nameOf: (one: T) => string): T[] {
+  if (path === undefined) return [];
+  const cases = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('{"type":"case"'))
+    .map((line) => JSON.parse(line) as T);
+  return [...new Map(cases.map((one) => [nameOf(one), one])).values()];
+}

@@ -16,6 +16,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext, test } from 'vitest';
 import { findTool } from '../../providers/sandbox/index.js';
+import { findService } from '../../providers/services/find.js';
+import { serviceKinds } from '../../providers/services/index.js';
 import { readConfig } from '../../runtime/config.js';
 import { expectNothingLeft } from './left.js';
 import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
@@ -433,6 +435,47 @@ long(
       expect(second.result, JSON.stringify(second.result.error)).toMatchObject({ outcome: 'healthy', error: null });
       expect(second.output('services').services).toMatchObject([{ kind: 'rabbitmq', kept: true }]);
       expect(orders(second.says)).toBeGreaterThan(before);
+    }),
+);
+
+long(
+  'a server whose port becomes another’s before it listens is begun on one that is free',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const cache = readConfig(s.env).config.cache;
+      const found = await findService(serviceKinds.redis!, { cache, say: () => undefined });
+      if ('lacking' in found) throw new Error(found.lacking);
+      // The real server; the first time somebody else takes its port a moment before.
+      const bin = join(s.dir, 'bin');
+      mkdirSync(bin);
+      const variables = Object.entries(found.env).map(([name, value]) => `${name}='${value}'`);
+      writeFileSync(
+        join(bin, 'hold.mjs'),
+        `import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+const [config, ...command] = process.argv.slice(2);
+const port = Number(/^port (\\d+)/m.exec(readFileSync(config, 'utf8'))[1]);
+createServer().listen(port, '127.0.0.1', () => process.exit(spawnSync(command[0], command.slice(1), { stdio: 'inherit' }).status));
+`,
+      );
+      writeFileSync(
+        join(bin, 'redis-server'),
+        `#!/bin/sh
+export ${variables.length > 0 ? variables.join(' ') : 'NONE='}
+[ "$1" = --version ] && exec '${found.server}' --version
+mkdir '${bin}/taken' 2>/dev/null && exec node '${bin}/hold.mjs' "$1" '${found.server}' "$@"
+exec '${found.server}' "$@"
+`,
+        { mode: 0o755 },
+      );
+      s.env.PATH = `${bin}:${s.env.PATH}`;
+      const { result, output } = await run(s, s.repo('express-redis'));
+      expect(existsSync(join(bin, 'taken'))).toBe(true);
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(output('services').services).toMatchObject([{ kind: 'redis', kept: false }]);
     }),
 );
 

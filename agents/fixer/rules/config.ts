@@ -1,5 +1,7 @@
 /** The application's environment: variables nobody set, an environment file or a settings file that is not there. */
+import { posix } from 'node:path';
 import type { Action } from '../contract.js';
+import { above } from '../look.js';
 import { within } from './commands.js';
 import { exampleOf, filledExample, serviceNamed, valueFor } from './env-values.js';
 import { type Case, env, type Rule } from './rule.js';
@@ -89,8 +91,14 @@ const DOTENV = [
   /(?:[Cc]ould not|[Cc]annot|[Uu]nable to|[Ff]ailed to) (?:find|load|read|open)[^\n]{0,30}?["'`]?([\w./-]*\.env(?:\.\w+)*)/,
   /(?:[Mm]issing|[Cc]reate)(?: an?| the| your)? ["'`]?([\w./-]*\.env(?:\.\w+)*)\b/,
 ];
+/** Of a part of a repository, a file further up in it: its path from the part. */
+function besideParts({ heal }: Case, path: string): string | null {
+  const up = above(heal.service.path).find((one) => posix.join(heal.cwd, one, posix.basename(path)) === path);
+  return up === undefined ? null : `${up}${posix.basename(path)}`;
+}
 const dotenv = (found: Case): string | null => {
-  const path = within(found, (found.match[1] ?? '').replace(/^\.\//, ''));
+  const said = (found.match[1] ?? '').replace(/^\.\//, '');
+  const path = within(found, said) ?? besideParts(found, said);
   return path !== null && /(^|\/)\.env[\w.]*$/.test(path) && !/\.(example|sample|template|dist)$/.test(path)
     ? path
     : null;

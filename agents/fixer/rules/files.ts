@@ -1,6 +1,6 @@
 /** Files of the repository that cannot be run or written as they are: line ends, rights, folders that are not there. */
 import type { Action } from '../contract.js';
-import { before, quote, within } from './commands.js';
+import { before, quote, rewriteStep, scriptIn as scriptOf, withBins, within } from './commands.js';
 import { type Case, type Rule, runCommand, useCopy } from './rule.js';
 
 /** The script that the text names, or the one a command of the service calls. */
@@ -27,7 +27,29 @@ const folderIn = (found: Case): string | null => {
   return folder === '' || found.look.files.some((file) => file.startsWith(`${folder}/`)) ? null : folder;
 };
 
+const WINDOWS_SET = /(?<![\w-])SET (\w+)=("[^"]*"|[^\s&"]*)\s*&&\s*/gi;
+/** The commands of the step that failed, what scripts set in the words of Windows set in those of this system. */
+function setHere(found: Case): Action[] {
+  const rewrite = (line: string): string => {
+    const body = scriptOf(found, line) ?? line;
+    const next = body.replace(WINDOWS_SET, 'export $1=$2 && ');
+    return next === body ? line : withBins(found, next);
+  };
+  return rewriteStep(found, rewrite);
+}
+
 export const files: readonly Rule[] = [
+  {
+    id: 'windows-set',
+    about: 'a script sets its variables in the words of Windows',
+    steps: ['build', 'start'],
+    signature: [/(?:sh|bash|\/bin\/sh)(?:: line \d+|: \d+)?: SET: (?:not found|command not found)/],
+    cause: () => 'a script says SET NAME=VALUE, as on Windows',
+    does: ['set-command'],
+    actions: setHere,
+    key: () => 'SET',
+    proves: 'the command passes',
+  },
   {
     id: 'crlf-script',
     about: 'a script has the line ends of Windows, which a shell takes for part of its words',

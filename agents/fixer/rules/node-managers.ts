@@ -128,7 +128,11 @@ export const nodeManagers: readonly Rule[] = [
     cause: ({ match }) => `the repository uses ${match[1] ?? 'workspace'}:, which npm does not know`,
     does: ['set-command', 'use-copy'],
     actions: (found) => {
-      const yarn = found.look.files.includes('yarn.lock') && !found.look.files.includes('pnpm-workspace.yaml');
+      const isPnpm = found.look.files.includes('pnpm-workspace.yaml');
+      const yarn = found.look.files.includes('yarn.lock') && !isPnpm;
+      // The packages of a workspace are named in package.json, which pnpm does not read for that and bun does.
+      if (found.match[1] === 'workspace' && !yarn && !isPnpm)
+        return [command('install', 'npx --yes bun install'), useCopy];
       return through(found, yarn ? '@yarnpkg/cli-dist' : 'pnpm', yarn ? null : '9');
     },
     key: () => 'another manager',

@@ -80,7 +80,10 @@ function addPackages(found: Case, name: string): Action[] {
   // npm and bun can do so without writing what the repository tracks. Packages added before are named again, since npm
   // takes what no file names for left-overs.
   if (manager === 'npm' || manager === 'bun') {
-    const prefix = manager === 'npm' ? 'npm install --no-save --no-package-lock' : 'bun add --no-save';
+    // In a package of a workspace npm finds no workspace without the lock file, and installs nothing.
+    const isPart = installOf(found).some((line) => line.startsWith('cd ..'));
+    const npm = isPart ? 'npm install --no-save' : 'npm install --no-save --no-package-lock';
+    const prefix = manager === 'npm' ? npm : 'bun add --no-save';
     const before = found.heal.overlay.extraInstall
       .filter((line) => line.startsWith(prefix))
       .flatMap((line) => line.slice(prefix.length).trim().split(' '));

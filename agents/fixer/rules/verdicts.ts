@@ -264,7 +264,14 @@ export const missingThings: readonly Rule[] = [
     id: 'program-missing',
     about: 'a program of the system is called that is not installed',
     after: [
-      ...['docker-start', 'declared-program', 'undeclared-program', 'docker-missing', 'lifecycle-script'],
+      ...[
+        'docker-start',
+        'windows-set',
+        'declared-program',
+        'undeclared-program',
+        'docker-missing',
+        'lifecycle-script',
+      ],
       'program-to-install',
     ],
     steps: ['deps', 'build', 'start'],

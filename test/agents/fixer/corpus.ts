@@ -176,6 +176,14 @@ const told: Record<string, Told | Told[]> = {
   'missing-folder/scandir': { given: { look: server } },
   'missing-folder/open': { given: { look: server } },
   'missing-folder/python': { given: { service: py('python a.py') } },
+  'windows-set/sh': {
+    step: 'build',
+    given: {
+      service: { commands: { install: ['npm ci'], build: ['npm run build'], start: 'npm start' } },
+      manifest: { scripts: { build: 'SET NODE_ENV=production && vite build' } },
+      look: { bins: ['vite'] },
+    },
+  },
   'crlf-script/env': { given: { look: script, service: run('./run.sh') } },
   'crlf-script/sh': { given: { look: script, service: run('./start.sh') } },
   'crlf-script/bash': { given: { look: script, service: run('./start.sh') } },

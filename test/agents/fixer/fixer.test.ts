@@ -438,3 +438,43 @@ test.each([
   // A server that this run has not up is asked for what it was asked.
   expect(actionsOf(heal(healOf({ tail }), look))).toEqual([]);
 });
+
+test('a package is added to a part of a workspace of npm in the way that npm does it there', () => {
+  const service = { commands: { install: ['cd ../.. && npm ci'], build: [], start: 'npm start' } };
+  const fact = heal(healOf({ tail: "Error: Cannot find module 'ms'", service }), lookOf({ manifest: {} }));
+  expect(actionsOf(fact)).toEqual([{ do: 'add-install', command: 'npm install --no-save ms' }]);
+});
+
+test('what a script sets in the words of Windows is set here', () => {
+  const tail = 'sh: 1: SET: not found';
+  const service = { commands: { install: [], build: ['npm run build'], start: 'npm start' } };
+  const build = (line: string) =>
+    actionsOf(
+      heal(
+        healOf({ tail, service, step: 'build' }),
+        lookOf({ manifest: { scripts: { build: line } }, look: { bins: ['vite'] } }),
+      ),
+    );
+  const wanted = (line: string) => [
+    { do: 'set-command', role: 'build', commands: [`export PATH="$PWD/node_modules/.bin:$PATH"; ${line}`] },
+  ];
+  expect(build('SET A=1&& SET B="two words" && vite build')).toEqual(
+    wanted('export A=1 && export B="two words" && vite build'),
+  );
+  expect(build('vite build')).toEqual([]);
+});
+
+test('the .env of the root is written for a part of a repository, and none above the root', () => {
+  const service = { path: 'api' };
+  const written = (path: string) =>
+    actionsOf(
+      heal(
+        healOf({ tail: `Error: ENOENT: no such file or directory, open '${path}'`, service }),
+        lookOf({ look: { texts: { '../.env.example': 'COLOUR=green\n' } } }),
+      ),
+    );
+  const file = { do: 'write-overlay-file', path: '../.env', text: 'COLOUR=green\n' };
+  // The folder of the service is /app: its repository, by its path, one folder up.
+  expect(written('/.env')).toEqual([file]);
+  expect(written('/elsewhere/.env')).toEqual([]);
+});

@@ -2,11 +2,11 @@
  * `npm run heal-bench`: puts faults into healthy repositories and runs `rr run --once --json` on each, with no model and
  * nothing learned. Figures, never judgements. `-- --only WORDS` takes the kinds that have these words, `-- --repo NAME` those
  * of one repository, `-- --quick` leaves out what takes long, `-- --workers N` goes on with N at once (the seconds are then
- * of a busy machine), `-- --json` prints an object a case and ends with the measure, `-- --markdown` puts the table into
- * docs/heal-bench.md.
+ * of a busy machine), `-- --json` prints an object a case and ends with the measure, `-- --from FILE` takes the cases that an
+ * earlier `--json` told of and runs the others, `-- --markdown` puts the table into docs/heal-bench.md.
  */
 import { parseArgs } from 'node:util';
-import { bringUp, each, intoPage, machine, median, shows } from '../bring-up.js';
+import { bringUp, casesIn, each, intoPage, machine, median, shows } from '../bring-up.js';
 import { type Fault, faults, inject } from './faults.js';
 import { type Case, tableOf } from './table.js';
 
@@ -14,6 +14,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean' },
     markdown: { type: 'boolean' },
+    from: { type: 'string' },
     only: { type: 'string' },
     repo: { type: 'string' },
     quick: { type: 'boolean' },
@@ -57,8 +58,10 @@ const wanted = faults.filter(
     (values.repo === undefined || repo === values.repo) &&
     !(values.quick && slow),
 );
-const cases: Case[] = [];
-await each(wanted, Math.max(1, Number(values.workers) || 1), async (fault) => {
+const nameOf = ({ kind, repo }: Pick<Case, 'kind' | 'repo'>): string => `${kind} (${repo})`;
+const cases = casesIn<Case>(values.from, nameOf).filter((one) => wanted.some((fault) => nameOf(fault) === nameOf(one)));
+const left = wanted.filter((fault) => !cases.some((one) => nameOf(one) === nameOf(fault)));
+await each(left, Math.max(1, Number(values.workers) || 1), async (fault) => {
   const one = await judge(fault);
   cases.push(one);
   if (values.json) return console.log(JSON.stringify({ type: 'case', ...one }));
@@ -91,7 +94,7 @@ if (values.markdown)
     'docs/heal-bench.md',
     'heal-bench',
     `${told}. On ${machine()}, ${values.workers} at a time.\n\n${tableOf(
-      faults.flatMap(({ kind, repo }) => cases.find((one) => one.kind === kind && one.repo === repo) ?? []),
+      faults.flatMap(({ kind, repo }) => cases.find((one) => nameOf(one) === nameOf({ kind, repo })) ?? []),
     )}`,
   );
 console.log(values.json ? JSON.stringify(measure) : `\n${told}`);

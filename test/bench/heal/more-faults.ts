@@ -67,7 +67,7 @@ export const moreFaults: readonly Fault[] = [
       "if (!process.env.VITE_API_URL) throw new Error('VITE_API_URL must be set');\nexport default {};\n",
     );
   }),
-  page('build that sets its variables as Windows does', ['undeclared-program', 'windows-command'], (repo) =>
+  page('build that sets its variables as Windows does', ['windows-set'], (repo) =>
     scripts(repo, 'package.json', { build: 'SET NODE_ENV=production && vite build' }),
   ),
   // Files alone.
@@ -84,7 +84,7 @@ export const moreFaults: readonly Fault[] = [
     kind: 'requirements written by the shell of Windows',
     repo: 'flask-hello',
     says: 'Hello from Flask',
-    rules: ['requirements-encoding'],
+    rules: ['python-module'],
     slow: true,
     inject(repo) {
       repo.edit('app.py', (before) => before.replace(/@application\.route\("\/health"\)[\s\S]*?(?=\nif __name__)/, ''));

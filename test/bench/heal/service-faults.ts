@@ -152,7 +152,7 @@ export const serviceFaults: readonly Fault[] = [
     repo.write('README.md', '# Shop\n\n```sh\npsql "$DATABASE_URL" -f db/schema.sql\nnpm start\n```\n');
     first(repo, `process.env.DATABASE_URL ||= '${ADDRESS}';`);
   }),
-  shop('tables owned by a role that is not there', ['role-absent'], (repo) =>
+  shop('tables owned by a role that is not there', ['migration-pending'], (repo) =>
     repo.edit('db/init/01-tables.sql', (before) => `${before}ALTER TABLE items OWNER TO shop_owner;\n`),
   ),
   shop(
@@ -199,12 +199,14 @@ export const serviceFaults: readonly Fault[] = [
     says: 'notes kept in a database',
     rules: ['database-absent'],
     slow: true,
-    inject: (repo) =>
+    inject(repo) {
       server(
         repo,
-        "pool.query('CREATE TABLE",
-        "mysql.createPool({ host: DB_HOST, port: Number(DB_PORT), user: DB_USER, password: DB_PASSWORD, database: 'archive' })\n  .query('CREATE TABLE IF NOT EXISTS old (id int)')\n  .then(() => pool.query('CREATE TABLE",
-      ),
+        "pool.query('CREATE",
+        "const archive = mysql.createPool({ host: DB_HOST, port: Number(DB_PORT), user: DB_USER, password: DB_PASSWORD, database: 'archive' });\narchive.query('CREATE TABLE IF NOT EXISTS old (id int)').then(() => pool.query('CREATE",
+      );
+      server(repo, "varchar(200))').then(", "varchar(200))')).then(");
+    },
   },
   visits('address of the cache not set', ['missing-env'], (repo) => {
     repo.write('compose.yaml', CACHE);

@@ -1,17 +1,18 @@
 /**
  * `npm run repos-bench`: brings up every repository of test/repos once with `rr run --once --json`, with no model, and holds
  * what came of it against test/bench/repos/expected.ts. `-- --only WORDS` takes the repositories that have these words,
- * `-- --workers N` goes on with N at once, `-- --json` prints an object a repository and ends with the measure,
- * `-- --markdown` puts the table into docs/repos-bench.md.
+ * `-- --workers N` goes on with N at once, `-- --json` prints an object a repository and ends with the measure, `-- --from FILE`
+ * takes what an earlier `--json` told of and runs the others, `-- --markdown` puts the table into docs/repos-bench.md.
  */
 import { parseArgs } from 'node:util';
-import { bringUp, cell, each, intoPage, machine, median, shows } from '../bring-up.js';
+import { bringUp, casesIn, cell, each, intoPage, machine, median, shows } from '../bring-up.js';
 import { type Expected, expected } from './expected.js';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean' },
     markdown: { type: 'boolean' },
+    from: { type: 'string' },
     only: { type: 'string' },
     workers: { type: 'string', default: '1' },
   },
@@ -42,7 +43,7 @@ async function judge(one: Run): Promise<Case> {
   const met = `${result?.outcome ?? 'no result'}${code === '' ? '' : `, ${code}: ${result!.error!.message}`}`;
   const fits = 'says' in one ? isHealthy && shows({ shown }, one.says) : !isHealthy && one.error.test(code);
   return {
-    repo: [repo, ...args].join(' '),
+    repo: nameOf(one),
     expected: 'says' in one ? 'healthy' : `not healthy (${one.error.source.replaceAll('|', ' or ')})`,
     met: isTouched ? `${met}, and wrote where it must not` : met,
     asExpected: fits && !isTouched,
@@ -56,8 +57,12 @@ async function judge(one: Run): Promise<Case> {
 
 const wanted = expected.filter(({ repo }) => values.only === undefined || repo.includes(values.only));
 const runs = wanted.filter(isRun);
-const cases: Case[] = [];
-await each(runs, Math.max(1, Number(values.workers) || 1), async (one) => {
+const nameOf = ({ repo, args = [] }: Run): string => [repo, ...args].join(' ');
+const cases = casesIn<Case>(values.from, ({ repo }) => repo).filter(({ repo }) =>
+  runs.some((one) => nameOf(one) === repo),
+);
+const ahead = runs.filter((one) => !cases.some(({ repo }) => repo === nameOf(one)));
+await each(ahead, Math.max(1, Number(values.workers) || 1), async (one) => {
   const seen = await judge(one);
   cases.push(seen);
   if (values.json) return console.log(JSON.stringify({ type: 'case', ...seen }));
@@ -84,7 +89,7 @@ if (values.markdown) intoPage('docs/repos-bench.md', 'repos-bench', page());
 console.log(values.json ? JSON.stringify(measure) : `\n${told}`);
 
 function page(): string {
-  const order = new Map(expected.map((one, n) => [[one.repo, ...(isRun(one) ? (one.args ?? []) : [])].join(' '), n]));
+  const order = new Map(runs.map((one, n) => [nameOf(one), n]));
   const rows = [...cases].sort((a, b) => order.get(a.repo)! - order.get(b.repo)!);
   return [
     `${told}. On ${machine()}, ${values.workers} at a time.`,
