@@ -76,6 +76,7 @@ export function seekFix(d: Draft, id: string, { error, evidence }: Failure): voi
     cwd: scope.cwd ?? at(scope, 'fetch.root'),
     port: at(scope, 'port.port') ?? null,
     ...worldly(d),
+    without: c.job?.without ?? [],
     tried: c.fixes.map((fix) => ({ rule: fix.rule, phase: fix.phase, signature: fix.signature })),
   };
   c.out.asks.push({

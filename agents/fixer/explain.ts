@@ -86,6 +86,7 @@ export function explainText(text: string): Explained {
     cwd: '/the/repository',
     port: null,
     tried: [],
+    without: [],
     can: [],
     startable: [],
     running: [],

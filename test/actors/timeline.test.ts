@@ -48,7 +48,9 @@ test('a run that goes on is told up to now: what is at work has a bar that grows
     { step: 'deps', attempt: 1, fromMs: 0, ms: 100, ok: false, note: 'deps false' },
     { step: 'deps', attempt: 2, fromMs: 150, ms: 1_000, ok: null },
   ]);
-  expect(t.fixes).toEqual([{ atMs: 140, ms: 40, step: 'deps', rule: 'set-env', cause: 'X is not set', helped: null }]);
+  expect(t.fixes).toEqual([
+    { atMs: 140, ms: 40, step: 'deps', rule: 'set-env', cause: 'X is not set', helped: null, patch: null },
+  ]);
   expect(t.spent).toEqual({ waiting: 500 });
 });
 

@@ -552,7 +552,17 @@ test('an up run is forked from a step with another variable: nothing before it r
     kept: expect.arrayContaining(['fetch', 'needs', 'deps', 'toolchain']),
   });
   const other = String(told.one.run);
-  expect(told.one.again).toEqual(['config', 'services', 'migrate', 'build', 'port', 'start', 'prove', 'propose', 'test']);
+  expect(told.one.again).toEqual([
+    'config',
+    'services',
+    'migrate',
+    'build',
+    'port',
+    'start',
+    'prove',
+    'propose',
+    'test',
+  ]);
   const second = await eventually(
     () => get(other),
     ({ state, ended }) => state === 'up' || ended,

@@ -388,3 +388,14 @@ test('a port lost between lease and start is answered with another lease, once f
   );
   expect(second).toMatchObject({ type: 'fixer.helpless', error: { code: 'PORT_HELD' } });
 });
+
+test('a rule that is left out is not asked, and the next that knows the failure is', () => {
+  const given = { step: 'deps', tail: 'npm error code EBADENGINE\nnpm error Required: {"node":">=98"}' };
+  const input = healOf(given);
+  const all = heal(input, lookOf(given));
+  expect(all).toMatchObject({ type: 'fixer.fixed', rule: 'node-engine' });
+  const rest = heal({ ...input, without: ['node-engine'] }, lookOf(given));
+  expect(rest).toMatchObject({ type: 'fixer.fixed', rule: 'engine-strict' });
+  const none = heal({ ...input, without: ['node-engine', 'engine-strict'] }, lookOf(given));
+  expect(none.type).toBe('fixer.helpless');
+});
