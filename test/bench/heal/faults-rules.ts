@@ -112,6 +112,12 @@ export const ruleFaults: readonly Fault[] = [
     repo.write('lib/word.js', "module.exports = 'word';\n");
     start(repo, "require('lib/word');");
   }),
+  node('secret of its own not set', ['missing-env'], (repo) =>
+    start(
+      repo,
+      "for (const name of ['SESSION_SECRET']) if (!process.env[name]) throw new Error(name + ' is required');",
+    ),
+  ),
   node('secret of a framework not set', ['secret-key-base'], (repo) =>
     start(
       repo,
@@ -159,8 +165,10 @@ export const ruleFaults: readonly Fault[] = [
       repo.json('package-lock.json', (one) => {
         const packages = one.packages as Record<string, Record<string, unknown>>;
         const name = 'node_modules/accepts';
+        // Without its checksum it is not found in a cache either.
+        const { integrity: _, ...rest } = packages[name]!;
         packages[name] = {
-          ...packages[name],
+          ...rest,
           resolved: `https://nexus.example.invalid/accepts/-/accepts-${packages[name]!.version}.tgz`,
         };
         return one;
@@ -197,9 +205,6 @@ export const ruleFaults: readonly Fault[] = [
     { slow: true },
   ),
   // Django.
-  django('secret of Django not set', ['django-secret'], (before) =>
-    before.replace(/^SECRET_KEY = .*$/m, 'SECRET_KEY = os.environ.get("DJANGO" + "_SECRET_KEY", "")'),
-  ),
   django('hosts of Django not told', ['django-hosts'], (before) =>
     before
       .replace(/^DEBUG = .*$/m, 'DEBUG = False')

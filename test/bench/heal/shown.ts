@@ -20,7 +20,7 @@ const foreseen = cannot('the plan sees it before it can fail; the text is known 
 /** Rule → what shows it. Every rule is here. */
 export const shown: Readonly<Record<string, Shown>> = {
   // Variables and files.
-  'missing-env': fault('variable of Python not set'),
+  'missing-env': fault('secret of its own not set'),
   'env-of-others': fault('key of a third party not set'),
   'dotenv-file': repo('heal-dotenv'),
   'settings-file': fault('settings file not there'),
@@ -114,7 +114,7 @@ export const shown: Readonly<Record<string, Shown>> = {
   'wrong-app': fault('application of another name'),
   'pin-absent': fault('pin of Python never published'),
   'externally-managed': repo('heal-externally-managed'),
-  'django-secret': fault('secret of Django not set'),
+  'django-secret': foreseen,
   'django-hosts': fault('hosts of Django not told'),
   'python-2': fault('code for Python 2'),
   'ready-made-wheel': pypi,
