@@ -121,6 +121,7 @@ export const runVerbs = {
       service: Job.shape.service,
       copy: Job.shape.copy,
       fresh: z.boolean().optional().describe('its databases begin empty; else with the data of the last run'),
+      without: z.array(z.string()).max(200).optional().describe('rules of the fixer that are not asked, by id'),
       sandbox: z
         .enum(['auto', 'off', 'strict'])
         .optional()

@@ -1,9 +1,23 @@
 /** Repairs at the front door. */
 import { forget, readLearned } from '../../agents/fixer/learned.js';
+import { rulesIn } from '../../agents/fixer/own-rules.js';
+import { rules } from '../../agents/fixer/rules/index.js';
 import { fail } from '../../runtime/errors.js';
 import { explainRun, explainText } from '../explain.js';
 import type { Around, Handlers } from './around.js';
 import type { fixVerbs } from './contract-fixes.js';
+
+/** @throws USAGE naming a rule that there is none of, ours or of the state folder. */
+export function checkRules(state: string, ids: readonly string[]): void {
+  if (ids.length === 0) return;
+  const known = new Set([...rules, ...rulesIn(state).rules].map(({ id }) => id));
+  const unknown = ids.find((id) => !known.has(id));
+  if (unknown !== undefined)
+    throw fail('USAGE', {
+      met: `there is no rule ${unknown}`,
+      fix: 'docs/healing.md names every rule; rr explain names that of an output',
+    });
+}
 
 export const fixHandlers = ({ config }: Around): Handlers<keyof typeof fixVerbs> => ({
   'fixes.explain': async ({ text, run }) => {

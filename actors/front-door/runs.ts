@@ -19,6 +19,7 @@ import type { Around, Handlers } from './around.js';
 import type { Response } from './contract.js';
 import { type Asked, RunId, type runVerbs } from './contract-runs.js';
 import { databasesOf } from './databases.js';
+import { checkRules } from './fixes.js';
 import { readSource } from './source.js';
 import { checkJob } from './workflows.js';
 
@@ -81,6 +82,7 @@ export function runHandlers({
     const trouble = store.trouble();
     if (trouble) throw revive(trouble); // it could not be kept
     checkJob(workflows, request);
+    checkRules(config.state, request.without ?? []);
     const { source, secret } = request.source === '' ? { source: '', secret: null } : readSource(request.source);
     const at = clock.now();
     const run = wanted ?? newRunId(at);

@@ -30,6 +30,8 @@ export const Job = z.strictObject({
   copy: z.boolean().default(false),
   /** Databases of the run begin with empty data; absent: with that of the last run. */
   fresh: z.boolean().optional(),
+  /** Rules of the fixer that are not asked, by id; absent: all are. */
+  without: z.array(z.string()).optional(),
   /** Who asked. */
   user: z.string().default('local'),
   /** What the workflow's steps see as `$input`. */

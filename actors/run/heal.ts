@@ -118,6 +118,7 @@ export function healCommand(d: Draft, frame: Frame, id: string, { error, evidenc
     cwd: scope.cwd ?? at(scope, 'fetch.root'),
     port: at(scope, 'port.port') ?? null,
     ...worldly(frame, scope),
+    without: d.c.job?.without ?? [],
     // What helped once may be needed once more when it has been up since.
     tried: fixesOf({ fixes: fixes.slice(later?.from ?? 0) }, frame.parent).map((fix) => ({
       ...{ rule: fix.rule, phase: fix.phase, signature: fix.signature },

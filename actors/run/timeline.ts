@@ -137,7 +137,7 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
       case 'run.settled': {
         const { outcome, error, ms } = fact.result;
         const { total: _, ...phases } = ms;
-        for (const [n, { patch = null }] of fact.result.fixes.entries())
+        for (const [n, { patch = null }] of (fact.result.fixes ?? []).entries())
           if (timeline.fixes[n]) timeline.fixes[n].patch = patch;
         settledAt = msOf(line);
         Object.assign(timeline, { outcome, error, totalMs: settledAt - start });

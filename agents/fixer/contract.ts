@@ -124,6 +124,8 @@ export const Heal = z.strictObject({
   port: z.int().nullable(),
   /** What was tried in this run: the same fix is never tried twice on the same input. */
   tried: z.array(z.strictObject({ rule: z.string(), phase: z.string(), signature: z.string() })),
+  /** Rules that are not asked, by id: who asked for the run does not want them. */
+  without: z.array(z.string()).default([]),
   /** Which of the repairs that need more than the overlay this run can carry out. */
   can: z.array(z.enum(WORLDLY)).default([]),
   /** Services it could start, by the names a plan's `needs` may have; and those it has brought up. */

@@ -87,6 +87,7 @@ export function explainText(text: string): Explained {
     cwd: '/the/repository',
     port: null,
     tried: [],
+    without: [],
     can: [],
     startable: [],
     running: [],

@@ -14,6 +14,8 @@ export interface Mended {
 export interface Files {
   /** As the repository has it, with the changes proposed so far; null: it has none. */
   read(path: string): string | null;
+  /** The same without them. */
+  original(path: string): string | null;
   /** As the run has it by now. */
   now(path: string): string | null;
   write(path: string, text: string): void;
@@ -158,7 +160,7 @@ const LOCKS =
 const lockOfCopy: Change = (_, __, files) => {
   for (const path of LOCKS) {
     const now = files.now(path);
-    if (now !== null && now !== files.read(path)) files.write(path, now);
+    if (now !== null && now !== files.original(path)) files.write(path, now);
   }
 };
 

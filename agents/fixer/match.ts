@@ -42,13 +42,14 @@ export function heal(
   // The sandbox's answer, in whatever words a program tells it: only a person may allow what was refused.
   if (input.error.code === 'HOST_REFUSED')
     return { type: 'fixer.helpless', error: input.error, cause: 'the sandbox lets it reach no such host' };
+  const asked = table.filter(({ id }) => !input.without.includes(id));
   const tail = searchable(input.evidence?.tail ?? '');
   const log = searchable(look.log);
   // The tail is surely of this failure; a longer piece of the log may hold older ones, so it is asked second.
   const first = `${tail}\n${searchable(input.error.message)}`;
   return (
-    search(first, input, look, table, learned) ??
-    (log === '' ? null : search(log, input, look, table, learned)) ??
+    search(first, input, look, asked, learned) ??
+    (log === '' ? null : search(log, input, look, asked, learned)) ??
     unknown(input, tail || log)
   );
 }

@@ -27,7 +27,7 @@ export async function proposePatches(wanted: Propose, bundle: string, signal: Ab
   const repository = await openRepository(root, signal);
   // Of what was fetched only git knows how it came; a folder of the user's is as it was.
   const isOurs = kind === 'clone' || kind === 'archive';
-  if (isOurs && repository === null) return none;
+  if (isOurs && (repository === null || repository.commit === null)) return none;
   const own = (path: string): string => (service.path === '.' ? path : `${service.path}/${path}`);
   const originals = new Map<string, string | null>();
   const original = async (path: string): Promise<string | null> => {
@@ -57,6 +57,7 @@ export async function proposePatches(wanted: Propose, bundle: string, signal: Ab
     const touched = new Set<string>();
     const files: Files = {
       read: (path) => texts.get(own(path)) ?? read(own(path)),
+      original: (path) => read(own(path)),
       now: (path) => readWithin(work, own(path)),
       write: (path, text) => {
         if (text === files.read(path)) return;

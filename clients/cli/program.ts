@@ -128,6 +128,7 @@ export async function runCli(argv: string[]): Promise<void> {
         ]),
       )
       .option('--allow-host <host[:port]>', 'a host that a strict sandbox may reach (repeatable)', list, [])
+      .option('--without-rule <id>', 'a rule of the fixer that is not asked (repeatable)', list, [])
       .option('--env <name=value>', 'a variable for the application and its install (repeatable)', pairs, {})
       .option('--offline', 'fetch nothing: what neither this machine nor its caches have is named', false);
 

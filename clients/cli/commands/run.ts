@@ -26,6 +26,7 @@ export interface JobOptions {
   restart?: 'no' | 'on-failure' | 'always';
   sandbox?: 'auto' | 'off' | 'strict';
   allowHost?: string[];
+  withoutRule?: string[];
   test: boolean;
   goal?: 'run' | 'tests';
 }
@@ -62,6 +63,7 @@ export function request(
     restart,
     sandbox,
     allowHost,
+    withoutRule,
     test,
     goal,
   }: JobOptions,
@@ -89,6 +91,7 @@ export function request(
     ...(restart === undefined ? {} : { restart }),
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(allowHost?.length ? { allow: allowHost } : {}),
+    ...(withoutRule?.length ? { without: withoutRule } : {}),
   };
 }
 

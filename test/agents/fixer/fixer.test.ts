@@ -478,3 +478,14 @@ test('the .env of the root is written for a part of a repository, and none above
   expect(written('/.env')).toEqual([file]);
   expect(written('/elsewhere/.env')).toEqual([]);
 });
+
+test('a rule that is left out is not asked, and the next that knows the failure is', () => {
+  const given = { step: 'deps', tail: 'npm error code EBADENGINE\nnpm error Required: {"node":">=98"}' };
+  const input = healOf(given);
+  const all = heal(input, lookOf(given));
+  expect(all).toMatchObject({ type: 'fixer.fixed', rule: 'node-engine' });
+  const rest = heal({ ...input, without: ['node-engine'] }, lookOf(given));
+  expect(rest).toMatchObject({ type: 'fixer.fixed', rule: 'engine-strict' });
+  const none = heal({ ...input, without: ['node-engine', 'engine-strict'] }, lookOf(given));
+  expect(none.type).toBe('fixer.helpless');
+});

@@ -6,6 +6,8 @@ import { WORLDLY } from '../../../agents/fixer/contract.js';
 import { rules } from '../../../agents/fixer/rules/index.js';
 import type { Rule } from '../../../agents/fixer/rules/rule.js';
 import { vocabulary } from '../../../agents/fixer/vocabulary.js';
+import { faults } from '../../bench/heal/faults.js';
+import { shown } from '../../bench/heal/shown.js';
 
 const root = join(import.meta.dirname, '../../..');
 const page = join(root, 'docs/healing.md');
@@ -14,6 +16,17 @@ const sentence = (text: string): string =>
   /^(?:npm|pnpm|yarn|bun|deno|node|opencv|cargo)\b|^\w*[A-Z.]|^`/.test(text.split(' ')[0]!)
     ? text
     : `${text[0]!.toUpperCase()}${text.slice(1)}`;
+
+/** What shows it, and where there is none, why. */
+function shownBy({ id }: Rule): string {
+  const by = shown[id]!;
+  if ('cannot' in by) return `- Not shown in a run of the tests: ${by.cannot}.`;
+  if ('fault' in by) {
+    const { repo } = faults.find(({ kind }) => kind === by.fault)!;
+    return `- Shown in a run, without it and with it: ${by.fault}, in \`${repo}\`.`;
+  }
+  return `- Shown in a run: ${'repo' in by ? `\`test/repos/${by.repo}\`, by ` : ''}\`${by.by}\`.`;
+}
 
 function entry(rule: Rule): string[] {
   const real = readdirSync(join(root, 'test/agents/fixer/corpus'), { recursive: true, encoding: 'utf8' }).filter(
@@ -29,6 +42,7 @@ function entry(rule: Rule): string[] {
     'error' in rule
       ? '- Repair: none; the run ends with the cause and the one next step for a person.'
       : `- Repair: ${rule.does.map((word) => `\`${word}\``).join(', ')}. It helped when ${rule.proves}.`,
+    shownBy(rule),
     ...(real === 0 ? ['- Its text follows what is known of the tool; it was not made here.'] : []),
     '',
     '```text',
