@@ -25,6 +25,8 @@ export const shown: Readonly<Record<string, Shown>> = {
   'dotenv-file': repo('heal-dotenv'),
   'settings-file': fault('settings file not there'),
   'secret-key-base': fault('secret of a framework not set'),
+  'windows-set': fault('build that sets its variables as Windows does', 'program-missing'),
+  'port-apart': { by: 'test/e2e/heal.test.ts' },
   'crlf-script': fault('start script with line ends of Windows', 'not-executable'),
   'not-executable': fault('start script of Python may not be run'),
   'missing-folder': fault('folder for the data of Python not there'),
@@ -37,6 +39,13 @@ export const shown: Readonly<Record<string, Shown>> = {
   'database-missing': fault('database that a server has not'),
   'login-refused': fault('login that a database refuses'),
   'database-absent': cannot('a server of ours is made with the database that the repository names'),
+  'docker-start': fault('start that brings its database up with docker', 'docker-missing', 'program-missing'),
+  'tls-not-there': fault('TLS asked of a database without it, by the address'),
+  // What had been up and fails later.
+  'build-gone': { by: 'test/e2e/unwell.test.ts' },
+  'packages-gone': { by: 'test/e2e/unwell.test.ts' },
+  'server-lost': { by: 'test/e2e/unwell.test.ts' },
+  'ended-from-outside': { by: 'test/e2e/unwell.test.ts' },
   // Installing with npm, pnpm, Yarn and Bun.
   'npm-lock-drift': fault('lock file behind package.json', 'npm-no-lock'),
   'npm-no-lock': fault('lock file empty', 'npm-lock-drift'),
