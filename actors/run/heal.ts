@@ -3,6 +3,7 @@
  * overlay before it. At most 8 fixes a run and 3 a phase; when nothing helps, the orchestrator manager says whether the
  * step is worth another try, else the run ends with the one error and its next step.
  */
+import { roleOf } from '../../agents/database/address.js';
 import { fetchable } from '../../agents/database/contract.js';
 import type { Fixed, Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Message } from '../../runtime/actor.js';
@@ -76,6 +77,7 @@ export function seekFix(d: Draft, id: string, { error, evidence }: Failure): voi
     cwd: scope.cwd ?? at(scope, 'fetch.root'),
     port: at(scope, 'port.port') ?? null,
     ...worldly(d),
+    theirs: isTheirs(d),
     tried: c.fixes.map((fix) => ({ rule: fix.rule, phase: fix.phase, signature: fix.signature })),
   };
   c.out.asks.push({
@@ -94,6 +96,15 @@ function worldly(d: Draft): { can: string[]; startable: readonly string[]; runni
     startable: fetchable,
     running: up.map(({ kind }) => kind),
   };
+}
+/** The database is one that a person has named with the job; what a fix has set is not. */
+function isTheirs(d: Draft): boolean {
+  const set = (at(scopeOf(d, rootOf(d)), 'config.set') ?? []) as { name: string; origin: string }[];
+  return set.some(({ name, origin }) => {
+    const role = roleOf(name);
+    const isDatabase = ['sql', 'postgres', 'mysql'].includes(role?.kind ?? '') && ['url', 'host'].includes(role!.part);
+    return isDatabase && origin === 'given' && !(name in d.c.overlay.env);
+  });
 }
 /** By way of what the table allows. */
 function moveToFailed(d: Draft, id: string): void {

@@ -118,6 +118,8 @@ export const Heal = z.strictObject({
   /** Services it could start, by the names a plan's `needs` may have; and those it has brought up. */
   startable: z.array(z.string()).default([]),
   running: z.array(z.string()).default([]),
+  /** A person has said which database it is to use: nothing is made in that. */
+  theirs: z.boolean().default(false),
 });
 export const Fixed = z.strictObject({
   type: z.literal('fixer.fixed'),

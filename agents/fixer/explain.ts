@@ -88,6 +88,7 @@ export function explainText(text: string): Explained {
     can: [],
     startable: [],
     running: [],
+    theirs: false,
   });
   const steps = [seen.step, ...STEPS.filter((step) => step !== seen.step)];
   for (const step of steps) {
