@@ -145,7 +145,11 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     reach: services?.services.map(({ host, port }) => `${host}:${port}`),
     mended: fixes.flatMap(({ rule, actions, helped }, n) => (helped ? [{ n, rule, actions }] : [])),
     // Tables are made only in what this run has brought up itself.
-    ownDatabase: services?.services.some(({ kind }) => kind === 'postgres' || kind === 'mysql'),
+    // A database that is a file of the work itself is no less its own.
+    fileDatabases: service.fileDatabases?.map(({ path }) => path),
+    migrates:
+      service.fileDatabases !== undefined ||
+      services?.services.some(({ kind }) => kind === 'postgres' || kind === 'mysql'),
     serviceKinds: kinds.map((kind) => ({ kind, lease: `service:${kind}`, ports: [portOfKind[kind]] })),
     extraServices: extra.map(({ service: name, database = null }) => ({ service: name, database })),
     extraHosts: hosts,

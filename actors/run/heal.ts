@@ -7,6 +7,7 @@
  * A part of a run, a service among several, is mended in the same way and for itself: its frame has its own ledger and
  * budget, and goes back to its own steps only; what is up beside it is not touched.
  */
+import { roleOf } from '../../agents/database/address.js';
 import { fetchable } from '../../agents/database/contract.js';
 import type { Fixed, Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Message } from '../../runtime/actor.js';
@@ -119,6 +120,7 @@ export function healCommand(d: Draft, frame: Frame, id: string, { error, evidenc
     port: at(scope, 'port.port') ?? null,
     ...worldly(frame, scope),
     without: d.c.job?.without ?? [],
+    theirs: isTheirs(scope, ledgerOf(d, frame).overlay),
     // What helped once may be needed once more when it has been up since.
     tried: fixesOf({ fixes: fixes.slice(later?.from ?? 0) }, frame.parent).map((fix) => ({
       ...{ rule: fix.rule, phase: fix.phase, signature: fix.signature },
@@ -141,6 +143,15 @@ function worldly(
     startable: fetchable,
     running: up.map(({ kind }) => kind),
   };
+}
+/** The database is one that a person has named with the job; what a fix has set is not. */
+function isTheirs(scope: Scope, overlay: Overlay): boolean {
+  const set = (at(scope, 'config.set') ?? []) as { name: string; origin: string }[];
+  return set.some(({ name, origin }) => {
+    const role = roleOf(name);
+    const isDatabase = ['sql', 'postgres', 'mysql'].includes(role?.kind ?? '') && ['url', 'host'].includes(role!.part);
+    return isDatabase && origin === 'given' && !(name in overlay.env);
+  });
 }
 /** By way of what the table allows. */
 function moveToFailed(d: Draft, key: string): void {

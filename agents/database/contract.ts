@@ -66,7 +66,9 @@ export const Migrate = z.strictObject({
   root: z.string(),
   cwd: z.string(),
   /** As `database.started` told them. */
-  services: z.array(z.lazy(() => Running)),
+  services: z.array(z.lazy(() => Running)).default([]),
+  /** Databases that are files, from `cwd`. */
+  files: z.array(z.string()).default([]),
   tools: z.array(Tool),
   envFile: z.string(),
   env: z.record(z.string(), z.string()).default({}),

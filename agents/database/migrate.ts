@@ -1,18 +1,22 @@
 /**
- * Makes tables and first rows, on databases that this run has brought up itself and on no others.
+ * Makes tables and first rows, on databases that this run has brought up itself, or that are files of the work, and on no
+ * others.
  *
  * Order: the files that the server's image would run on its first start, then the repository's own migrations (where it
  * has none, the one file of SQL that a person would load by hand), then its seeds. Files and seeds are done once for a database; migrations each time, for their tool knows what is done. What
  * fails leaves the database as it is, for a look.
  */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { parseEnv } from 'node:util';
 import { type Evidence, execute } from '../../providers/process/execute.js';
 import { mainLine } from '../../providers/process/main-line.js';
+import { readGiven } from '../../providers/secrets.js';
 import type { Client } from '../../providers/services/kind.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { quote } from '../../runtime/shell.js';
+import { roleOf } from './address.js';
 import { reasonOf } from './bring-up.js';
 import type { Fact, Migrate } from './contract.js';
 import { readEntries } from './entries.js';
@@ -80,25 +84,74 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
       markDone(data, `init ${what}`);
     }
   }
-  const main = own[0];
+  const main = own[0] ?? (await fileOf(wanted, context.bundle, notes));
+  if (main === undefined) return told({ type: 'database.migrated', done, notes });
   const { makings, notes: more } = makingsOf(cwd, root);
   notes.push(...more);
-  if (main !== undefined)
-    for (const { what, shell, once } of makings) {
-      if (once && isDone(main.data, what)) continue;
-      const evidence = await perform(what, shell, {});
-      if (evidence !== null) return failed(what, main.kind, evidence);
-      if (once) markDone(main.data, what);
-    }
-  const schema = makings.length === 0 && main?.init.length === 0 ? schemaOf(cwd) : null;
-  if (main && main.load !== null && schema !== null && !isDone(main.data, `file ${basename(schema)}`)) {
+  for (const { what, shell, once } of makings) {
+    if (once && isDone(main.data, what)) continue;
+    const evidence = await perform(what, shell, {});
+    if (evidence !== null) return failed(what, main.kind, evidence);
+    if (once) markDone(main.data, what);
+  }
+  const [server] = own;
+  const schema = makings.length === 0 && server?.init.length === 0 ? schemaOf(cwd) : null;
+  if (server && server.load !== null && schema !== null && !isDone(server.data, `file ${basename(schema)}`)) {
     // Nobody said that it is to be loaded: one that cannot be is told, and what comes of it the start will show.
-    const evidence = await perform(basename(schema), feed(main.load, schema), main.load.env);
-    if (evidence === null) markDone(main.data, `file ${basename(schema)}`);
+    const evidence = await perform(basename(schema), feed(server.load, schema), server.load.env);
+    if (evidence === null) markDone(server.data, `file ${basename(schema)}`);
     else notes.push(`${basename(schema)} could not be loaded: ${errorLine(evidence.tail) ?? reasonOf(evidence)}`);
   }
   return told({ type: 'database.migrated', done, notes });
 };
+
+/**
+ * A database that is a file of the work, which the run may write: that was settled when its place was chosen. Nothing is
+ * done for one that lies elsewhere, or where a person has said which database it is.
+ * @returns where it is written down what was done to it: with the run, for beside the file there is nothing of ours.
+ */
+async function fileOf(
+  { cwd, root, files, envFile }: Pick<Migrate, 'cwd' | 'root' | 'files' | 'envFile'>,
+  bundle: string,
+  notes: string[],
+): Promise<{ kind: string; data: string } | undefined> {
+  if (files.length === 0) return undefined;
+  const skip = (why: string): undefined => void notes.push(`its database is left as it is: ${why}`);
+  const isUrl = (name: string): boolean =>
+    roleOf(name)?.part === 'url' && ['sql', 'sqlite'].includes(roleOf(name)!.kind);
+  const given = Object.keys(await readGiven(bundle)).find(isUrl);
+  if (given !== undefined) return skip(`${given} is given by a person`);
+  const configured = JSON.parse(readFileSync(envFile, 'utf8')) as Record<string, string>;
+  const own = existsSync(join(cwd, '.env')) ? parseEnv(readFileSync(join(cwd, '.env'), 'utf8')) : {};
+  const values = Object.entries({ ...configured, ...own }).filter(([name, value]) => isUrl(name) && value);
+  const elsewhere = values.find(([, value]) => !/^(?:file:|sqlite)/i.test(value!));
+  if (elsewhere) return skip(`${elsewhere[0]} leads to another one`);
+  const paths = [
+    ...files,
+    ...values.map(([, value]) =>
+      value!.replace(/^(?:file:(?:\/\/)?|sqlite\w*(?:\+\w+)?:\/\/\/?)/i, '').replace(/\?.*$/, ''),
+    ),
+  ];
+  const outside = paths.find((path) => !isWithin(root, resolve(cwd, path)));
+  if (outside !== undefined) return skip(`${outside} lies outside the repository`);
+  const data = join(bundle, 'inputs', 'file-database');
+  // First rows are for one that is new: one that was there before the run has its own.
+  const isNew = files.every((path) => !(statSync(resolve(cwd, path), { throwIfNoEntry: false })?.size ?? 0));
+  if (!isDone(data, 'look')) {
+    markDone(data, 'look');
+    if (!isNew) for (const { what, once } of makingsOf(cwd, root).makings) if (once) markDone(data, what);
+  }
+  return { kind: 'sqlite', data };
+}
+/** Also where links lead: of one that is still to be made its folder counts. */
+function isWithin(root: string, path: string): boolean {
+  const home = realpathSync(root);
+  let at = path;
+  while (lstatSync(at, { throwIfNoEntry: false }) === undefined) at = dirname(at);
+  if (!existsSync(at)) return false; // a link to what is not there yet, wherever that is
+  const real = realpathSync(at);
+  return real === home || real.startsWith(home + sep);
+}
 
 /** A file on the standard input of a client. */
 function feed({ command, args }: Client, path: string): string {

@@ -78,6 +78,8 @@ export const Service = z.strictObject({
   tests: Tests.optional(),
   /** Tried before `commands`, and left where it does not hold; absent: nobody claims anything else. */
   claim: Claim.optional(),
+  /** Files (from `path`) that are its database (SQLite), by the settings of its ORM; absent: none. */
+  fileDatabases: z.array(z.strictObject({ path: z.string(), from: From })).optional(),
   /** Paths (from `path`) that install, build and start are known to write, e.g. `node_modules`, `dist`. */
   writes: z.array(z.string()),
   confidence: z.number().min(0).max(1),

@@ -1,9 +1,11 @@
 /** The whole look at a repository: places → detectors → hints weighed in → ranked → chosen. Pure over the tree. */
+
 import { posix } from 'node:path';
 import type { Tree } from '../../providers/tree.js';
 import { fail } from '../../runtime/errors.js';
 import { findClaim } from './claim.js';
 import type { Hint, Service } from './contract.js';
+import { findFileDatabases } from './file-database.js';
 import { readHints } from './hints/index.js';
 import { detectors } from './languages/index.js';
 import { findAssets } from './languages/node/assets.js';
@@ -42,7 +44,9 @@ export function detect(
   const { hints, notes: said } = readHints(tree, paths);
   const found = paths.flatMap((path) => {
     const own = hintsOf(hints, path);
-    return lookAt(place(path), own).map((one) => withClaim(withTests(one, place(path), own), root));
+    return lookAt(place(path), own).map((one) =>
+      withClaim(withTests(withFileDatabases(one, place(path)), place(path), own), root),
+    );
   });
   if (found.length === 0) found.push(...findCompose(root));
   const services = nameServices(found, posix.basename(tree.root.replaceAll('\\', '/')), repository);
@@ -80,6 +84,14 @@ function withClaim(service: Service, root: Place): Service {
   if (claim === null) return service;
   root.notes.push(`${claim.from} claims how ${service.name} is brought up: that is tried first, and proven anew`);
   return { ...service, claim };
+}
+
+/** Its database is one of the things that a run writes. */
+function withFileDatabases(service: Service, place: Place): Service {
+  const fileDatabases = findFileDatabases(place);
+  if (fileDatabases.length === 0) return service;
+  const writes = [...new Set([...service.writes, ...fileDatabases.map(({ path }) => path)])];
+  return { ...service, fileDatabases, writes };
 }
 
 function withTests(service: Service, place: Place, hints: readonly Hint[]): Service {

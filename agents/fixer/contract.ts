@@ -139,6 +139,8 @@ export const Heal = z.strictObject({
     })
     .nullable()
     .default(null),
+  /** A person has said which database it is to use: nothing is made in that. */
+  theirs: z.boolean().default(false),
 });
 export const Fixed = z.strictObject({
   type: z.literal('fixer.fixed'),

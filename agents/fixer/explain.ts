@@ -92,6 +92,7 @@ export function explainText(text: string): Explained {
     startable: [],
     running: [],
     later: null,
+    theirs: false,
   });
   const steps = [seen.step, ...STEPS.filter((step) => step !== seen.step)];
   for (const step of steps) {

@@ -408,6 +408,48 @@ long(
 );
 
 long(
+  'a database that is a file of the repository gets its tables and first rows before the start, in a copy where git would see it',
+  { timeout: 2 * TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-drizzle');
+      const server = join(folder, 'server.js');
+      // A port that no other test wants.
+      writeFileSync(server, readFileSync(server, 'utf8').replace('3000', '18738'));
+      const what = ({ output }: Awaited<ReturnType<typeof run>>) =>
+        output('migrate').done.map((one: { what: string }) => one.what);
+      const first = await run(s, folder);
+      expect(first.result, JSON.stringify(first.result.error)).toMatchObject({ outcome: 'healthy', fixes: [] });
+      expect(what(first)).toEqual(['drizzle-kit migrate', 'npm run db:seed']);
+      expect(first.says).toMatch(/On Tables, On Rows(?!, On)/);
+      expect(first.output('workspace')).toMatchObject({
+        kind: 'copy',
+        reason: expect.stringContaining('data/shop.db'),
+      });
+      expect(readdirSync(join(folder, 'data'))).toEqual(['README']);
+
+      // Where git ignores it the work is done in place, and it is there in the next run: its rows are not put in twice.
+      writeFileSync(join(folder, '.gitignore'), 'node_modules/\n*.db\n');
+      const second = await run(s, folder);
+      expect([what(second).length, second.output('workspace').kind]).toEqual([2, 'local']);
+      const third = await run(s, folder);
+      expect(what(third)).toEqual(['drizzle-kit migrate']);
+      expect(third.says).toMatch(/On Tables, On Rows(?!, On)/);
+
+      // What a person names is theirs.
+      const theirs = join(s.dir, 'theirs.db');
+      const fourth = await run(s, folder, '--env', `DATABASE_URL=file:${theirs}`);
+      expect(fourth.output('migrate')).toMatchObject({
+        done: [],
+        notes: ['its database is left as it is: DATABASE_URL is given by a person'],
+      });
+      expect(fourth.result.outcome).not.toBe('healthy');
+      expect(existsSync(theirs) && readFileSync(theirs, 'latin1').includes('books')).toBe(false);
+    }),
+);
+
+long(
   'rabbitmq: the login and virtual host of the application, messages kept for the next run, and nothing of it shared with the machine',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>

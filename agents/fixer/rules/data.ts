@@ -69,7 +69,7 @@ const isFile = ({ text: said, look, heal }: Case): boolean =>
     Object.entries(look.texts).some(
       ([path, one]) => /settings|config|database|schema/.test(path) && /sqlite/i.test(one),
     ));
-const isOurs = (found: Case): boolean => isFile(found) || hasServer(found);
+const isOurs = (found: Case): boolean => !found.heal.theirs && (isFile(found) || hasServer(found));
 
 const PENDING = [
   /You have \d+ unapplied migration/,

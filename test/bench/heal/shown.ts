@@ -26,7 +26,7 @@ export const shown: Readonly<Record<string, Shown>> = {
   'settings-file': fault('settings file not there'),
   'secret-key-base': fault('secret of a framework not set'),
   'windows-set': fault('build that sets its variables as Windows does', 'program-missing'),
-  'port-apart': { by: 'test/e2e/heal.test.ts' },
+  'port-apart': { by: 'test/e2e/own-network.test.ts' },
   'crlf-script': fault('start script with line ends of Windows', 'not-executable'),
   'not-executable': fault('start script of Python may not be run'),
   'missing-folder': fault('folder for the data of Python not there'),

@@ -1,0 +1,4 @@
+CREATE TABLE `books` (
+	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`title` text NOT NULL
+);

@@ -1,0 +1,3 @@
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+
+export const books = sqliteTable('books', { id: integer().primaryKey({ autoIncrement: true }), title: text().notNull() });
