@@ -21,12 +21,14 @@ export interface Container {
   name: string;
   run: string;
   state: string;
+  /** A server that is asked to end, or a command of the repository, which its keeper ends. */
+  part: 'service' | 'command';
   image: string;
   /** Host address and port → the port within; empty with `network: 'host'`. */
   publish: readonly { host: string; port: number; to: number }[];
   network: 'own' | 'host';
   mounts: readonly { from: string; to: string; writable: boolean }[];
-  /** Names of variables; the values are taken from the environment of the client, so that no list of processes shows them. */
+  /** Names of variables, or `NAME=value`; the values of names are taken from the environment of the client, so that no list of processes shows them. */
   env: readonly string[];
   cwd: string | null;
   /** `uid:gid`; null: as the image says. */
@@ -52,6 +54,7 @@ export function runWords({ program, name: engine, rootless }: Engine, o: Contain
     `--name=${o.name}`,
     `--label=rr.run=${o.run}`,
     `--label=rr.state=${markOf(o.state)}`,
+    `--label=rr.part=${o.part}`,
     `--stop-timeout=${GRACE_S}`,
     // Else folders of ours cannot be read within where SELinux is.
     '--security-opt=label=disable',
@@ -115,10 +118,17 @@ export function engineOf(bundle: string): Engine | null {
   }
 }
 
-/** Stops and removes all containers of a run. @returns how many could not be removed; 0 where the run has used no engine. */
-export async function endContainers(bundle: string, run: string): Promise<number> {
+/** Removes all containers of a run. @returns how many could not be removed; 0 where the run has used no engine. */
+export async function removeContainers(bundle: string, run: string): Promise<number> {
   const engine = engineOf(bundle);
   return engine === null ? 0 : remove(engine, await list(engine, `rr.run=${run}`));
+}
+/** Asks the servers of a run to end, so that they write what they hold. */
+export async function stopServers(bundle: string, run: string): Promise<void> {
+  const engine = engineOf(bundle);
+  if (engine === null) return;
+  const ids = await list(engine, `rr.run=${run}`, 'rr.part=service');
+  if (ids.length > 0) await call(engine, ['stop', '--time', String(GRACE_S), ...ids], REMOVE_MS);
 }
 
 /** Removes what runs of this state folder have left that are over. */
@@ -139,13 +149,13 @@ export async function removeOrphans(engine: Engine, state: string): Promise<void
 /** A state folder as a label. */
 export const markOf = (state: string): string => createHash('sha256').update(state).digest('hex').slice(0, 16);
 
-async function list(engine: Engine, label: string): Promise<string[]> {
-  const { out } = await call(engine, ['ps', '--all', '--quiet', '--filter', `label=${label}`], ASK_MS);
+async function list(engine: Engine, ...labels: string[]): Promise<string[]> {
+  const filters = labels.flatMap((label) => ['--filter', `label=${label}`]);
+  const { out } = await call(engine, ['ps', '--all', '--quiet', ...filters], ASK_MS);
   return out.split('\n').filter((line) => line.trim() !== '');
 }
 async function remove(engine: Engine, ids: readonly string[]): Promise<number> {
   if (ids.length === 0) return 0;
-  await call(engine, ['stop', '--time', String(GRACE_S), ...ids], REMOVE_MS);
   const left = await Promise.all(
     ids.map(async (id) => {
       const { worked, said } = await call(engine, ['rm', '--force', '--volumes', id], REMOVE_MS);

@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { unpacked } from './debian.js';
 
@@ -46,11 +46,7 @@ export async function startEngine(): Promise<TestEngine | { why: string }> {
   };
   try {
     const root = await unpacked('podman', ['podman', 'crun', 'conmon', 'slirp4netns']);
-    const libraries = ['usr/lib', 'lib'].flatMap((folder) =>
-      readdirSync(join(root, folder), { withFileTypes: true })
-        .filter((one) => one.isDirectory() && one.name.endsWith('-linux-gnu'))
-        .map(({ name }) => join(root, folder, name)),
-    );
+    const libraries = librariesIn(root);
     for (const folder of ['bin', 'wrap', 'cfg', 'storage', 'run', 'tmp', 'cni', '.config/containers'])
       mkdirSync(join(home, folder), { recursive: true });
     const script = (path: string, text: string): void => {
@@ -158,19 +154,34 @@ async function boxFolder(home: string): Promise<string> {
 
 /**
  * Makes a root folder with programs of this machine and the libraries they need, at the paths they have here.
- * @param programs absolute → the path within.
+ * @param programs absolute → the path within. @param unpackedAt where packages lie whose libraries the machine lacks.
  */
-export async function rootOf(into: string, programs: Readonly<Record<string, string>>): Promise<string> {
+export async function rootOf(
+  into: string,
+  programs: Readonly<Record<string, string>>,
+  unpackedAt: string | null = null,
+): Promise<string> {
   for (const folder of ['bin', 'tmp', 'etc', 'usr/bin', 'usr/local/bin', 'lib64'])
     mkdirSync(join(into, folder), { recursive: true });
   writeFileSync(join(into, 'etc', 'passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  const env =
+    unpackedAt === null ? process.env : { ...process.env, LD_LIBRARY_PATH: librariesIn(unpackedAt).join(':') };
   for (const [from, to] of Object.entries({ '/bin/sh': '/bin/sh', '/usr/bin/env': '/usr/bin/env', ...programs })) {
-    const { stdout } = await run('ldd', [from]).catch(() => ({ stdout: '' }));
-    for (const [library] of stdout.matchAll(/\/\S+/g)) lay(into, library.replace(/:$/, ''), library.replace(/:$/, ''));
+    const { stdout } = await run('ldd', [from], { env }).catch(() => ({ stdout: '' }));
+    for (const [found] of stdout.matchAll(/\/[^\s:]+/g))
+      lay(into, found, unpackedAt !== null && found.startsWith(unpackedAt) ? join('/usr/lib', basename(found)) : found);
     lay(into, from, to);
   }
   return into;
 }
+const librariesIn = (root: string): string[] =>
+  ['usr/lib', 'lib']
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { withFileTypes: true })
+        .filter((one) => one.isDirectory() && one.name.endsWith('-linux-gnu'))
+        .map(({ name }) => join(root, folder, name)),
+    );
 function lay(root: string, from: string, to: string): void {
   const at = join(root, to);
   if (existsSync(at) || !existsSync(from)) return;

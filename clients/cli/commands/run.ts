@@ -25,6 +25,7 @@ export interface JobOptions {
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
   sandbox?: 'auto' | 'off' | 'strict';
+  isolation?: 'none' | 'container';
   allowHost?: string[];
   test: boolean;
   goal?: 'run' | 'tests';
@@ -61,6 +62,7 @@ export function request(
     input,
     restart,
     sandbox,
+    isolation,
     allowHost,
     test,
     goal,
@@ -88,6 +90,7 @@ export function request(
     input: { ...input, ...(test ? { test } : {}) },
     restart: restart ?? ('no' as const),
     ...(sandbox === undefined ? {} : { sandbox }),
+    ...(isolation === undefined ? {} : { isolation }),
     ...(allowHost?.length ? { allow: allowHost } : {}),
   };
 }
