@@ -28,6 +28,7 @@ const tagged = (name: string, usual: string) => (version: string | null) => `doc
 const given = (variables: Record<string, string | undefined>): Record<string, string> =>
   Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value ? [[name, value]] : [])));
 const main = (wish: Wish): Login => wish.logins[0]!;
+const passwordOf = ({ logins }: Wish): string | undefined => logins.find((login) => login.password !== '')?.password;
 
 const images: Readonly<Record<string, Image>> = {
   mongodb: {
@@ -108,25 +109,17 @@ const images: Readonly<Record<string, Image>> = {
     image: tagged('library/redis', '8'),
     port: 6379,
     data: '/data',
-    args: ({ logins }) => {
-      const password = logins.find((login) => login.password !== '')?.password;
+    env: (wish) => given({ REDIS_PASSWORD: passwordOf(wish) }),
+    args: (wish) => {
       // Who asks comes from outside the container; the port is on loopback alone.
-      const open = ['--protected-mode', 'no'];
-      return ['redis-server', '--appendonly', 'yes', ...open, ...(password ? ['--requirepass', password] : [])];
+      const words = ['redis-server', '--appendonly', 'yes', '--protected-mode', 'no'];
+      if (passwordOf(wish) === undefined) return words;
+      // By its standard input: what stands among its words is in every list of processes.
+      return ['sh', '-c', `exec ${words.join(' ')} - <<END\nrequirepass "$REDIS_PASSWORD"\nEND`];
     },
     shell: ({ database }) => ['redis-cli', '-n', database || '0'],
   },
   memcached: { image: tagged('library/memcached', '1'), port: 11211, data: null },
-  nats: {
-    image: tagged('library/nats', '2'),
-    port: 4222,
-    data: '/data',
-    args: (wish) => [
-      '--jetstream',
-      '--store_dir=/data',
-      ...(main(wish).user === '' ? [] : ['--user', main(wish).user, '--pass', main(wish).password]),
-    ],
-  },
 };
 
 const IMAGE = /^[a-z0-9][\w./:@-]{0,250}$/i;

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
 import { unpacked } from './debian.js';
 import { rootOf, startEngine, type TestEngine } from './engine.js';
 import { expectNothingLeft } from './left.js';
-import { finish, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, resultOf, type Scratch, scratch } from './rr.js';
 
 const TEST_MS = 240_000;
 const engine = process.env.RR_LONG ? await startEngine() : { why: 'only with RR_LONG' };
@@ -227,6 +227,50 @@ test(
     expect(result.error?.message).toContain('permission denied');
     expect(result.error?.fix).toContain('group `docker`');
     await expectNothingLeft(s);
+  },
+  TEST_MS,
+);
+
+real(
+  'a killed runtime finds the application and the server in their containers again; both end with the run, and so does a leftover of another',
+  async ({ onTestFinished }) => {
+    const s = bare(onTestFinished, on().bin);
+    const folder = s.repo('express-redis');
+    // The image of Node lacks nothing here, and the server comes out of one as well.
+    const first = s.rr('run', folder, '--json', '--isolation', 'container');
+    const { run: id } = (await first.object(({ type }) => type === 'run')) as { run: string };
+    const { services, outcome, error } = (await first.object(({ type }) => type === 'result')) as {
+      services: { url: string }[];
+      outcome: string;
+      error: unknown;
+    };
+    expect(outcome, JSON.stringify(error)).toBe('healthy');
+    const url = services[0]!.url;
+    const before = (await ours()).sort();
+    expect(before).toHaveLength(2);
+    first.child.kill('SIGKILL');
+    await first.exited;
+    expect(await (await fetch(url)).text()).toMatch(/visits: \d+/);
+    const up = s.rr('up', '--foreground', '--json');
+    await up.object(({ type }) => type === 'up');
+    await eventually(
+      () => factsOf(s.state, id).filter(({ type }) => type === 'runner.adopted'),
+      (adopted) => adopted.length === 1,
+    );
+    expect((await ours()).sort()).toEqual(before);
+    expect(await (await fetch(url)).text()).toMatch(/visits: \d+/);
+    // What a run of this state folder that is over has left behind.
+    const label = (await on().podman('inspect', '--format', '{{index .Config.Labels "rr.state"}}', before[0]!)).trim();
+    const left = ['--label=rr.run=20200101t000000-gone00', `--label=rr.state=${label}`];
+    await on().podman('create', '--pull=never', ...left, 'docker.io/library/box:1', '/bin/sleep', '600');
+    expect(await ours()).toHaveLength(3);
+    const stop = await finish(s.rr('stop', id));
+    expect(stop.code).toBe(0);
+    await eventually(ours, (all) => all.length === 1, 30_000);
+    await finish(s.rr('run', folder, '--once', '--json', '--isolation', 'container'));
+    await eventually(ours, (all) => all.length === 0, 30_000);
+    up.child.kill('SIGINT');
+    await up.exited;
   },
   TEST_MS,
 );
