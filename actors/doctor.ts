@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { satisfies } from 'semver';
+import { findEngine } from '../providers/engine/find.js';
 import { lookForBwrap } from '../providers/sandbox/find.js';
 import { fetcher } from '../runtime/broker/fetch.js';
 import { lookForServer } from '../runtime/broker/find.js';
@@ -44,7 +45,7 @@ export const diagnose = (config: Config): Promise<Check[]> =>
     bounded('npm registry', () => registry()),
     bounded('sandbox', () => sandbox(config)),
     bounded('python3', () => python()),
-    bounded('docker', () => docker()),
+    bounded('containers', () => containers()),
     ...tools.map((tool) => bounded(tool.name, () => look(tool))),
   ]);
 
@@ -197,18 +198,21 @@ print(sys.version.split()[0], *("has" if has(m) else "no" for m in ("venv", "ens
       };
 }
 
-async function docker(): Promise<Check> {
-  const name = 'docker';
-  const { met, text } = await run('docker', ['version', '--format', '{{.Server.Version}}']);
-  if (met === 'answered' && /^\d/.test(text.trim()))
-    return { name, status: 'ok', found: `its engine ${text.trim().split('\n')[0]} answers`, fix: null };
-  return met === 'not found'
-    ? { name, status: 'warn', found: met, fix: 'needed for compose projects: install docker' }
-    : {
+async function containers(): Promise<Check> {
+  const name = 'containers';
+  const { found, looked, fix } = await findEngine();
+  return found === null
+    ? {
         name,
         status: 'warn',
-        found: 'its engine does not answer',
-        fix: 'start the engine, or allow this user to reach it',
+        found: looked.join('; '),
+        fix: `only for services that are to be had nowhere else, and --isolation container: ${fix}`,
+      }
+    : {
+        name,
+        status: 'ok',
+        found: `${found.name} ${found.version}${found.rootless ? ' (rootless)' : ''} answers (${found.program})`,
+        fix: null,
       };
 }
 

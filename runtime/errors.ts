@@ -143,6 +143,16 @@ export const errors = {
     fix: 'install bubblewrap (Debian: apt-get install bubblewrap) and let its namespaces be made (in a container: allow user namespaces), or run with --sandbox auto',
     retry: 'never',
   },
+  ENGINE_UNAVAILABLE: {
+    message: 'a container is wanted and no engine answers here: {reason}',
+    fix: '{fix}; or run without --isolation container',
+    retry: 'never',
+  },
+  IMAGE_UNAVAILABLE: {
+    message: 'the image {image} is not here and {engine} could not fetch it: {reason}',
+    fix: 'fetch it yourself ({engine} pull {image}) to see why, or run without --isolation container',
+    retry: 'later',
+  },
   HOST_REFUSED: {
     message: '`{command}` failed, and had wanted to reach {host}, which a strict sandbox does not allow',
     fix: 'allow it if you trust it: --allow-host {host}; or run with --sandbox auto',

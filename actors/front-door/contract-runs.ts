@@ -126,6 +126,10 @@ export const runVerbs = {
         .enum(['auto', 'off', 'strict'])
         .optional()
         .describe('whether its commands run in a sandbox; default: the setting of the host'),
+      isolation: z
+        .enum(['none', 'container'])
+        .optional()
+        .describe('container: setup and application run in a container of docker or podman; default: none'),
       allow: z
         .array(z.string().regex(/^(\*\.)?[\w.-]+(:\d{1,5})?$/))
         .max(100)

@@ -76,7 +76,7 @@ export function runHandlers({
   };
 
   const submit: Handlers<'jobs.submit'>['jobs.submit'] = async (
-    { env, sandbox, allow, run: wanted, ...request },
+    { env, sandbox, isolation, allow, run: wanted, ...request },
     user,
   ) => {
     const trouble = store.trouble();
@@ -94,8 +94,13 @@ export function runHandlers({
       const inputs: { path: string; text: string }[] = [];
       if (Object.keys(env).length > 0) inputs.push({ path: 'inputs/given.json', text: `${JSON.stringify(env)}\n` });
       if (secret !== null) inputs.push({ path: 'inputs/source.json', text: `${JSON.stringify({ source: secret })}\n` });
-      if (sandbox !== undefined || allow.length > 0)
-        inputs.push({ path: 'inputs/sandbox.json', text: `${JSON.stringify({ mode: sandbox, allow })}\n` });
+      if (isolation === 'container' && sandbox === 'strict')
+        throw fail('USAGE', {
+          met: 'a strict sandbox and a container',
+          fix: 'choose one of them: a container has the network of the machine',
+        });
+      if (sandbox !== undefined || isolation !== undefined || allow.length > 0)
+        inputs.push({ path: 'inputs/sandbox.json', text: `${JSON.stringify({ mode: sandbox, allow, isolation })}\n` });
       if (inputs.length > 0) await writeBundle(bundle, inputs);
     }
     const job = { ...request, source, user };

@@ -29,6 +29,7 @@ import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { bootId, onLinux } from '../../runtime/identity.js';
 import type { Lacking, Running } from './contract.js';
+import { fromImage } from './from-image.js';
 
 const READY_MS = 90_000;
 const LOOK_MS = 40;
@@ -56,6 +57,9 @@ export interface Wanted {
   repository: string;
   fresh: boolean;
   wish: Wish;
+  /** What the compose file names. */
+  image: string | null;
+  version: string | null;
   /** A name in the code leads to it, with its usual port: another address of loopback has that port free. */
   named: boolean;
   /** Where it was before; null: it is new. */
@@ -73,10 +77,26 @@ const wishPrint = (wish: Wish): string => createHash('sha256').update(JSON.strin
 
 /** @throws NotStarted when its server is here and does not start. */
 export async function bringUp(wanted: Wanted, context: EffectContext): Promise<Up | Lacking> {
+  const { config, signal, log } = context;
+  const onMachine = await findService(wanted.kind, { cache: config.cache, say: (line) => log.info(line), signal });
+  const lacks = 'lacking' in onMachine || isOther(wanted, onMachine);
+  const image = lacks ? await fromImage({ ...wanted, each: COMMANDS_EACH }, context) : null;
+  const said = typeof image === 'string' ? image : null;
+  if (image !== null && typeof image !== 'string') return lodgeIn({ ...wanted, kind: image }, image.own!(), context);
+  if ('lacking' in onMachine) {
+    const reason = said === null ? onMachine.lacking : `${onMachine.lacking}; ${said}`;
+    return { kind: wanted.kind.name, reason, fix: wanted.kind.manual };
+  }
+  return lodgeIn(wanted, onMachine, context);
+}
+
+/** Another major version than the repository names: that of PostgreSQL changes what its clients may say. */
+const isOther = ({ kind, version }: Wanted, found: FoundService): boolean =>
+  kind.name === 'postgres' && version !== null && version.split('.')[0] !== found.version.split('.')[0];
+
+async function lodgeIn(wanted: Wanted, found: FoundService, context: EffectContext): Promise<Up> {
   const { kind, repository, fresh } = wanted;
-  const { config, run, bundle, signal, log } = context;
-  const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
-  if ('lacking' in found) return { kind: kind.name, reason: found.lacking, fix: kind.manual };
+  const { config, run, bundle, signal } = context;
   const owner = { state: config.state, repository, kind: kind.name, run, bundle, fresh, signal };
   const place = kind.ofTheRun ? { ...(await claimAside(owner)), aside: null } : await claim(owner);
   const first = await lodge(wanted, found, place, 0, context);
@@ -92,7 +112,7 @@ export async function bringUp(wanted: Wanted, context: EffectContext): Promise<U
  * @param folder as the lodging of it was. @throws NotStarted
  */
 export async function beginAgain(
-  wanted: Omit<Wanted, 'n' | 'fresh' | 'named' | 'port' | 'repository'> & { at: { host: string; port: number } },
+  wanted: Pick<Wanted, 'kind' | 'wish'> & { at: { host: string; port: number } },
   folder: string,
   context: EffectContext,
 ): Promise<Up> {
@@ -107,7 +127,16 @@ export async function beginAgain(
     if (place === null) throw notStarted(kind.name, `its data is held by ${readHolder(folder)?.run}`, null);
     if (n === 0 && app !== null && place.running === null) await stop(app, context).catch(() => undefined); // its keeper is new
     try {
-      const all = { ...wanted, n, port: at.port, repository: '', fresh: false, named: false };
+      const all = {
+        ...wanted,
+        n,
+        port: at.port,
+        repository: '',
+        image: null,
+        version: null,
+        fresh: false,
+        named: false,
+      };
       const up = await lodge(all, found, place, 0, context);
       if (up !== 'held') return up;
     } catch (error) {
@@ -247,7 +276,7 @@ async function lodgeAt(
       () => undefined, // the keeper is gone or nobody waits any more: then nothing is ready either
     );
     const isOurs = async (): Promise<boolean> =>
-      (await listenersOfApp(app)).some(({ port: bound }) => bound === lodging.port);
+      kind.listens?.() ?? (await listenersOfApp(app)).some(({ port: bound }) => bound === lodging.port);
     const ready = await awaitReady(kind, lodging, wish, isOurs, context, () => ended.now);
     if (!ready) {
       const exit = ended.now ? await keeper.exited(begun.id) : await keeper.stop(begun.id, ASK_MS);

@@ -100,14 +100,15 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
     const names = Object.entries(known.names).filter(([, one]) => one === name);
     const asked = Object.keys(wanted.hosts).length > 0;
     const { repository, fresh } = wanted;
+    const composed = known.servers.find((server) => server.kind === name);
+    const { image = null, version = null } = composed ?? {};
     const named = names.length > 0 || asked;
-    const up = await bringUp({ kind, n, port, repository, fresh, wish, named, at: null }, context);
+    const up = await bringUp({ kind, n, port, repository, fresh, wish, image, version, named, at: null }, context);
     if (isLacking(up)) {
       const fix = `${up.fix}, or give one of your own: --env ${variableOf(name, kinds, known)}=${kind.schemes[0]}://…`;
       return void fact.lacking.push({ ...up, fix });
     }
     const { running, found, lodging, serve } = up;
-    const version = known.servers.find((server) => server.kind === name)?.version;
     const isOther = version && majorOf(version) !== majorOf(found.version) && name === 'postgres';
     fact.services.push(
       isOther ? { ...running, note: [running.note, `asked for ${version}`].filter(Boolean).join(', ') } : running,

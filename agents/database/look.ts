@@ -171,7 +171,7 @@ function serverOf(
     const path = inside(root, resolve(folder, source));
     return path === null ? [] : [path];
   });
-  return { name, kind, login, version: /^v?(\d+(?:\.\d+)*)/.exec(tag)?.[1] ?? null, init };
+  return { name, kind, login, image, version: /^v?(\d+(?:\.\d+)*)/.exec(tag)?.[1] ?? null, init };
 }
 function mysqlLogin(any: (...names: string[]) => string): { user: string; password: string; database: string } {
   const user = any('MYSQL_USER', 'MARIADB_USER');

@@ -22,6 +22,8 @@ export interface ComposeServer {
   kind: string;
   login: Login;
   version: string | null;
+  /** As it is named there. */
+  image: string;
   /** Files and folders that its image runs on the first start, absolute. */
   init: string[];
 }

@@ -7,8 +7,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setup } from 'xstate';
-import { decide } from '../../providers/sandbox/index.js';
+import { decide, readDecided, wantedBy } from '../../providers/sandbox/index.js';
 import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
+import { contain } from './contain.js';
 import { Command, Ends, Fact, type Fetch, type Fetched, type Prepare, type Prepared } from './contract.js';
 import { fetchSource } from './fetch.js';
 import { prepareWorkspace } from './prepare.js';
@@ -56,12 +57,15 @@ async function withItsPassword(source: string, bundle: string): Promise<string> 
   return text === null ? source : (JSON.parse(text) as { source: string }).source;
 }
 
-const prepare: Perform<Prepare> = async ({ type: _, ...wanted }, { bundle, config, signal, log }): Promise<Placed> => {
+const prepare: Perform<Prepare> = async ({ type: _, ...wanted }, context): Promise<Placed> => {
+  const { bundle, config, signal, log } = context;
   const fact = await prepareWorkspace({ ...wanted, bundle, state: config.state, signal });
   // Now, before any command of the repository has run: what is read here is still as we or git made it.
   const alsoRead = fact.kind === 'copy' ? await objectsOf(fact.root) : [];
   const place = { bundle, workspace: fact.root, inPlace: fact.kind === 'local', alsoRead };
-  const { said } = await decide(place, config, (line) => log.info(line));
+  const isContained = wantedBy(bundle).isolation === 'container' && readDecided(bundle)?.workspace !== fact.root;
+  const container = isContained ? await contain(fact.root, context) : null;
+  const { said } = await decide(place, config, (line) => log.info(line), container);
   return { type: 'placed', fact: { ...fact, sandbox: said } };
 };
 

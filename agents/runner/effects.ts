@@ -3,6 +3,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { removeContainers, stopServers } from '../../providers/engine/containers.js';
 import { findKeeper, type Keeper, type Kept, openKeeper } from '../../providers/process/client.js';
 import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '../../providers/process/execute.js';
 import { holderOf, type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
@@ -246,10 +247,13 @@ export const end: Perform<{ root: string | null; ports: number[] }> = async (
   { bundle, run },
 ): Promise<Message> => {
   closeRun(bundle);
+  // First and by the engine: of a database in a container the keeper holds no more than the client.
+  await stopServers(bundle, run);
   const keeper = await findKeeper({ bundle, run });
   const { left: kept } = keeper ? await keeper.end() : { left: [] };
   const ours = root?.startsWith(join(bundle, 'work')) ? { cwd: root } : {};
   const { left } = await sweep({ run, roots: [], groups: [], ports, ...ours });
+  await removeContainers(bundle, run);
   await clearSandbox(bundle);
   return told({ type: 'runner.swept', left: [...new Set([...kept, ...left])] });
 };
@@ -259,7 +263,12 @@ function staticServer(bundle: string): string {
   const bin = join(bundle, 'bin');
   mkdirSync(bin, { recursive: true });
   const file = join(bin, 'rr-static');
-  writeFileSync(file, `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(program('clients/static/main'))} "$@"\n`);
+  writeFileSync(
+    file,
+    `#!/bin/sh\n
+if [ -x ${quote(process.execPath)} ]; then node=${quote(process.execPath)}; else node=node; fi # in a container it is the image's
+exec "$node" ${quote(program('clients/static/main'))} "$@"\n`,
+  );
   chmodSync(file, 0o755);
   return bin;
 }

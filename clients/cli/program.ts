@@ -127,6 +127,12 @@ export async function runCli(argv: string[]): Promise<void> {
           'strict',
         ]),
       )
+      .addOption(
+        new Option('--isolation <how>', 'container: run it in a container of docker or podman').choices([
+          'none',
+          'container',
+        ]),
+      )
       .option('--allow-host <host[:port]>', 'a host that a strict sandbox may reach (repeatable)', list, [])
       .option('--without-rule <id>', 'a rule of the fixer that is not asked (repeatable)', list, [])
       .option('--env <name=value>', 'a variable for the application and its install (repeatable)', pairs, {})

@@ -11,10 +11,11 @@ import { dirname, join } from 'node:path';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
 import { isAlive } from '../../runtime/identity.js';
+import { containIn } from '../engine/isolation.js';
 import { npmRegistry, originsAround } from '../network/origins.js';
 import { findSilence, silenceLine } from '../network/silence.js';
 import type { Gate } from '../sandbox/gate.js';
-import { decide, keepIn, type Place, readDecided, seedFor } from '../sandbox/index.js';
+import { type Decided, decide, keepIn, type Place, readDecided, seedFor } from '../sandbox/index.js';
 import { isWithin } from '../sandbox/mounts.js';
 import { readGiven } from '../secrets.js';
 import { isOffline } from '../toolchain/offline.js';
@@ -75,6 +76,17 @@ const LOG_BYTES = 8 * 1024 * 1024;
 /** More output than this from a step that should end is a step that will not. */
 const OUTPUT_BYTES = 512 * 1024 * 1024;
 const MB = 2 ** 20;
+/** What is ours is kept in nowhere, and may come before anything is decided. */
+const NOTHING_DECIDED: Decided = {
+  mode: 'off',
+  tool: null,
+  said: '',
+  workspace: '',
+  inPlace: false,
+  allow: [],
+  alsoRead: [],
+  packages: null,
+};
 const closedMark = (bundle: string): string => join(bundle, 'closed');
 
 /** Answers questions nobody is there for, and keeps tools from asking or phoning home. */
@@ -157,7 +169,9 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
   const bins = order.tools.map(({ bin }) => bin);
   const { install } = order;
   const hosts = order.hosts ?? {};
-  const decided = readDecided(bundle) ?? (await decide(placeOf(bundle, order.cwd), config, (line) => log.info(line)));
+  const decided =
+    readDecided(bundle) ??
+    (order.ours ? NOTHING_DECIDED : await decide(placeOf(bundle, order.cwd), config, (line) => log.info(line)));
   const own = order.n === 0 ? id : `${id}/${order.n}`;
   const passed = childEnvironment({ run, overlay: {}, install });
   // What should end may fetch from the registries that the user has set; the repository's own files add none.
@@ -187,14 +201,19 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
   for (const [name, value] of Object.entries(env))
     if (value === null) delete child[name];
     else child[name] = value;
+  const at = { run, bundle, state: config.state, cache: config.cache, cwd: order.cwd, bins, hosts, env: child };
+  const container =
+    order.ours || !decided.container
+      ? null
+      : containIn(decided.container, { ...at, workspace: decided.workspace, alsoRead: decided.alsoRead });
   return {
     id: own,
-    // A sandbox has a hosts file of its own.
-    shell: decided.tool === null ? withHosts(order.shell, hosts, bundle) : order.shell,
-    within: words,
+    // A sandbox has a hosts file of its own, and so has a container.
+    shell: decided.tool === null && container === null ? withHosts(order.shell, hosts, bundle) : order.shell,
+    within: container?.words ?? words,
     gate,
     cwd: order.cwd,
-    env: child,
+    env: container?.env ?? child,
     log: join(bundle, 'logs', order.log),
     wallMs,
     idleMs: order.idleMs,

@@ -18,6 +18,7 @@ import type { Config } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
 import { quote } from '../../runtime/shell.js';
+import type { Contained, Isolation } from '../engine/isolation.js';
 import { fetchBwrap } from './fetch.js';
 import { type Bwrap, lookForBwrap, ownNetwork } from './find.js';
 import { GATE_AT, GATE_PORT, type Gate } from './gate.js';
@@ -32,6 +33,7 @@ export interface Wanted {
   mode?: Mode;
   /** Hosts that a strict sandbox may reach: `host`, `host:port`, `*.host`. */
   allow?: string[];
+  isolation?: Isolation;
 }
 export interface Decided {
   mode: Mode;
@@ -43,6 +45,8 @@ export interface Decided {
   inPlace: boolean;
   /** Hosts that may be reached where it has a network of its own. */
   allow: string[];
+  /** What its commands run in, instead of a sandbox; absent or null: this machine. */
+  container?: Contained | null;
   /** Folders of the original that a copy reads: known before any command of the repository has run. */
   alsoRead: string[];
   /** Workspaces that were decided for before: parts of the run that are not redone go on in them. */
@@ -106,7 +110,7 @@ export function readDecided(bundle: string): Decided | null {
 }
 
 /** What the job asks for. */
-function wantedBy(bundle: string): Wanted {
+export function wantedBy(bundle: string): Wanted {
   try {
     return JSON.parse(readFileSync(wantedPath(bundle), 'utf8')) as Wanted;
   } catch (error) {
@@ -123,6 +127,7 @@ export async function decide(
   { bundle, workspace, inPlace, alsoRead = [] }: Place,
   config: Pick<Config, 'sandbox' | 'cache'>,
   say: (line: string) => void,
+  container: (Contained & { said: string }) | null = null,
 ): Promise<Decided> {
   const before = readDecided(bundle);
   const decidedFor = before === null ? [] : [before, ...(before.others ?? [])];
@@ -137,6 +142,10 @@ export async function decide(
     return { ...at, tool: null, said: `no sandbox: ${why}` };
   };
   const choose = async (): Promise<Decided> => {
+    if (container !== null) {
+      const { said, ...kept } = container;
+      return { ...at, tool: null, said, container: kept };
+    }
     if (mode === 'off') return { ...at, tool: null, said: 'no sandbox, as asked' };
     const owner = statSync(workspace).uid;
     const me = process.getuid?.() ?? owner;

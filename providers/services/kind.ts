@@ -5,7 +5,7 @@ export interface FoundService {
   /** The server's program, absolute; its companions (clients, `initdb`) lie beside it or on `path`. */
   server: string;
   version: string;
-  from: 'machine' | 'cache' | 'fetched';
+  from: 'machine' | 'cache' | 'fetched' | 'engine';
   /** Variables its programs run with, e.g. LD_LIBRARY_PATH of unpacked packages. */
   env: Record<string, string>;
   /** Folders that hold its programs. */
@@ -82,6 +82,8 @@ export interface ServiceKind {
   provide?(found: FoundService, lodging: Lodging, wish: Wish): Job | null;
   /** Bytes to send on a new connection (empty: none) and whether what comes back means that it is ready. */
   ask(lodging: Lodging, wish: Wish): { send: Buffer; isReady: (heard: Buffer) => boolean };
+  /** Whether it is ours that listens, where its processes cannot be seen from here. */
+  listens?(): Promise<boolean>;
   /** An interactive client, and one that writes everything out; null where its program is absent. */
   shell?(found: FoundService, lodging: Lodging, login: Login): Client | null;
   dump?(found: FoundService, lodging: Lodging, login: Login): Client | null;

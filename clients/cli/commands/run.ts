@@ -25,6 +25,7 @@ export interface JobOptions {
   input?: Record<string, unknown>;
   restart?: 'no' | 'on-failure' | 'always';
   sandbox?: 'auto' | 'off' | 'strict';
+  isolation?: 'none' | 'container';
   allowHost?: string[];
   withoutRule?: string[];
   test: boolean;
@@ -62,6 +63,7 @@ export function request(
     input,
     restart,
     sandbox,
+    isolation,
     allowHost,
     withoutRule,
     test,
@@ -90,6 +92,7 @@ export function request(
     input: { ...input, ...(test ? { test } : {}) },
     ...(restart === undefined ? {} : { restart }),
     ...(sandbox === undefined ? {} : { sandbox }),
+    ...(isolation === undefined ? {} : { isolation }),
     ...(allowHost?.length ? { allow: allowHost } : {}),
     ...(withoutRule?.length ? { without: withoutRule } : {}),
   };
