@@ -11,7 +11,7 @@ import type { Proven } from '../../runtime/workflow.js';
 import { type Draft, drop, open, rootOf, scopeOf } from './draft.js';
 import { end, halt, lose, provenBy, settle, shown } from './end.js';
 import { endedMeanwhile, recover, type Verdict } from './recover.js';
-import { FOREVER_MS, isFull, MINUTE, type RunContext, runFile } from './state.js';
+import { FOREVER_MS, isFull, MINUTE, type RunContext, runFile, STARTS } from './state.js';
 
 /** Times an application is started again within a minute before it is given up. */
 export const RESTARTS = 5;
@@ -23,8 +23,6 @@ const UNWELL_RESTARTS = 2;
 const KEPT_FIXES = 50;
 /** Somebody asked it to end, and it did. */
 const ASKED: readonly (string | number | null)[] = [0, 129, 130, 143, 'SIGHUP', 'SIGINT', 'SIGTERM'];
-/** The step that starts the application: from there on all is done again. */
-export const STARTS = 'start';
 
 /** Every step has ended well: tells the result, then holds what is up. */
 export function prove(d: Draft): void {

@@ -26,9 +26,19 @@ import {
 import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
 import { healed, judged, sendBack } from './heal.js';
-import { appEnded, appTurned, goOn, restart, restartDue, restartFailed, STARTS } from './hold.js';
+import { appEnded, appTurned, goOn, restart, restartDue, restartFailed } from './hold.js';
 import { examined, mendIt, sought } from './recover.js';
-import { actorKinds, decisionOf, isFull, MINUTE, type RunContext, runFile, untouched, type Walked } from './state.js';
+import {
+  actorKinds,
+  decisionOf,
+  isFull,
+  MINUTE,
+  type RunContext,
+  runFile,
+  STARTS,
+  untouched,
+  type Walked,
+} from './state.js';
 import { advance, askSemaphore, failed, go, stepDue, succeed, undoOf } from './steps.js';
 import { isStranded } from './wake.js';
 
