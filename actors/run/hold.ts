@@ -12,7 +12,7 @@ import { type Draft, drop, groupOf, keepPart, open, partOf, rootOf, scopeOf } fr
 import { end, halt, lose, provenBy, settle, shown } from './end.js';
 import { endedMeanwhile, recover, type Verdict } from './recover.js';
 import { guard } from './servers.js';
-import { type Fell, FOREVER_MS, isFull, MINUTE, RISES, type RunContext, risingOf, runFile } from './state.js';
+import { type Fell, FOREVER_MS, isFull, MINUTE, RISES, type RunContext, risingOf, runFile, STARTS } from './state.js';
 
 /** Times an application is started again within a minute before it is given up. */
 export const RESTARTS = 5;
@@ -24,8 +24,6 @@ const UNWELL_RESTARTS = 2;
 const KEPT_FIXES = 50;
 /** Somebody asked it to end, and it did. */
 const ASKED: readonly (string | number | null)[] = [0, 129, 130, 143, 'SIGHUP', 'SIGINT', 'SIGTERM'];
-/** The step that starts the application: from there on all is done again. */
-export const STARTS = 'start';
 
 /** Every step has ended well: tells the result, then holds what is up. */
 export function prove(d: Draft): void {

@@ -8,10 +8,11 @@ import type { Fixed } from '../../agents/fixer/contract.js';
 import { failureOf } from '../../providers/process/execute.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
+import { downstream } from '../../runtime/workflow.js';
 import { type Draft, rootOf, scopeOf } from './draft.js';
 import { halt, lose } from './end.js';
 import { healCommand, isSpent, layFix } from './heal.js';
-import { isFull, MINUTE, type Recovery, type RunContext, runFile, trying } from './state.js';
+import { isFull, MINUTE, type Recovery, type RunContext, runFile, STARTS, trying } from './state.js';
 
 /** Of what was printed, as much as the fixer reads. */
 const TAIL_CHARACTERS = 64 << 10;
@@ -132,7 +133,9 @@ export function mendIt(d: Draft): boolean {
   c.recovery = { ...c.recovery, stage: 'mending' };
   c.held = {};
   c.unwell = {};
-  layFix(d, rootOf(d), step, fixed!, failure!, askedAt);
+  // It has been ended: it is started again in any case.
+  const isBefore = downstream(d.workflow.steps, fixed!.from).has(STARTS);
+  layFix(d, rootOf(d), step, isBefore ? fixed! : { ...fixed!, from: STARTS }, failure!, askedAt);
   return true;
 }
 

@@ -259,6 +259,8 @@ export const upgrade = ({ app: _, ...old }: Partial<RunContext> & { app?: unknow
   return { ...unborn, ...old, held };
 };
 
+/** The step that starts the application: from there on all is done again. */
+export const STARTS = 'start';
 /** As long as anybody will hold an application. */
 export const FOREVER_MS = 10 * 365 * 24 * 3_600_000;
 export const MINUTE = 60_000;

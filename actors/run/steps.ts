@@ -31,8 +31,8 @@ import {
 } from './draft.js';
 import { cancel, halt, leave, settleFailed } from './end.js';
 import { closeFix, type Failure, leaveClaim, reset, seekFix } from './heal.js';
-import { notRisen, prove, restartFailed, risen, STARTS } from './hold.js';
-import { fixesOf, isFull, json, MINUTE, tells, trying, type Undo } from './state.js';
+import { notRisen, prove, restartFailed, risen } from './hold.js';
+import { fixesOf, isFull, json, MINUTE, STARTS, tells, trying, type Undo } from './state.js';
 
 /** Of one ask, where the definition says nothing. */
 const ASK_MS = 10 * MINUTE;

@@ -28,7 +28,7 @@ import {
 import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
 import { healed, judged, sendBack } from './heal.js';
-import { appEnded, appTurned, goOn, notRisen, restart, restartDue, restartFailed, riseDue, STARTS } from './hold.js';
+import { appEnded, appTurned, goOn, notRisen, restart, restartDue, restartFailed, riseDue } from './hold.js';
 import { examined, mendIt, sought } from './recover.js';
 import { serverTurned } from './servers.js';
 import {
@@ -41,6 +41,7 @@ import {
   type RunContext,
   risingOf,
   runFile,
+  STARTS,
   untouched,
   type Walked,
 } from './state.js';

@@ -73,6 +73,16 @@ export async function observe(
     logAt: before?.logAt ?? null,
     wellAt: before?.wellAt ?? null,
   };
+  const save = (): void => {
+    try {
+      writeStatus(bundle, status);
+    } catch (error) {
+      // A disk that is full has other tellers; what was seen is written with the next look that finds room.
+      told.warn({ service, error: String(error) }, 'what was seen is not written');
+    }
+  };
+  // It may just have been proven again, and what was seen of it before is no more so.
+  if (before && before.since !== watch.since) save();
   let last: { at: number; cpuSeconds: number } | null = null;
   let looks: Sample[] = [];
   for (;;) {
@@ -102,12 +112,7 @@ export async function observe(
     status = { ...status, samples, errors, latencyMs: latencyOf(samples), downMs, logAt: piece.at };
     if (sample.well) status = { ...status, wellAt: piece.at };
     if (turn) status = { ...status, well: !watch.well, since: turn.since };
-    try {
-      writeStatus(bundle, status);
-    } catch (error) {
-      // A disk that is full has other tellers; what was seen is written with the next look that finds room.
-      told.warn({ service, error: String(error) }, 'what was seen is not written');
-    }
+    save();
     const isSteady = watch.well && sample.well && at - watch.since >= config.steadyMs;
     if (!turn && isSteady && !watch.steady) return { type: 'monitor.steady', service, since: watch.since };
     if (!turn) continue;

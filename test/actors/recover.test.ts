@@ -1,4 +1,5 @@
 /** What a run does about an application that was up and failed later, as a function. */
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { definitions } from '../../actors/registry.js';
 import { type RunContext, unborn, type Walked } from '../../actors/run/state.js';
@@ -133,6 +134,14 @@ test('one that ended is repaired from the first step that the repair changes, pr
   expect(types(up)).toEqual(['run.step-ended', 'run.app-healed']);
   expect(up.out.facts.at(-1)).toMatchObject({ service: 'web', rules: ['a-rule'], downMs: 6_000, url: 'http://h/' });
   expect(up).toMatchObject({ mode: 'up', state: 'up', recovery: null, heals: 1, downMs: 6_000, downSince: null });
+});
+
+test('what was ended for a repair is started again, also where the repair is said to change only what comes after', () => {
+  const run = live();
+  run.falls();
+  run.examined();
+  run.fixed('prove');
+  expect(tags(run.halted())).toEqual(['step start 2']);
 });
 
 test('one that is alive and not well is left as it is where nothing helps, looked at, and may be well again', () => {
@@ -282,3 +291,122 @@ test('a run that was begun before there were repairs of this kind goes on, and i
   );
   expect([c.state, tags(c)]).toEqual(['healing', ['examine']]);
 });
+
+interface Choice {
+  pick: number;
+  isGood: boolean;
+  from: number;
+  exitCode: number;
+  stops: boolean;
+}
+const choice: fc.Arbitrary<Choice> = fc.record({
+  pick: fc.nat(9),
+  isGood: fc.nat(3).map((n) => n > 0),
+  from: fc.nat(2),
+  exitCode: fc.constantFrom(0, 1, 1, 1, 1, 137),
+  stops: fc.nat(200).map((n) => n === 0),
+});
+const waitsLong = (tag: string): boolean => /^(watch|look) /.test(tag);
+
+/** Lives a run with falls of all kinds in any order, and looks at every turn whether it can go on. */
+function fate(policy: Policy, choices: Choice[]): { facts: string[]; spells: number[] } {
+  const job = { workflow: 'mine', source: '', ref: null, service: null, copy: false, user: 'local', restart: policy };
+  const open = new Map<string, Message>();
+  const facts: string[] = [];
+  /** Repairs tried between two times of long health. */
+  const spells = [0];
+  let c = unborn;
+  let [now, apps, rules] = [1_000, 0, 0];
+  const hear = (event: Walked): void => {
+    const before = JSON.stringify(c);
+    c = walk(workflow, c, event);
+    expect(JSON.stringify(walk(workflow, JSON.parse(before), event))).toBe(JSON.stringify(c));
+    expect([c.state === 'healing', c.mode === 'restarting' && c.recovery !== null]).toEqual(
+      c.recovery ? [true, true] : [false, false],
+    );
+    if (c.mode !== 'ended') expect(nextWake(c), JSON.stringify(c.recovery)).not.toEqual([]);
+    for (const fact of c.out.facts) {
+      facts.push(fact.type);
+      if (fact.type === 'run.fix-tried') spells.push(spells.pop()! + 1);
+    }
+    for (const one of c.out.asks) {
+      if (one.tag === 'note' || /^leave/.test(one.tag)) continue;
+      expect(open.has(one.tag), `${one.tag} is asked while it is open`).toBe(false);
+      open.set(one.tag, one.command as Message);
+    }
+  };
+  const answer = (tag: string, { isGood, from, exitCode }: Choice): void => {
+    const command = open.get(tag)! as unknown as { well?: boolean; steady?: boolean };
+    open.delete(tag);
+    now += 500;
+    const [what, id] = tag.split(' ') as [string, string];
+    const give = (fact: object): void => hear(answered(tag, fact, now));
+    if (what === 'step') {
+      if (!isGood) return give({ type: 'x.failed', ...failure });
+      if (id === 'start') apps += 1;
+      return give({
+        type: 'x.done',
+        ...(id === 'start' ? { app: `app-${apps}` } : { proof: { status: 200, url: null } }),
+      });
+    }
+    if (what === 'recover' || what === 'heal') {
+      if (!isGood) return give({ type: 'fixer.helpless', ...failure, cause: null });
+      rules += 1;
+      const rule = `r${rules}`;
+      const back = ['build', 'start', 'prove'][from]!;
+      return give({
+        ...{ type: 'fixer.fixed', rule, cause: 'c', actions: [], signature: rule, from: back },
+        overlay: { ...emptyOverlay, env: { [rule]: 'yes' } },
+      });
+    }
+    if (what === 'watch') return give({ type: 'runner.exited', exitCode, signal: null, lines: [] });
+    if (what === 'look') {
+      if (command.well === false) return give({ type: 'monitor.recovered', downMs: 1, since: now });
+      if (isGood || command.steady) return give({ type: 'monitor.fell', reason: 'bad', since: now });
+      const isHeard = c.mode === 'up' && id in c.held;
+      give({ type: 'monitor.steady', since: now });
+      if (isHeard) spells.push(0);
+      return;
+    }
+    give({ type: 'x.done', left: [], lines: [], decision: { option: 'report' } });
+  };
+  hear({ type: 'run.start', run: 'r1', job, bundle: '/b', at: now });
+  const rest: Choice = { pick: 0, isGood: true, from: 0, exitCode: 1, stops: false };
+  for (let n = 0; c.mode !== 'ended'; n += 1) {
+    if (n > 2_000) throw new Error('it goes on without end');
+    const how = choices[n] ?? rest;
+    const all = [...open.keys()].filter((tag) => n < choices.length || !waitsLong(tag));
+    if (how.stops || (all.length === 0 && c.dueAt === null)) hear({ type: 'run.stop', reason: 'stop' });
+    else if (c.dueAt !== null && (how.pick % 2 === 0 || all.length === 0)) {
+      now = Math.max(now, c.dueAt);
+      hear({ type: 'due', at: now });
+    } else answer(all[how.pick % all.length]!, how);
+  }
+  return { facts, spells };
+}
+
+test('whatever falls and whatever is answered, a run that is repaired goes on, is bounded, and every repair comes to an end', () => {
+  let healed = 0;
+  fc.assert(
+    fc.property(
+      fc.constantFrom<Policy>('no', 'on-failure', 'always'),
+      fc.array(choice, { minLength: 40, maxLength: 120 }),
+      (policy, choices) => {
+        const { facts, spells } = fate(policy, choices);
+        expect(facts.filter((type) => type === 'run.settled')).toHaveLength(1);
+        expect(facts.at(-1)).toBe('run.ended');
+        // Those of its first run count for themselves.
+        for (const tried of spells) expect(tried).toBeLessThanOrEqual(8);
+        const ends = ['run.app-healed', 'run.app-helpless', 'run.app-exited', 'run.app-fell', 'run.stopping'];
+        const story = facts.filter((type) => type === 'run.app-healing' || ends.includes(type));
+        story.forEach((type, at) => {
+          if (type === 'run.app-healing') expect(ends, story.join(' ')).toContain(story[at + 1]);
+          if (type === 'run.app-healed') expect(story[at - 1]).toBe('run.app-healing');
+        });
+        healed += facts.filter((type) => type === 'run.app-healed').length;
+      },
+    ),
+    { numRuns: 150 },
+  );
+  expect(healed).toBeGreaterThan(50);
+}, 120_000);
