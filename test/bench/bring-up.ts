@@ -28,6 +28,8 @@ export interface BroughtUp {
   isTouched: boolean;
   /** What the application itself showed, or each of several, as text. */
   shown: string;
+  /** Why it could not be tried at all. */
+  untried: string | null;
 }
 export interface Wanted {
   fixture: string;
@@ -41,8 +43,9 @@ export interface Wanted {
 
 export async function bringUp({ fixture, args = [], prepare, holds = [], limitMs }: Wanted): Promise<BroughtUp> {
   const scratch = mkdtempSync(join(tmpdir(), 'rr-once-'));
-  const held = await Promise.all(holds.map(hold));
+  const held: (() => void)[] = [];
   try {
+    for (const port of holds) held.push(await hold(port));
     const folder = join(scratch, fixture);
     cpSync(join(repos, fixture), folder, { recursive: true, verbatimSymlinks: true });
     prepare?.(folder);
@@ -64,7 +67,10 @@ export async function bringUp({ fixture, args = [], prepare, holds = [], limitMs
     const seconds = Math.round((performance.now() - began) / 100) / 10;
     const result = resultIn(out);
     const shown = JSON.stringify((result?.services ?? []).map(({ proof }) => proof));
-    return { result, seconds, isTouched: git('status', '--porcelain').trim() !== '', shown };
+    return { result, seconds, isTouched: git('status', '--porcelain').trim() !== '', shown, untried: null };
+  } catch (error) {
+    // One of many: the others are measured all the same.
+    return { result: null, seconds: 0, isTouched: false, shown: '', untried: (error as Error).message };
   } finally {
     for (const end of held) end();
     // The broker goes a moment after its last client.

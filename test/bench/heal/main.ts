@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const LIMIT_MS = 300_000;
 
 async function judge(fault: Fault): Promise<Case> {
-  const { result, seconds, isTouched, ...seen } = await bringUp({
+  const { result, seconds, isTouched, untried, ...seen } = await bringUp({
     fixture: fault.repo,
     args: fault.service === undefined ? [] : ['--service', fault.service],
     prepare: (folder) => inject(fault, folder),
@@ -48,7 +48,7 @@ async function judge(fault: Fault): Promise<Case> {
     seconds,
     falseSuccess: isHealthy && (!says || !mendable),
     tokens: result?.tokens ?? 0,
-    error: result?.error ? `${result.error.code}: ${result.error.message}` : null,
+    error: untried ?? (result?.error ? `${result.error.code}: ${result.error.message}` : null),
   };
 }
 

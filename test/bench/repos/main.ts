@@ -37,10 +37,10 @@ const isRun = (one: Expected): one is Run => 'says' in one || 'error' in one;
 async function judge(one: Run): Promise<Case> {
   const { repo, args = [] } = one;
   const limitMs = 'says' in one ? LIMIT_MS : BAD_LIMIT_MS;
-  const { result, seconds, isTouched, shown } = await bringUp({ fixture: repo, args, limitMs });
+  const { result, seconds, isTouched, shown, untried } = await bringUp({ fixture: repo, args, limitMs });
   const isHealthy = result?.outcome === 'healthy';
   const code = result?.error?.code ?? '';
-  const met = `${result?.outcome ?? 'no result'}${code === '' ? '' : `, ${code}: ${result!.error!.message}`}`;
+  const met = `${result?.outcome ?? untried ?? 'no result'}${code === '' ? '' : `, ${code}: ${result!.error!.message}`}`;
   const fits = 'says' in one ? isHealthy && shows({ shown }, one.says) : !isHealthy && one.error.test(code);
   return {
     repo: nameOf(one),
