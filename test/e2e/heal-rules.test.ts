@@ -19,7 +19,7 @@ const rows = Object.entries(shown).flatMap(([rule, by]) =>
     : [],
 );
 
-test.concurrent.for(rows)('$rule: $kind', { timeout: 400_000 }, ({ rule, kind, others }, { onTestFinished }) =>
+test.concurrent.for(rows)('$rule: $kind', { timeout: 600_000 }, ({ rule, kind, others }, { onTestFinished }) =>
   inTurn(async () => {
     const fault = faults.find((one) => one.kind === kind)!;
     const isRepair = !('error' in rules.find(({ id }) => id === rule)!);

@@ -49,7 +49,7 @@ function faultyRepo(s: Scratch, kind: string, port: string): string {
 
 test.concurrent.for(rows.filter(({ always }) => always || process.env.RR_LONG))(
   '$kind: the patch makes a clean copy healthy without a repair',
-  { timeout: 400_000 },
+  { timeout: 600_000 },
   ({ kind, changes }, { onTestFinished }) =>
     inTurn(async () => {
       const s = scratch({ RR_BROKER_IDLE_MS: '300' }, onTestFinished);
@@ -61,6 +61,8 @@ test.concurrent.for(rows.filter(({ always }) => always || process.env.RR_LONG))(
       const { result } = JSON.parse(readFileSync(join(bundle, 'run.json'), 'utf8'));
       expect(treeOf(repo)).toEqual(before);
       await expectNothingLeft(s, []);
+      const verified = await finish(s.rr('checkpoints', 'verify'));
+      expect(verified.code, verified.out).toBe(0);
 
       const helped = result.fixes.filter((fix: { helped: boolean }) => fix.helped);
       const paths = new Set<string>(helped.flatMap(({ patch }: { patch?: string }) => patch ?? []));
