@@ -21,6 +21,8 @@ export interface Bwrap {
 export const UID_FOR_ROOT = 1000;
 /** However busy the machine: one that has not run a trivial command by then hangs. */
 export const PROBE_MS = 2_000;
+/** The same for one that is known to work: a busy machine must not be told that it cannot. */
+const NETWORK_MS = 10_000;
 const WORKS = 'rr-sandbox-works';
 
 /** Where fetched ones lie: `<cache>/bubblewrap/<package>/usr/bin/bwrap`. */
@@ -80,7 +82,7 @@ export async function probe(path: string, from: Bwrap['from'], limitMs = PROBE_M
  * Whether the tool can give a network of its own: some containers allow every other namespace and not that one.
  * @returns null, or why not, in words.
  */
-export async function ownNetwork(tool: Bwrap, limitMs = PROBE_MS): Promise<string | null> {
+export async function ownNetwork(tool: Bwrap, limitMs = NETWORK_MS): Promise<string | null> {
   const env = tool.libraries.length === 0 ? {} : { LD_LIBRARY_PATH: tool.libraries.join(':') };
   const script = `[ "$(readlink /proc/self/ns/net)" != "${readlinkSync('/proc/self/ns/net')}" ] && echo ${WORKS}`;
   const words = [...isolation(tool, { network: false }), ...machine, '--chdir', '/', '--', '/bin/sh', '-c', script];
@@ -175,7 +177,7 @@ function run(
       } catch {
         child.kill('SIGKILL'); // its group is gone already, or was never made
       }
-      settle(`did not end within ${PROBE_MS / 1000} s`);
+      settle(`did not end within ${Math.ceil(limitMs / 1000)} s`);
     }, limitMs);
     child.on('error', ({ message }) => settle(`cannot be run (${message})`));
     child.on('exit', (code, signal) => {

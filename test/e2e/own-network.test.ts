@@ -46,12 +46,15 @@ test.skipIf(!works).each(hosts)(
   async (host) => {
     const s = open();
     const port = await freePort();
+    const runtime = s.rr('up', '--foreground', '--json');
+    await runtime.object(({ type }) => type === 'up');
     const [first, second] = ['first', 'second'].map((as) => s.rr('run', copy(s, as, port, host), '--json'));
     const results = [await up(first!), await up(second!)];
     const urls = results.map((result) => result.services[0].url as string);
     const told = results.map((result) => result.fixes.map(({ rule }: { rule: string }) => rule));
     // Which of them got the port itself is chance.
     const [plain, apart] = told[0]!.includes('port-apart') ? [1, 0] : [0, 1];
+    expect(told.flat(), JSON.stringify(results)).toContain('port-apart');
     expect(told[plain], JSON.stringify(told)).not.toContain('port-apart');
     expect(new URL(urls[plain]!).port).toBe(String(port));
     expect(results[apart]!.fixes.at(-1)).toMatchObject({
@@ -70,6 +73,8 @@ test.skipIf(!works).each(hosts)(
       one.child.kill('SIGINT');
       await one.exited;
     }
+    runtime.child.kill('SIGTERM');
+    await runtime.exited;
     await expectNothingLeft(s, [port, Number(new URL(urls[apart]!).port)]);
   },
 );
