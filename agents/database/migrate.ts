@@ -8,9 +8,11 @@
  */
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { type Evidence, execute } from '../../providers/process/execute.js';
 import { mainLine } from '../../providers/process/main-line.js';
+import { tail } from '../../providers/process/tail.js';
 import { readGiven } from '../../providers/secrets.js';
 import type { Client } from '../../providers/services/kind.js';
 import type { Message, Perform } from '../../runtime/actor.js';
@@ -23,6 +25,13 @@ import { readEntries } from './entries.js';
 import { makingsOf, schemaOf } from './orm.js';
 
 const SQL = ['postgres', 'mysql'];
+/** By the system, or by the keeper, which stops what writes before nothing is left. */
+const FULL = /no space left on device|disk is full|ENOSPC|the disk has less than/i;
+const GONE = /connection .*(?:lost|closed|terminated|reset)|closed the connection|gone away|ECONNRESET/i;
+const WORDS_MS = 3_000;
+const LOOK_MS = 100;
+const SERVER_LINES = 200;
+const SERVER_BYTES = 64 * 1024;
 const told = (fact: Fact): Message => ({ type: 'told', fact }) as Message;
 
 export const migrate: Perform<Migrate> = async (wanted, context): Promise<Message> => {
@@ -58,9 +67,9 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
     done.push({ what, ms });
     return null;
   };
-  const failed = (what: string, kind: string, evidence: Evidence): Message => {
-    const full = /no space left on device|disk is full|ENOSPC/i.test(evidence.tail);
-    const reason = full ? reasonOf(evidence) : (errorLine(evidence.tail) ?? reasonOf(evidence));
+  const failed = async (what: string, kind: string, evidence: Evidence): Promise<Message> => {
+    const full = await fullLine(evidence, join(context.bundle, 'logs', `${kind}.log`), context.signal);
+    const reason = full ? `the disk is full (${full.trim()})` : (errorLine(evidence.tail) ?? reasonOf(evidence));
     const error = fail('MIGRATION_FAILED', { what, service: kind, reason, run: context.run }).toRecord();
     return told({ type: 'database.failed', error, evidence });
   };
@@ -104,6 +113,20 @@ export const migrate: Perform<Migrate> = async (wanted, context): Promise<Messag
   }
   return told({ type: 'database.migrated', done, notes });
 };
+
+/**
+ * The line that says that the disk is full; undefined: it is not. A server that has no room left may end at once: then its
+ * client only sees it go, and its own last words come a moment later.
+ */
+async function fullLine({ tail: said }: Evidence, log: string, signal: AbortSignal): Promise<string | undefined> {
+  const own = said.split('\n').find((line) => FULL.test(line));
+  const until = performance.now() + (GONE.test(said) ? WORDS_MS : 0);
+  for (;;) {
+    const found = own ?? tail(log, SERVER_LINES, SERVER_BYTES).find((line) => FULL.test(line));
+    if (found !== undefined || performance.now() > until) return found;
+    await sleep(LOOK_MS, undefined, { signal });
+  }
+}
 
 /**
  * A database that is a file of the work, which the run may write: that was settled when its place was chosen. Nothing is

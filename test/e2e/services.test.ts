@@ -1,4 +1,5 @@
 /** Databases and other servers that a repository asks for: private ones, real ones, used by real drivers. */
+import { execFileSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -446,6 +447,39 @@ long(
       });
       expect(fourth.result.outcome).not.toBe('healthy');
       expect(existsSync(theirs) && readFileSync(theirs, 'latin1').includes('books')).toBe(false);
+    }),
+);
+
+long(
+  'a disk that fills during an import is said as that, harms nothing of the repository, and the next run with room goes on',
+  { timeout: TEST_MS, skip: process.platform !== 'linux' || process.getuid?.() !== 0 },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-postgres');
+      writeFileSync(
+        join(folder, 'db/init/03-many.sql'),
+        'CREATE TABLE many AS SELECT n, md5(n::text) AS text FROM generate_series(1, 2000000) AS n;\n',
+      );
+      const seen = () => execFileSync('git', ['status', '--porcelain'], { cwd: folder, encoding: 'utf8' });
+      const before = seen();
+      // The services alone are short of room: what else a run keeps has its own test.
+      const small = join(s.state, 'services');
+      mkdirSync(small, { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=96m', 'tmpfs', small]);
+      onTestFinished(() => void execFileSync('umount', ['-l', small]));
+      const failed = await run(s, folder);
+      expect(failed.result.error).toMatchObject({
+        code: 'MIGRATION_FAILED',
+        message: expect.stringMatching(/03-many\.sql failed .*the disk is full \(.*(?:No space left|less than 25 MB)/s),
+      });
+      expect(seen()).toBe(before);
+      execFileSync('mount', ['-o', 'remount,size=900m', small]);
+      const mended = await run(s, folder);
+      expect(mended.result, JSON.stringify(mended.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      // What had been put in before is not put in twice.
+      expect(mended.output('migrate').done.map(({ what }: { what: string }) => what)).toEqual(['03-many.sql']);
+      expect(mended.says).toContain('A LAMP; A CHAIR!, A TABLE!');
     }),
 );
 
