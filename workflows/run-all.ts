@@ -120,7 +120,7 @@ export const runAll: Workflow = {
   output: { order: '$order' },
   scope: ({ run, bundle, job, input, results }): Scope => {
     const plan = results.needs?.plan as Plan | undefined;
-    const parts = plan && partsOf(plan, (results.stack?.hints ?? []) as never);
+    const parts = plan && partsOf(plan, (results.stack?.hints ?? []) as never, (input.profiles ?? []) as string[]);
     const writes = parts?.flatMap(({ service: { path, writes: own } }) => own.map((one) => within(path, one)));
     return {
       ...{ run, bundle, job, input, plan, parts, writes },

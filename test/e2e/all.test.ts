@@ -257,3 +257,32 @@ test.runIf(process.env.RR_LONG)(
   },
   120_000,
 );
+
+test.runIf(process.env.RR_LONG)(
+  'services of one folder are told apart: by command, variables and profile, and one that is to end is awaited',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = s.repo('compose-many', { ignore: 'prepared.txt\n' });
+    const { code, objects } = await finish(s.rr('run', repo, '--all', '--profile', 'tools', '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy', error: null });
+    const order = result.output.order as string[];
+    expect(order.indexOf('app-prepare')).toBeLessThan(order.indexOf('app'));
+    const said = Object.fromEntries(
+      (result.services as { name: string; proof: { excerpt: string } }[]).map(({ name, proof }) => [
+        name,
+        proof.excerpt,
+      ]),
+    );
+    expect(said).toEqual({
+      app: 'hello from the page, prepared',
+      'app-admin': 'hello from the desk, prepared',
+      'app-jobs': 'jobs waits for mail with much patience',
+      'app-prepare': '',
+    });
+    expect(readFileSync(join(repo, 'app/prepared.txt'), 'utf8')).toBe('prepared');
+    expect(code).toBe(0);
+    await expectNothingLeft(s);
+  },
+  120_000,
+);
