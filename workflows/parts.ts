@@ -12,6 +12,8 @@ export interface Part {
   links: Member['links'];
   /** Members whose address is among its variables: better up before it, but two may well know each other. */
   knows: string[];
+  /** Places of its image. */
+  mounts?: Member['mounts'];
   /** Commands before the first of those that share a folder is started. */
   release?: string[];
   /** Whether it is started again when it ends by itself; absent: nothing is said. */
@@ -83,19 +85,22 @@ function named(services: readonly Service[], members: readonly Member[]): Part[]
   const taken = new Set<Service>();
   const isOthers = (one: Service, name: string): boolean =>
     one.process !== undefined && one.process !== name && best.has(one.process);
-  return [...best.values()].flatMap(({ name, after, links, worker, path, from, restart, once, env = [] }): Part[] => {
-    const all = services.filter((one) => one.path === path && (once || STAYS.includes(one.kind)));
-    const here = all.filter((one) => !taken.has(one) && !isOthers(one, name));
-    const own = here.find(({ process }) => process === name) ?? here.find(({ kind }) => (kind === 'worker') === worker);
-    // The same image once more, with variables of its own.
-    const found = own ?? here[0] ?? again(all.find(({ kind }) => kind !== 'worker') ?? all[0], name);
-    if (!found) return [];
-    taken.add(found);
-    const set = env.map((variable) => ({ ...variable, required: false, from: from }));
-    const rest = found.env.filter((one) => !set.some((variable) => variable.name === one.name));
-    const service = { ...found, env: [...rest, ...set], ...(once ? ONCE : {}) };
-    return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, from }];
-  });
+  return [...best.values()].flatMap(
+    ({ name, after, links, worker, path, from, restart, once, mounts, env = [] }): Part[] => {
+      const all = services.filter((one) => one.path === path && (once || STAYS.includes(one.kind)));
+      const here = all.filter((one) => !taken.has(one) && !isOthers(one, name));
+      const own =
+        here.find(({ process }) => process === name) ?? here.find(({ kind }) => (kind === 'worker') === worker);
+      // The same image once more, with variables of its own.
+      const found = own ?? here[0] ?? again(all.find(({ kind }) => kind !== 'worker') ?? all[0], name);
+      if (!found) return [];
+      taken.add(found);
+      const set = env.map((variable) => ({ ...variable, required: false, from: from }));
+      const rest = found.env.filter((one) => !set.some((variable) => variable.name === one.name));
+      const service = { ...found, env: [...rest, ...set], ...(once ? ONCE : {}) };
+      return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, mounts, from }];
+    },
+  );
 }
 const again = (service: Service | undefined, name: string): Service | undefined =>
   service && { ...service, name: `${service.name}-${name}` };

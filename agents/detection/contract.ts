@@ -135,6 +135,10 @@ export const Hint = z.discriminatedUnion('about', [
     profiles: z.array(z.string()).optional(),
     /** Others wait until it has ended well. */
     once: z.boolean().optional(),
+    /** Places of its image: what of the repository (POSIX path from the root) is seen there, or a volume's name. */
+    mounts: z
+      .array(z.strictObject({ at: z.string(), from: z.string().nullable(), volume: z.string().nullable() }))
+      .optional(),
     /** Variables of its own, where several members run in one folder. */
     env: z.array(z.strictObject({ name: z.string(), secret: z.boolean(), default: z.string() })).optional(),
     ...said,

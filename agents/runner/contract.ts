@@ -19,6 +19,13 @@ export const Start = z.strictObject({
   hosts: z.record(z.string(), z.string()).default({}),
   /** `host:port` of the run's own services, which it may reach from any sandbox. */
   reach: z.array(z.string()).default([]),
+  /** Places of an image: `from` an absolute path of the workspace, or the name of a volume that is kept from run to run. */
+  mounts: z
+    .array(z.strictObject({ at: z.string(), from: z.string().nullable(), volume: z.string().nullable() }))
+    .default([]),
+  /** What the volumes belong to; and whether they begin empty. */
+  repository: z.string().default(''),
+  fresh: z.boolean().default(false),
 });
 /** Waits until an application ends. */
 export const Watch = z.strictObject({ type: z.literal('runner.watch'), app: z.string() });

@@ -15,6 +15,7 @@ import { npmRegistry, originsAround } from '../network/origins.js';
 import { findSilence, silenceLine } from '../network/silence.js';
 import { decide, keepIn, type Place, readDecided } from '../sandbox/index.js';
 import { isWithin } from '../sandbox/mounts.js';
+import type { Laid } from '../sandbox/places.js';
 import { type Command, type Exit, type Keeper, type Kept, openKeeper } from './client.js';
 import { childEnvironment } from './environment.js';
 import { withHosts } from './hosts.js';
@@ -45,6 +46,8 @@ export interface Order {
   hosts?: Readonly<Record<string, string>>;
   /** `host:port` of servers of the run's own, which it may reach also from a network of its own. */
   reach?: readonly string[];
+  /** Places of an image that it sees, where it has a sandbox. */
+  laid?: readonly Laid[];
   /** A program of ours or of the machine, on folders of ours: no repository has a say in what it does, so nothing keeps it in. */
   ours?: boolean;
 }
@@ -165,6 +168,7 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
     toolEnv: order.tools.flatMap((tool) => Object.entries(tool.env)),
     passed,
     hosts,
+    laid: order.laid ?? [],
   };
   const allowed = { ...decided, allow: [...decided.allow, ...(order.reach ?? [])] };
   const { words, env, gate } = order.ours

@@ -26,6 +26,7 @@ import { UID_FOR_ROOT } from './find.js';
 import { GATE_AT } from './gate.js';
 import { cacheFolders, settingFiles, toolFolders, withoutSecrets } from './homes.js';
 import { isFolder, isWithin, type Mount, privateBelow, type Sight, statOf, throughLinks } from './mounts.js';
+import type { Laid } from './places.js';
 
 export interface Inside {
   /** `runs/<run>`. */
@@ -51,6 +52,8 @@ export interface Inside {
   hosts: Readonly<Record<string, string>>;
   /** Shown as they are. */
   alsoRead?: readonly string[];
+  /** Places of an image. */
+  laid?: readonly Laid[];
 }
 
 /** Sockets and volatile state of daemons; folders of secrets that need not be in /etc. */
@@ -163,6 +166,7 @@ export function sightOf(inside: Inside): Sight {
   makePlaces(mounts);
   return {
     mounts,
+    laid: inside.laid ?? [],
     cwd: throughLinks(cwd),
     ownNetwork: strict,
     env: {

@@ -23,6 +23,7 @@ import {
 
 export const composeNames = /^(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$/;
 
+type Member = Extract<Hint, { about: 'member' }>;
 interface Part {
   name: string;
   table: Table;
@@ -179,6 +180,7 @@ function readApp(
     ...restartOf(table),
     ...(profiles.length > 0 ? { profiles } : {}),
     ...(once ? { once } : {}),
+    ...mountsOf(file, table, place),
     ...(beside.length > 0 ? { env: fixedOf(variables, parts) } : {}),
   };
   hints.push(sayMember(file, doc.line('services', name), 0.7 * scale, member, place));
@@ -231,6 +233,22 @@ function readApp(
     else file.note(at('env_file'), `asks for the file ${path}, which is not in the repository`);
   }
   return hints;
+}
+
+/** What an application sees of the repository or keeps at a place of its image; its own folder is where it runs anyway. */
+function mountsOf(file: SourceFile, table: Table, place: string): Pick<Member, 'mounts'> {
+  const here = posix.dirname(file.path);
+  const mounts = asList(table.volumes).flatMap((raw): NonNullable<Member['mounts']> => {
+    const [source, target] =
+      typeof raw === 'string' ? fill(raw).split(':') : [asText(asTable(raw).source), asText(asTable(raw).target)];
+    if (!source || !target || !posix.isAbsolute(target)) return [];
+    const at = posix.normalize(target).replace(/\/$/, '');
+    if (/^[\w][\w.-]*$/.test(source)) return /node_modules|\.venv/.test(at) ? [] : [{ at, from: null, volume: source }];
+    const from = posix.normalize(posix.join(here, source)).replace(/\/$/, '');
+    const isOwn = from === '.' || from === place || place.startsWith(`${from}/`);
+    return posix.isAbsolute(source) || from.startsWith('..') || isOwn ? [] : [{ at, from, volume: null }];
+  });
+  return mounts.length > 0 ? { mounts } : {};
 }
 
 const answers = ({ ports, expose, healthcheck }: Table): boolean => {
