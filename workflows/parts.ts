@@ -12,6 +12,8 @@ export interface Part {
   links: Member['links'];
   /** Members whose address is among its variables: better up before it, but two may well know each other. */
   knows: string[];
+  /** Places of its image. */
+  mounts?: Member['mounts'];
   /** Commands before the first of those that share a folder is started. */
   release?: string[];
   /** Whether it is started again when it ends by itself; absent: nothing is said. */
@@ -38,12 +40,19 @@ const ASIDE =
 const STARTS_OTHERS = /\b(?:turbo|nx|lerna|concurrently|npm-run-all|run-p|wireit)\b|--workspaces?\b|-r\b|--recursive\b/;
 const PAGES = /^(?:next|nuxt|remix|react-router|sveltekit|tanstack-start|solid-start|astro)$/;
 
-/** @returns them in the order in which they are to be started. */
-export function partsOf({ services }: Plan, hints: readonly Hint[]): Part[] {
-  const members = hints.filter((hint): hint is Member => hint.about === 'member');
-  const canRun = services.filter(({ kind, commands: { start } }) => STAYS.includes(kind) && start !== null);
-  const parts = members.length > 0 ? named(canRun, members) : [];
-  if (parts.length > 1) return sorted(parts);
+/**
+ * @param profiles of a compose file, that are asked for; `*`: all.
+ * @returns them in the order in which they are to be started.
+ */
+export function partsOf({ services }: Plan, hints: readonly Hint[], profiles: readonly string[] = []): Part[] {
+  const isAsked = ({ profiles: own }: Member): boolean =>
+    own === undefined || profiles.includes('*') || own.some((one) => profiles.includes(one));
+  const every = hints.filter((hint): hint is Member => hint.about === 'member');
+  const members = every.filter(isAsked);
+  const starts = services.filter(({ commands: { start } }) => start !== null);
+  const canRun = starts.filter(({ kind }) => STAYS.includes(kind));
+  const parts = members.length > 0 ? named(starts, members) : [];
+  if (parts.length > 1 || (parts.length > 0 && every.length > members.length)) return sorted(parts);
   const processes = hints.filter((hint): hint is Process => hint.about === 'command' && IN_PROCFILE.test(hint.from));
   // A Procfile at the root says what runs; what lies in folders is of those processes.
   const isSaid = processes.some(({ from, path }) => path === '.' && !from.startsWith('Procfile.dev'));
@@ -74,14 +83,29 @@ function named(services: readonly Service[], members: readonly Member[]): Part[]
     if (!known || known.weight < member.weight) best.set(member.name, member);
   }
   const taken = new Set<Service>();
-  return [...best.values()].flatMap(({ name, after, links, worker, path, from, restart }): Part[] => {
-    const here = services.filter((service) => service.path === path && !taken.has(service));
-    const service = here.find(({ kind }) => (kind === 'worker') === worker) ?? here[0];
-    if (!service) return [];
-    taken.add(service);
-    return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, from }];
-  });
+  const isOthers = (one: Service, name: string): boolean =>
+    one.process !== undefined && one.process !== name && best.has(one.process);
+  return [...best.values()].flatMap(
+    ({ name, after, links, worker, path, from, restart, once, mounts, env = [] }): Part[] => {
+      const all = services.filter((one) => one.path === path && (once || STAYS.includes(one.kind)));
+      const here = all.filter((one) => !taken.has(one) && !isOthers(one, name));
+      const own =
+        here.find(({ process }) => process === name) ?? here.find(({ kind }) => (kind === 'worker') === worker);
+      // The same image once more, with variables of its own.
+      const found = own ?? here[0] ?? again(all.find(({ kind }) => kind !== 'worker') ?? all[0], name);
+      if (!found) return [];
+      taken.add(found);
+      const set = env.map((variable) => ({ ...variable, required: false, from: from }));
+      const rest = found.env.filter((one) => !set.some((variable) => variable.name === one.name));
+      const service = { ...found, env: [...rest, ...set], ...(once ? ONCE : {}) };
+      return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, mounts, from }];
+    },
+  );
 }
+const again = (service: Service | undefined, name: string): Service | undefined =>
+  service && { ...service, name: `${service.name}-${name}` };
+/** It is to end well before those that wait for it. */
+const ONCE = { kind: 'job', ports: [], proof: { how: 'exit', command: null, paths: [] } } satisfies Partial<Service>;
 function unnamed(services: readonly Service[]): Part[] {
   const below = services.filter(({ path }) => path !== '.' && !ASIDE.test(path));
   const roots = services.filter(({ path }) => path === '.');

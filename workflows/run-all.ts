@@ -5,6 +5,7 @@
  */
 import type { Plan, Service } from '../agents/detection/contract.js';
 import type { Overlay } from '../agents/fixer/contract.js';
+import { canBePlaced } from '../providers/sandbox/places.js';
 import { type ErrorRecord, fail } from '../runtime/errors.js';
 import { at, type Proven, type Scope, type Step, type Workflow } from '../runtime/workflow.js';
 import { handOver, type Part, type Peer, partsOf, placedCommand } from './parts.js';
@@ -17,6 +18,8 @@ const step = (id: string, change: Partial<Step> = {}): Step => ({
   ...change,
 });
 const within = (path: string, one: string): string => (path === '.' ? one : `${path}/${one}`);
+
+const startStep = repoRun.steps.find(({ id }) => id === 'start')!;
 
 export const runService: Workflow = {
   name: 'run-service',
@@ -47,7 +50,7 @@ export const runService: Workflow = {
     step('migrate'),
     step('build'),
     step('port', { needs: [] }),
-    step('start'),
+    step('start', { with: { ...startStep.with, mounts: '$mounts', repository: '$job.source', fresh: '$job.fresh' } }),
     step('prove'),
   ],
   output: {
@@ -79,18 +82,21 @@ export const runService: Workflow = {
     const install = (one.install as string[]).filter(isNew);
     const prepare = [...(one.buildCommands as string[]), ...(part.release ?? [])];
     const buildCommands = prepare.filter(isNew);
+    const root = String(workspace.root);
+    const mounts = part.mounts?.map((one) => ({ ...one, from: one.from === null ? null : `${root}/${one.from}` }));
     const done = [...(one.install as string[]), ...prepare].map(place);
     const variables = { ...peers, ...(one.variables as Record<string, string>) };
     return {
       ...one,
       input,
-      root: workspace.root,
+      root,
       fixed: fixes.length > 0,
       given,
       variables,
       install,
       buildCommands,
       done,
+      mounts,
     };
   },
   describe,
@@ -119,7 +125,13 @@ export const runAll: Workflow = {
       id: 'services',
       phase: 'run',
       workflow: 'run-service',
-      with: { part: '$item', root: '$workspace.root', fetched: '$fetch', writes: '$writes', peers: '$earlier' },
+      with: {
+        part: '$item',
+        root: '$workspace.root',
+        fetched: '$fetch',
+        writes: '$writes',
+        peers: '$earlier',
+      },
       needs: ['workspace'],
       forEach: '$parts',
       // In the order in which they need each other; and they may share a lock file and a package store.
@@ -130,7 +142,7 @@ export const runAll: Workflow = {
   output: { order: '$order' },
   scope: ({ run, bundle, job, input, results }): Scope => {
     const plan = results.needs?.plan as Plan | undefined;
-    const parts = plan && partsOf(plan, (results.stack?.hints ?? []) as never);
+    const parts = plan && partsOf(plan, (results.stack?.hints ?? []) as never, (input.profiles ?? []) as string[]);
     const writes = parts?.flatMap(({ service: { path, writes: own } }) => own.map((one) => within(path, one)));
     return {
       ...{ run, bundle, job, input, plan, parts, writes },
@@ -158,6 +170,7 @@ export const runAll: Workflow = {
       return { ...{ name, kind, pid, sockets, url, proof, ...again }, app: service.proof.how === 'exit' ? null : app };
     }),
   describe(id, scope) {
+    if (id === 'workspace') return [describe(id, scope), unlaid(scope)].filter(Boolean).join('; ');
     if (id !== 'services') return id === 'needs' || id === 'stack' ? ofAll(scope) : describe(id, scope);
     return brought(scope)
       .map(({ part: { service }, item }) => `${service.name} ${'error' in item ? 'is not up' : (item.url ?? 'is up')}`)
@@ -165,6 +178,14 @@ export const runAll: Workflow = {
   },
 };
 const nothing = { sockets: [], url: null, proof: null };
+/** Volumes of a compose file are laid in a sandbox alone. */
+function unlaid(scope: Scope): string {
+  const isKept = String(at(scope, 'workspace.sandbox') ?? '').startsWith('in a sandbox');
+  const lacking = (scope.parts as Part[]).flatMap(({ service: { name }, mounts = [] }) =>
+    mounts.flatMap((one) => (isKept && canBePlaced(one.at) ? [] : [`${one.at} of ${name}`])),
+  );
+  return lacking.length > 0 ? `cannot lay ${lacking.join(', ')}` : '';
+}
 const ofAll = ({ parts, stack }: Scope): string => {
   const services = (parts as Part[] | undefined)?.map(({ service }) => service) ?? at(stack, 'services');
   return (services as Service[]).map(({ name, framework, language }) => `${name}: ${framework ?? language}`).join(', ');

@@ -65,6 +65,8 @@ export const Service = z.strictObject({
   /** POSIX path from the repository's root, `.` for the root. */
   path: z.string(),
   kind: Kind,
+  /** What a Procfile or compose file calls it, where several run in its folder. */
+  process: z.string().optional(),
   language: z.string(),
   framework: z.string().nullable(),
   packageManager: z.string().nullable(),
@@ -131,6 +133,16 @@ export const Hint = z.discriminatedUnion('about', [
     worker: z.boolean(),
     /** Whether it is started again when it ends by itself; absent: nothing is said. */
     restart: z.enum(['no', 'on-failure', 'always']).optional(),
+    /** It is up only where one of these is asked for; absent: in any case. */
+    profiles: z.array(z.string()).optional(),
+    /** Others wait until it has ended well. */
+    once: z.boolean().optional(),
+    /** Places of its image: what of the repository (POSIX path from the root) is seen there, or a volume's name. */
+    mounts: z
+      .array(z.strictObject({ at: z.string(), from: z.string().nullable(), volume: z.string().nullable() }))
+      .optional(),
+    /** Variables of its own, where several members run in one folder. */
+    env: z.array(z.strictObject({ name: z.string(), secret: z.boolean(), default: z.string() })).optional(),
     ...said,
   }),
 ]);

@@ -22,13 +22,14 @@ export function weighHints(service: Service, place: Place, hints: readonly Hint[
     .filter((hint): hint is Of<'command'> => hint.about === 'command')
     .sort((a, b) => b.weight - a.weight);
   const evidence = [...service.evidence];
-  const { start, kind, by, confidence } = chooseStart(service, place, commands, evidence);
+  const { start, kind, by, confidence, process } = chooseStart(service, place, commands, evidence);
   const build = takeStep(service, place, commands, 'build', evidence);
   const install = takeStep(service, place, commands, 'install', evidence);
   const turned = kind !== service.kind;
   return {
     ...service,
     kind,
+    ...(process === undefined ? {} : { process }),
     commands: { install, build, start },
     ports: start === service.commands.start ? service.ports : portsBy(service, place, hints, by, start ?? ''),
     proof: turned ? { ...service.proof, how: kind === 'worker' ? 'log' : 'http', command: null } : service.proof,
@@ -43,6 +44,7 @@ function chooseStart(service: Service, place: Place, commands: readonly Of<'comm
     kind: service.kind,
     by: null as string | null,
     confidence: service.confidence,
+    process: undefined as string | undefined,
   };
   let chosen = own;
   for (const hint of commands) {
@@ -57,7 +59,11 @@ function chooseStart(service: Service, place: Place, commands: readonly Of<'comm
     if (own.start !== null && isSame(command, own.start)) {
       evidence.push(toEvidence(said, hint.from));
       if (chosen === own)
-        chosen = { ...own, by: hint.from, confidence: Math.max(own.confidence, Math.min(0.95, own.confidence + 0.05)) };
+        chosen = {
+          ...own,
+          ...{ by: hint.from, process: hint.process },
+          confidence: Math.max(own.confidence, Math.min(0.95, own.confidence + 0.05)),
+        };
       continue;
     }
     const wins =
@@ -78,7 +84,10 @@ function chooseStart(service: Service, place: Place, commands: readonly Of<'comm
           (hint.weight >= 0.85 || /\bPORT\b/.test(command) || own.kind === 'static-site')
         ? 'web-service'
         : own.kind;
-    chosen = { start: command, kind, by: hint.from, confidence: Math.max(own.confidence, Math.min(0.9, hint.weight)) };
+    chosen = {
+      ...{ start: command, kind, by: hint.from, process: hint.process },
+      confidence: Math.max(own.confidence, Math.min(0.9, hint.weight)),
+    };
   }
   return chosen;
 }
@@ -155,20 +164,38 @@ export function serviceFromHints(place: Place, hints: readonly Hint[]): Service 
   return null;
 }
 
+const inProcfile = /(?:^|\/)Procfile/;
+
 /** The other long-lived processes that a Procfile or a platform file starts beside the service. */
 export function listWorkers(service: Service, place: Place, hints: readonly Hint[]): Service[] {
   if (service.kind !== 'web-service') return [];
   const seen = new Set<string>([service.commands.start ?? '']);
-  return hints.flatMap((hint) => {
-    if (hint.about !== 'command' || hint.role !== 'worker' || hint.weight < 0.6) return [];
-    const { command } = bringOutside(hint.command, place, service);
-    if (command === null || seen.has(command)) return [];
+  const named = new Set<string>();
+  return hints.flatMap((hint): Service[] => {
+    if (hint.about !== 'command' || hint.weight < 0.6) return [];
+    const isOther = hint.process !== undefined && hint.process !== service.process && !named.has(hint.process);
+    // A second one that answers is listed where its file gives it a name beside others.
+    if (hint.role !== 'worker' && !(hint.role === 'start' && isOther && !inProcfile.test(hint.from))) return [];
+    const { command, develops } = bringOutside(hint.command, place, service);
+    if (command === null || seen.has(command) || (hint.role === 'start' && develops)) return [];
     seen.add(command);
+    if (hint.process !== undefined) named.add(hint.process);
+    if (hint.role === 'start')
+      return [
+        {
+          ...service,
+          ...{ name: `${service.name}-${hint.process}`, process: hint.process!, ports: [], confidence: 0.5 },
+          commands: { ...service.commands, start: command },
+          evidence: [toEvidence(`${hint.process}: \`${hint.command.slice(0, 160)}\``, hint.from)],
+        },
+      ];
+    const { process: _, ...rest } = service;
     const unnamed = `worker${seen.size > 2 ? `-${seen.size - 1}` : ''}`;
     return [
       {
-        ...service,
+        ...rest,
         name: `${service.name}-${hint.process ?? unnamed}`,
+        ...(hint.process === undefined ? {} : { process: hint.process }),
         kind: 'worker' as const,
         commands: { ...service.commands, start: command },
         ports: [],

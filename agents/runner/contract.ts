@@ -21,6 +21,13 @@ export const Start = z.strictObject({
   reach: z.array(z.string()).default([]),
   /** In a network of its own, where this port, which is taken on the machine, is free; it is brought out at the one leased. */
   ownNetwork: z.int().nullable().default(null),
+  /** Places of an image: `from` an absolute path of the workspace, or the name of a volume that is kept from run to run. */
+  mounts: z
+    .array(z.strictObject({ at: z.string(), from: z.string().nullable(), volume: z.string().nullable() }))
+    .default([]),
+  /** What the volumes belong to; and whether they begin empty. */
+  repository: z.string().default(''),
+  fresh: z.boolean().default(false),
 });
 /** Waits until an application ends. */
 export const Watch = z.strictObject({ type: z.literal('runner.watch'), app: z.string() });

@@ -11,6 +11,8 @@ import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
 import { portsOut } from '../../providers/sandbox/gate.js';
 import { clearSandbox } from '../../providers/sandbox/index.js';
+import type { Laid } from '../../providers/sandbox/places.js';
+import { homeOf } from '../../providers/services/lodging.js';
 import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
@@ -66,7 +68,7 @@ export const portEnv = (port: number): Record<string, string> => ({
 });
 
 export const start: Perform<Begin> = async (
-  { service, cwd, command, until, tools, envFile, env, port, hosts, reach, ownNetwork },
+  { service, cwd, command, until, tools, envFile, env, port, hosts, reach, ownNetwork, mounts, repository, fresh },
   context,
 ): Promise<Message> => {
   const { startMs, buildWallMs } = context.config;
@@ -79,6 +81,14 @@ export const start: Perform<Begin> = async (
     reach,
     apart: ownNetwork,
     spare: { at: port, of: ownNetwork },
+    laid: mounts.map(({ at, from, volume }): Laid => {
+      if (volume === null) return { at, from: from!, how: 'link' };
+      // One that begins empty is the run's own, and goes with it.
+      const kept = fresh ? join(context.bundle, 'volumes') : join(homeOf(context.config.state, repository), 'volumes');
+      const folder = join(kept, encodeURIComponent(volume));
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return { at, from: folder, how: 'folder' };
+    }),
     cwd,
     tools: [...tools, ...bins],
     env: { ...portEnv(port), ...env },

@@ -102,6 +102,11 @@ export async function runCli(argv: string[]): Promise<void> {
       .option('--ref <ref>', 'branch, tag or commit of a git URL')
       .option('--service <name>', 'the service to run, by name or path')
       .option('--all', 'every service of the repository, each with the addresses of the others', false)
+      .addOption(
+        new Option('--profile <name>', 'with --all: services of this profile of its compose file too (repeatable)')
+          .env('COMPOSE_PROFILES')
+          .argParser((value: string, before: string[] = []) => [...before, ...value.split(',').filter(Boolean)]),
+      )
       .option('--copy', 'work on a copy in any case', false)
       .option('--fresh', 'begin its databases with empty data')
       .option('--workflow <name>', 'what to do (default: repo-run); rr workflows list')

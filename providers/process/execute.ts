@@ -17,6 +17,7 @@ import { findSilence, silenceLine } from '../network/silence.js';
 import type { Gate } from '../sandbox/gate.js';
 import { type Decided, decide, keepIn, type Place, readDecided, seedFor } from '../sandbox/index.js';
 import { isWithin } from '../sandbox/mounts.js';
+import type { Laid } from '../sandbox/places.js';
 import { readGiven } from '../secrets.js';
 import { isOffline } from '../toolchain/offline.js';
 import { type Command, type Exit, type Keeper, type Kept, openKeeper } from './client.js';
@@ -53,6 +54,8 @@ export interface Order {
   apart?: number | null;
   /** Where it has such a network: what a port that is taken here is brought out at. */
   spare?: Gate['spare'];
+  /** Places of an image that it sees, where it has a sandbox. */
+  laid?: readonly Laid[];
   /** A program of ours or of the machine, on folders of ours: no repository has a say in what it does, so nothing keeps it in. */
   ours?: boolean;
 }
@@ -186,6 +189,7 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
     toolEnv: order.tools.flatMap((tool) => Object.entries(tool.env)),
     passed,
     hosts,
+    laid: order.laid ?? [],
   };
   const allowed = { ...decided, allow: [...decided.allow, ...(order.reach ?? [])] };
   const { words, env, gate } = order.ours

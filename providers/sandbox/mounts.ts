@@ -3,9 +3,10 @@
  * over; what is needed of that is laid back, read-only but for what is said to be writable. What lies deeper is laid
  * later, so nothing depends on the order in which it is asked for.
  */
-import { existsSync, lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { existsSync, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join, sep } from 'node:path';
 import { type Bwrap, isolation, machine } from './find.js';
+import { canBePlaced, type Laid } from './places.js';
 
 export interface Mount {
   /** `hide`: an empty folder nobody can write to, or an empty file. */
@@ -17,6 +18,8 @@ export interface Mount {
 }
 export interface Sight {
   mounts: readonly Mount[];
+  /** Places of an image, laid over all that. */
+  laid?: readonly Laid[];
   cwd: string;
   /** A network of its own, with nothing in it but itself. */
   ownNetwork: boolean;
@@ -27,7 +30,7 @@ export interface Sight {
 const HIDDEN_BYTES = String(4 * 2 ** 20);
 
 /** The words before a command that make it run in the sandbox. */
-export function wrap(tool: Bwrap, { mounts, cwd, ownNetwork, env }: Sight): string[] {
+export function wrap(tool: Bwrap, { mounts, laid = [], cwd, ownNetwork, env }: Sight): string[] {
   const flags: string[] = [];
   const empty: string[] = [];
   const all = layered(mounts);
@@ -39,20 +42,62 @@ export function wrap(tool: Bwrap, { mounts, cwd, ownNetwork, env }: Sight): stri
       empty.push(at);
     } else flags.push('--ro-bind', '/dev/null', at);
   }
+  const { before, after } = laid.length > 0 ? flagsFor(laid, all) : { before: machine, after: [] };
   // Last: until then places for what lies within must be made there.
-  for (const at of empty) flags.push('--remount-ro', at);
+  const closing = empty.flatMap((at) => ['--remount-ro', at]);
   const variables = Object.entries({ ...(tool.libraries.length > 0 ? { LD_LIBRARY_PATH: null } : {}), ...env });
   return [
     ...(tool.libraries.length > 0 ? ['/usr/bin/env', `LD_LIBRARY_PATH=${tool.libraries.join(':')}`] : []),
     tool.path,
     ...isolation(tool, { network: !ownNetwork }),
-    ...machine,
+    ...before,
     ...flags,
+    ...after,
+    ...closing,
     ...variables.flatMap(([name, value]) => (value === null ? ['--unsetenv', name] : ['--setenv', name, value])),
     '--chdir',
     cwd,
     '--',
   ];
+}
+
+/**
+ * A folder that would hold a place of an image is laid anew, with all that is in it and room for the place.
+ * @param shown what is laid already. @returns the flags before all that is shown, and those after.
+ */
+function flagsFor(laid: readonly Laid[], shown: readonly Mount[]): { before: string[]; after: string[] } {
+  const after: string[] = [];
+  const opened = new Map<string, Set<string>>();
+  for (const { at, from, how } of laid) {
+    if (!canBePlaced(at)) continue;
+    let above = dirname(at);
+    while (!isFolder(above)) above = dirname(above);
+    const outer = shown.filter((one) => isWithin(above, one.at)).sort((a, b) => b.at.length - a.at.length)[0];
+    // A home or the like is the run's own, and what is laid there would stay.
+    if (outer?.how === 'write') continue;
+    if (outer === undefined || outer.how === 'read') {
+      const hidden = opened.get(above) ?? new Set<string>();
+      opened.set(above, hidden.add(basename(at)));
+    }
+    after.push(...(how === 'link' ? ['--symlink', from, at] : ['--bind', from, at]));
+  }
+  const root = opened.get('/');
+  const deeper = [...opened].filter(([above]) => above !== '/').sort(([a], [b]) => a.length - b.length);
+  return {
+    before: [
+      ...(root ? [...inside('/', root), ...machine.slice(3)] : machine),
+      ...deeper.flatMap(([above, hidden]) => ['--perms', '0755', '--tmpfs', above, ...inside(above, hidden)]),
+    ],
+    after: [...after, ...[...opened.keys()].flatMap((above) => ['--remount-ro', above])],
+  };
+}
+function inside(folder: string, hidden: ReadonlySet<string>): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (hidden.has(entry.name) || path === '/proc' || path === '/dev') return [];
+    if (entry.isSymbolicLink()) return ['--symlink', readlinkSync(path), path];
+    return statOf(path) ? ['--ro-bind', path, path] : [];
+  });
 }
 
 /** One mount a place, the last said, those above before those within; what does not exist is left out. */

@@ -27,6 +27,7 @@ import { GATE_AT } from './gate.js';
 import { cacheFolders, settingFiles, toolFolders, withoutSecrets } from './homes.js';
 import { isFolder, isWithin, type Mount, privateBelow, type Sight, statOf, throughLinks } from './mounts.js';
 import { isNpmCache, type Lower, npmContent } from './packages.js';
+import type { Laid } from './places.js';
 
 export interface Inside {
   /** `runs/<run>`. */
@@ -56,6 +57,8 @@ export interface Inside {
   hosts: Readonly<Record<string, string>>;
   /** Shown as they are. */
   alsoRead?: readonly string[];
+  /** Places of an image. */
+  laid?: readonly Laid[];
 }
 
 /** Sockets and volatile state of daemons; folders of secrets that need not be in /etc. */
@@ -179,6 +182,7 @@ export function sightOf(inside: Inside): Sight {
   makePlaces(mounts);
   return {
     mounts,
+    laid: inside.laid ?? [],
     cwd: throughLinks(cwd),
     ownNetwork: inside.ownNetwork,
     env: {

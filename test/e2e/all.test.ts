@@ -257,3 +257,56 @@ test.runIf(process.env.RR_LONG)(
   },
   120_000,
 );
+
+test.runIf(process.env.RR_LONG)(
+  'services of one folder are told apart: by command, variables and profile, and one that is to end is awaited',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = s.repo('compose-many', { ignore: 'prepared.txt\n' });
+    const { code, objects } = await finish(s.rr('run', repo, '--all', '--profile', 'tools', '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy', error: null });
+    const order = result.output.order as string[];
+    expect(order.indexOf('app-prepare')).toBeLessThan(order.indexOf('app'));
+    const said = Object.fromEntries(
+      (result.services as { name: string; proof: { excerpt: string } }[]).map(({ name, proof }) => [
+        name,
+        proof.excerpt,
+      ]),
+    );
+    expect(said).toEqual({
+      app: 'hello from the page, prepared',
+      'app-admin': 'hello from the desk, prepared',
+      'app-jobs': 'jobs waits for mail with much patience',
+      'app-prepare': '',
+    });
+    expect(readFileSync(join(repo, 'app/prepared.txt'), 'utf8')).toBe('prepared');
+    expect(code).toBe(0);
+    await expectNothingLeft(s);
+  },
+  120_000,
+);
+
+test.runIf(process.env.RR_LONG)(
+  'what a compose file mounts is seen at its place by that service alone, and a volume is kept from run to run',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = s.repo('compose-mounts');
+    const seen = async (...options: string[]) => {
+      const { objects } = await finish(s.rr('run', repo, '--all', '--once', '--json', ...options));
+      const { services, error } = resultOf(objects);
+      expect(error).toBeNull();
+      return (services as { proof: { excerpt: string } }[]).map(({ proof }) => proof.excerpt);
+    };
+    const others = '/etc/shop false, /data false, /etc/hosts true';
+    expect(await seen()).toEqual([others, 'hello from the file, start 1']);
+    expect(await seen()).toEqual([others, 'hello from the file, start 2']);
+    expect(await seen('--fresh')).toEqual([others, 'hello from the file, start 1']);
+    // Without a sandbox it cannot be, and is said.
+    const { code, out } = await finish(s.rr('run', repo, '--all', '--once', '--sandbox', 'off'));
+    expect(out).toMatch(/workspace .*cannot lay \/etc\/shop of app, \/data of app/);
+    expect(code).toBe(1);
+    await expectNothingLeft(s);
+  },
+  180_000,
+);

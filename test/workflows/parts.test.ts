@@ -152,3 +152,40 @@ test('one command is the same from wherever it is called, and another in another
   expect(placedCommand('/r', 'api', 'npm ci')).not.toBe(placedCommand('/r', 'web', 'npm ci'));
   expect(placedCommand('/copy', 'api', 'npm ci')).not.toBe(placedCommand('/r', 'api', 'npm ci'));
 });
+
+test('of a compose file only what is asked for by its profile is up beside what is up in any case', () => {
+  const services = [service('api'), service('web'), service('desk')];
+  const hints = [member('api'), member('web', { profiles: ['page'] }), member('desk', { profiles: ['tools', 'page'] })];
+  const asked = (...profiles: string[]) => names(partsOf(plan(...services), hints, profiles));
+  expect([asked(), asked('tools'), asked('page'), asked('*'), asked('other')]).toEqual([
+    ['api'],
+    ['api', 'desk'],
+    ['api', 'web', 'desk'],
+    ['api', 'web', 'desk'],
+    ['api'],
+  ]);
+});
+
+test('members of one folder are its processes by name, each with its own variables; one that is awaited is to end', () => {
+  const common = { path: 'app', env: [env('GREETING', 'none')] };
+  const services = [
+    service('app', { ...common, process: 'web' }),
+    service('app-load', { ...common, process: 'load', kind: 'worker' }),
+  ];
+  const own = (name: string, greeting: string, change: Partial<Member> = {}): Hint =>
+    member(name, { path: 'app', env: [{ name: 'GREETING', secret: false, default: greeting }], ...change });
+  const hints = [
+    own('web', 'hello', { after: ['load'] }),
+    own('load', 'load', { worker: true, once: true }),
+    own('twin', 'hi'),
+  ];
+  const parts = partsOf(plan(...services), hints);
+  const seen = parts.map(({ member: name, service: one }) => [
+    ...[name, one.name, one.kind, one.proof.how],
+    one.env.find((variable) => variable.name === 'GREETING')!.default,
+  ]);
+  expect(seen).toContainEqual(['load', 'app-load', 'job', 'exit', 'load']);
+  expect(seen).toContainEqual(['web', 'app', 'web-service', 'http', 'hello']);
+  expect(seen).toContainEqual(['twin', 'app-twin', 'web-service', 'http', 'hi']);
+  expect(seen.findIndex(([name]) => name === 'load')).toBeLessThan(seen.findIndex(([name]) => name === 'web'));
+});

@@ -8,6 +8,7 @@ import { openYaml, type Read } from './documents.js';
 import { readEnvFile } from './env-example.js';
 import { runtimeOf, serverOf } from './images.js';
 import { findLocalUrls } from './local-urls.js';
+import { isSecret } from './secrets.js';
 import {
   type Source,
   type SourceFile,
@@ -22,6 +23,7 @@ import {
 
 export const composeNames = /^(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml$/;
 
+type Member = Extract<Hint, { about: 'member' }>;
 interface Part {
   name: string;
   table: Table;
@@ -37,8 +39,9 @@ export const compose: Source = {
     const doc = openYaml(file);
     if (doc === null) return [];
     const scale = /test|ci|e2e|bench/i.test(posix.basename(file.path)) ? 0.5 : 1;
-    const parts = Object.entries(asTable(asTable(doc.value).services)).map(([name, raw]): Part => {
-      const table = asTable(raw);
+    const tables = asTable(asTable(doc.value).services);
+    const parts = Object.keys(tables).map((name): Part => {
+      const table = extended(file, tables, name);
       const image = asText(table.image);
       const server = image === null ? null : serverOf(fill(image));
       return { name, table, place: server === null ? placeOfPart(file, table) : null, server };
@@ -47,6 +50,59 @@ export const compose: Source = {
     return [...apps.flatMap((part) => readApp(file, doc, part, scale, parts)), ...readNeeds(file, doc, parts, scale)];
   },
 };
+
+/** What a service takes over from another one, of this file or of one beside it, under what it says itself. */
+function extended(file: SourceFile, tables: Table, name: string, seen: readonly string[] = []): Table {
+  const { extends: from, ...own } = asTable(tables[name]);
+  if (from === undefined) return own;
+  const base = typeof from === 'string' ? { service: from } : asTable(from);
+  const service = asText(base.service) ?? name;
+  const other = asText(base.file);
+  const path = other === null ? file.path : posix.normalize(posix.join(posix.dirname(file.path), fill(other)));
+  const key = `${path}#${service}`;
+  if (seen.includes(key) || seen.length > 20) return own;
+  if (path === file.path) return laidOver(extended(file, tables, service, [...seen, key]), own);
+  const text = path.startsWith('..') ? null : file.tree.read(path);
+  const doc = text === null ? null : openYaml({ ...file, path, text });
+  if (doc === null) {
+    file.note(null, `${name} extends ${service} of ${path}, which cannot be read`);
+    return own;
+  }
+  const theirs = asTable(asTable(doc.value).services);
+  const whole = extended({ ...file, path, text: text! }, theirs, service, [...seen, key]);
+  const relative = posix.relative(posix.dirname(file.path), posix.dirname(path));
+  return laidOver(relative === '' ? whole : movedTo(relative, whole), own);
+}
+/** Its paths are those of its own file. */
+function movedTo(folder: string, table: Table): Table {
+  const move = (path: string): string => (path.startsWith('.') ? `./${posix.join(folder, path)}` : path);
+  const { build, env_file: files, volumes } = table;
+  const moved: Table = { ...table };
+  if (typeof build === 'string') moved.build = `./${posix.join(folder, build)}`;
+  else if (build !== undefined)
+    moved.build = { ...asTable(build), context: `./${posix.join(folder, asText(asTable(build).context) ?? '.')}` };
+  if (files !== undefined)
+    moved.env_file = (typeof files === 'string' ? [files] : asTexts(files)).map((one) => posix.join(folder, one));
+  if (volumes !== undefined) moved.volumes = asList(volumes).map((one) => (typeof one === 'string' ? move(one) : one));
+  return moved;
+}
+/** As compose does it: tables and lists grow, all else is replaced. */
+function laidOver(base: Table, own: Table): Table {
+  const merged: Table = { ...base };
+  for (const [key, value] of Object.entries(own)) {
+    const before = base[key];
+    if (key === 'environment' && before !== undefined) {
+      const pairs = [...environmentOf(base), ...environmentOf(own)];
+      merged.environment = Object.fromEntries(pairs.map((one) => [one.name, one.value]));
+    } else if (Array.isArray(before) && Array.isArray(value) && key !== 'command' && key !== 'entrypoint')
+      merged[key] = [...before, ...value];
+    else if (isPlain(before) && isPlain(value)) merged[key] = { ...before, ...value };
+    else merged[key] = value;
+  }
+  return merged;
+}
+const isPlain = (value: unknown): value is Table =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
 
 /** Interpolation without a value takes the default, `$$` is a dollar. */
 const fill = (text: string): string => substitute(text, new Map()).replaceAll('$$', '$');
@@ -97,7 +153,16 @@ function readApp(
   const place = known!;
   const at = (...way: (string | number)[]) => doc.line('services', name, ...way);
   const hints: Hint[] = [];
-  const isWorker = /worker|queue|celery|sidekiq|cron|scheduler|consumer|beat/i.test(name);
+  const isAwaited = ({ table: { depends_on: after } }: Part): boolean =>
+    asTable(asTable(asTable(after))[name]).condition === 'service_completed_successfully';
+  const once = parts.some(isAwaited);
+  const profiles = asTexts(table.profiles);
+  const beside = parts.filter((part) => part.place === place && part.name !== name);
+  // Of several on one folder, who names no port is none that answers where another does.
+  const isMute = !answers(table) && beside.some((part) => answers(part.table));
+  const isWorker = once || isMute || /worker|queue|celery|sidekiq|cron|scheduler|consumer|beat/i.test(name);
+  // What is not up in any case says less of the folder that it shares.
+  if (profiles.length > 0 && beside.some((part) => asTexts(part.table.profiles).length === 0)) scale *= 0.9;
 
   const members = parts.filter((part) => part.place !== null).map((part) => part.name);
   const variables = environmentOf(table);
@@ -113,13 +178,18 @@ function readApp(
     }),
     worker: isWorker,
     ...restartOf(table),
+    ...(profiles.length > 0 ? { profiles } : {}),
+    ...(once ? { once } : {}),
+    ...mountsOf(file, table, place),
+    ...(beside.length > 0 ? { env: fixedOf(variables, parts) } : {}),
   };
   hints.push(sayMember(file, doc.line('services', name), 0.7 * scale, member, place));
 
   const command = commandOf(table);
   if (command !== null) {
     const line = at(table.command === undefined ? 'entrypoint' : 'command');
-    hints.push(sayCommand(file, line, 0.75 * scale, isWorker ? 'worker' : 'start', command, place));
+    const said = sayCommand(file, line, 0.75 * scale, isWorker ? 'worker' : 'start', command, place);
+    hints.push(beside.length > 0 ? ({ ...said, process: name } as Hint) : said);
     const port = portIn(command);
     if (port !== null && !isWorker) hints.push(sayPort(file, line, 0.7 * scale, port, place));
   }
@@ -164,6 +234,34 @@ function readApp(
   }
   return hints;
 }
+
+/** What an application sees of the repository or keeps at a place of its image; its own folder is where it runs anyway. */
+function mountsOf(file: SourceFile, table: Table, place: string): Pick<Member, 'mounts'> {
+  const here = posix.dirname(file.path);
+  const mounts = asList(table.volumes).flatMap((raw): NonNullable<Member['mounts']> => {
+    const [source, target] =
+      typeof raw === 'string' ? fill(raw).split(':') : [asText(asTable(raw).source), asText(asTable(raw).target)];
+    if (!source || !target || !posix.isAbsolute(target)) return [];
+    const at = posix.normalize(target).replace(/\/$/, '');
+    if (/^[\w][\w.-]*$/.test(source)) return /node_modules|\.venv/.test(at) ? [] : [{ at, from: null, volume: source }];
+    const from = posix.normalize(posix.join(here, source)).replace(/\/$/, '');
+    const isOwn = from === '.' || from === place || place.startsWith(`${from}/`);
+    return posix.isAbsolute(source) || from.startsWith('..') || isOwn ? [] : [{ at, from, volume: null }];
+  });
+  return mounts.length > 0 ? { mounts } : {};
+}
+
+const answers = ({ ports, expose, healthcheck }: Table): boolean => {
+  const test = asTable(healthcheck).test;
+  return [ports, expose].some((list) => asList(list).length > 0) || /https?:\/\//.test(asTexts(test).join(' '));
+};
+
+/** Those whose value is known, and leads to no other service. */
+const fixedOf = (variables: readonly { name: string; value: string | null }[], parts: readonly Part[]) =>
+  variables.flatMap(({ name, value }) => {
+    if (value === null || isUnset(value) || parts.some((part) => namesHost(value, part.name))) return [];
+    return [{ name, secret: isSecret(name, value), default: fill(value) }];
+  });
 
 /** `unless-stopped` is no other than `always` where nothing outlives the run. */
 function restartOf(table: Table): { restart?: 'no' | 'on-failure' | 'always' } {
@@ -238,6 +336,9 @@ function readNeeds(file: SourceFile, doc: Read, parts: Part[], scale: number): H
         environmentOf(table).some(({ value }) => value !== null && namesHost(value, name))
       );
     });
+    // One that is up only where its profile is asked for is needed by whoever names it.
+    if (asking.length === 0 && asTexts(asTable(parts.find((part) => part.name === name)!.table).profiles).length > 0)
+      return [];
     if (asking.length > 0) return asking.map(({ place }) => sayNeed(file, line, 0.85 * scale, server, place!));
     // Nobody says who uses it: it stands there for development, so everything here may.
     if (apps.length > 0) return apps.map(({ place }) => sayNeed(file, line, 0.5 * scale, server, place!));

@@ -17,6 +17,8 @@ export interface JobOptions {
   ref?: string;
   service?: string;
   all: boolean;
+  /** Of its compose file. */
+  profile?: string[];
   copy: boolean;
   fresh?: boolean;
   env: Record<string, string>;
@@ -55,6 +57,7 @@ export function request(
     ref,
     service,
     all,
+    profile = [],
     copy,
     fresh,
     env,
@@ -89,7 +92,7 @@ export function request(
     ...(fresh ? { fresh } : {}),
     env: offline ? { ...env, RR_OFFLINE: '1' } : env,
     workflow: workflow ?? 'repo-run',
-    input: { ...input, ...(test ? { test } : {}) },
+    input: { ...input, ...(test ? { test } : {}), ...(all && profile.length > 0 ? { profiles: profile } : {}) },
     ...(restart === undefined ? {} : { restart }),
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(isolation === undefined ? {} : { isolation }),
