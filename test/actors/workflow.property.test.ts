@@ -197,7 +197,7 @@ class Model {
   codeIn(prefix: string, inner: Map<string, Status>): string {
     const direct = [...inner].filter(
       ([key, is]) =>
-        is === 'failed' && this.isUnit(key) && !key.includes('.', prefix.length) && !this.stepOf(key).optional,
+        is === 'failed' && !this.stepOf(key).forEach && !key.includes('.', prefix.length) && !this.stepOf(key).optional,
     );
     // A step whose instances fail with the first of them is not told apart from them here.
     const all = [
