@@ -29,6 +29,7 @@ export const expected: readonly Expected[] = [
   healthy('node-library', '# pass 1 # fail 0'),
   healthy('node-cli', 'Usage: greet NAME'),
   healthy('node-moody', 'all is well'),
+  healthy('node-frail', 'all is well'),
   healthy('nodemon-start', '404 on every known path'),
   healthy('main-missing', 'hi'),
   healthy('docker-cmd', '404 on every known path'),
@@ -56,6 +57,11 @@ export const expected: readonly Expected[] = [
   healthy('express-odds', 'odds and ends'),
   healthy('compose-shop', 'apples and pears', '--all'),
   healthy('compose-stack', 'apples', '--all'),
+  healthy('compose-many', 'hello from the page', '--all'),
+  healthy('compose-mounts', 'hello from the file', '--all'),
+  healthy('procfile-shop', 'released', '--all'),
+  healthy('express-drizzle', 'On Tables'),
+  healthy('express-rabbitmq', 'hello over amqp'),
   // Python.
   healthy('python-plain-server', 'Hello from plain Python'),
   healthy('python-job', 'counted 45'),
@@ -135,6 +141,7 @@ export const expected: readonly Expected[] = [
     'hostile-fills',
     'hostile-forks',
     'hostile-network',
+    'hostile-turns',
   ),
   ...left('it waits for a terminal until the limit for silence, which is minutes', 'bad-install-needs-tty'),
   ...left(
