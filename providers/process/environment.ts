@@ -35,6 +35,8 @@ const passedByStart = [
 /** npm sets these for what it runs: passed on, they would tie the repository's npm to the folder we were started from. */
 const ofOuterNpm =
   /^npm_config_(local_prefix|user_agent|argv|node_gyp|init_.*|global|location|workspaces?|include_workspace_root)$/i;
+/** What keeps a tool from saying why it failed, or doing it at all: the words of whom we were started by, not for the repository. */
+const hushed = /^(?:npm_config_(?:loglevel|silent|quiet|json|parseable|dry_run)|PIP_QUIET)$/i;
 const secretName = /token|_auth|authtoken|passw|secret|credential|_key$|username|http_basic|certfile|keyfile/i;
 const secretUrl = /^[a-z][a-z0-9+.-]*:\/\/[^/\s@]+@|\s[a-z][a-z0-9+.-]*:\/\/[^/\s@]+@/i;
 const proxy = /_proxy$/i;
@@ -49,7 +51,7 @@ export const patience: Readonly<Record<string, string>> = {
 export function childEnvironment(o: ChildEnvironment, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const child: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || ofOuterNpm.test(name)) continue;
+    if (value === undefined || ofOuterNpm.test(name) || hushed.test(name)) continue;
     if (!passed.has(name) && !passedByStart.some((start) => name.startsWith(start))) continue;
     // An address with a password in it is a token of that registry; a proxy's is needed to reach anything at all.
     const secret = secretName.test(name) || (secretUrl.test(value) && !proxy.test(name));

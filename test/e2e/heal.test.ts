@@ -69,6 +69,8 @@ function expectNoSecrets(s: Scratch, bundle: string, told: string): void {
 }
 let seen = 0;
 
+/** What others show already, or what takes long. */
+const long = process.env.RR_LONG ? test.concurrent : test.skip;
 const managed = { PATH: `/usr/bin:/bin:${process.env.PATH}` };
 const rows = [
   { name: 'heal-lock-drift', step: 'deps', rule: 'npm-lock-drift', says: 'one is a number: true' },
@@ -153,7 +155,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+long(
   'an install that asks for variables gets what the user gave, and a secret of its own',
   { timeout: 180_000 },
   ({ onTestFinished }) =>
@@ -226,7 +228,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent('no more than three repairs are tried in a phase', { timeout: 180_000 }, ({ onTestFinished }) =>
+long('no more than three repairs are tried in a phase', { timeout: 180_000 }, ({ onTestFinished }) =>
   inTurn(async () => {
     const s = open(onTestFinished);
     const { code, result, fixes } = await heal(s, await repoOf(s, 'heal-no-end'));
@@ -240,7 +242,7 @@ test.concurrent('no more than three repairs are tried in a phase', { timeout: 18
   }),
 );
 
-test.concurrent(
+long(
   'an application that takes no port but its own is found where it listens, without a repair',
   { timeout: 180_000 },
   ({ onTestFinished }) =>
@@ -259,7 +261,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+long(
   'the port it takes is held and it has no other: a person is told who holds it',
   { timeout: 180_000 },
   ({ onTestFinished }) =>
@@ -332,7 +334,7 @@ const cache = mkdtempSync(join(tmpdir(), 'rr-heal-cache-'));
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
 const major = Number(process.versions.node.split('.')[0]);
 
-test.concurrent(
+long(
   'the node that a package wants is fetched once, and found by the next run that needs it',
   { timeout: 240_000 },
   ({ onTestFinished }) =>
@@ -380,7 +382,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent('people are told that a secret was made up, not which', { timeout: 180_000 }, ({ onTestFinished }) =>
+long('people are told that a secret was made up, not which', { timeout: 180_000 }, ({ onTestFinished }) =>
   inTurn(async () => {
     const s = open(onTestFinished);
     const { code, out, err } = await finish(s.rr('run', await repoOf(s, 'heal-missing-env'), '--once'));

@@ -248,7 +248,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+long(
   'memcached and nats answer the application, and its mail is kept in the bundle',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -269,7 +269,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+long(
   'a host of the compose network that is fixed in the code resolves for the application alone, also when its port is another’s',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
