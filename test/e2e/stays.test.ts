@@ -290,6 +290,20 @@ test('rr down ends a rr run in another terminal as its own Ctrl-C would', async 
   await gone(s);
 }, 60_000);
 
+test('Ctrl-C ends what a rr run holds also when the rr run it had joined has left', async () => {
+  const s = scratch(quick);
+  const host = s.rr('run', s.repo('node-plain', { as: 'one' }), '--json');
+  await host.object(({ type }) => type === 'result');
+  const guest = s.rr('run', s.repo('node-plain', { as: 'two' }), '--json');
+  await guest.object(({ type }) => type === 'result');
+  host.child.kill('SIGINT');
+  expect(await host.exited).toBe(0);
+  guest.child.kill('SIGINT');
+  expect(await guest.exited).toBe(0);
+  expect(guest.objects().at(-1)).toEqual({ type: 'ended', state: 'done' });
+  await gone(s);
+}, 60_000);
+
 test('a runtime whose broker hangs is ended by signal, and then what it held', async () => {
   const s = scratch(quick);
   const { run } = await detached(s, s.repo('node-plain'));

@@ -153,10 +153,26 @@ export async function run(globals: Globals, source: string | undefined, options:
     voice.say(`it did not end within ${ORDERLY_MS / 1000} s${runtime ? ': its keeper ends it now' : ''}`);
     process.exit(codes.interrupted);
   };
+  /** Its runtime was another `rr run`, which was told to leave: what it held is ended by one of our own. */
+  const endAlone = async (run: string): Promise<void> => {
+    const own = await reachOrEmbed(config, (line) => voice.say(line));
+    await own.client.call('runs.stop', { run });
+    let last = await own.client.call('runs.get', { run });
+    for (; !last.ended; last = await own.client.call('runs.get', { run })) await sleep(100);
+    isOver = true;
+    voice.ended(last.state);
+    await own.client.close();
+    await own.runtime?.close();
+    process.exit(proven ? codes.ok : codes.interrupted);
+  };
   const stop = (run: string): void => {
     stopping = true;
     setTimeout(() => leave(run), ORDERLY_MS).unref();
-    client.call('runs.stop', { run }).catch((error: unknown) => (isOver ? undefined : voice.error(error)));
+    const asking = async (): Promise<void> => {
+      if (runtime || (await client.answers())) await client.call('runs.stop', { run });
+      else await endAlone(run);
+    };
+    asking().catch((error: unknown) => (isOver ? undefined : voice.error(error)));
   };
   const interrupt = (): void => {
     interrupts += 1;
