@@ -8,7 +8,14 @@ export default defineConfig({
     maxWorkers: 4,
     projects: [
       {
-        test: { name: 'house', include: ['test/**/*.test.ts'], exclude: ['test/repos/**', 'test/e2e/**'], ...limits },
+        test: {
+          name: 'house',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/repos/**', 'test/e2e/**'],
+          // It imports JSON in a way that only bundlers take.
+          server: { deps: { inline: [/@actions\//] } },
+          ...limits,
+        },
       },
       {
         // Whole processes, whose timing depends on the machine: in CI one that fails is tried once more.

@@ -1,9 +1,10 @@
 /** A compose file: the image of the Dockerfile, the servers that were used, ports, health checks. Pure. */
-import { stringify } from 'yaml';
+
 import { dockerfile } from './dockerfile.js';
 import type { Proven } from './facts.js';
 import { addressesOf, serversOf } from './servers.js';
 import { answersIn } from './shell.js';
+import { yamlOf } from './yaml.js';
 
 /** Compose fills in dollars wherever they stand. */
 const plain = (text: string): string => text.replaceAll('$', '$$$$');
@@ -52,7 +53,7 @@ export function compose(facts: Proven): string {
       ),
     },
   };
-  return stringify(file, { lineWidth: 0 });
+  return yamlOf(file);
 }
 /** As compose takes it, and as no server is called. */
 function nameOf(service: string, taken: readonly string[]): string {

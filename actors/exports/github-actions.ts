@@ -1,9 +1,10 @@
 /** A workflow of GitHub Actions: the same tools, servers and commands, and the same proof. Pure. */
-import { stringify } from 'yaml';
+
 import { quote } from '../../runtime/shell.js';
 import type { Proven } from './facts.js';
 import { addressesOf, serversOf } from './servers.js';
 import { answersIn, layFiles, part, staticFolder } from './shell.js';
+import { yamlOf } from './yaml.js';
 
 type Step = { name?: string; uses?: string; with?: Record<string, string>; run?: string };
 const setups: Readonly<Record<string, (version: string) => Step>> = {
@@ -111,7 +112,7 @@ export function githubActions(facts: Proven): string {
     },
   };
   const head = ` ${facts.service.replaceAll(/[^\x20-\x7e]+/g, ' ')} as run ${run} proved it${commit ? ` at ${commit.slice(0, 12)}` : ''}.\n`;
-  return `#${head}${stringify(file, { lineWidth: 0 })}`;
+  return `#${head}${yamlOf(file)}`;
 }
 const some = (name: string, commands: readonly string[]): Step[] =>
   commands.length === 0 ? [] : [{ name, run: commands.map(plain).join('\n') }];

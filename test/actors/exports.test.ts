@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
+import { validate } from 'dockerfile-utils';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
@@ -50,9 +52,12 @@ const facts = (more: Partial<typeof recipe> = {}, of: Partial<Around> = {}): Pro
   proven('20261120t220114-k3f9q2', { ...recipe, ...more }, { ...around, ...of });
 const shop = facts();
 
-// A Dockerfile, as its grammar has it.
+// A Dockerfile, as its grammar has it, and as the parser of Docker's editors has it.
 const KEYWORDS = ['FROM', 'RUN', 'COPY', 'WORKDIR', 'ENV', 'EXPOSE', 'HEALTHCHECK', 'CMD'];
 function readDockerfile(text: string): [word: string, rest: string][] {
+  // It loses its way among quotes within quotes, which builders do not.
+  const faults = validate(text).map(({ message, range }) => `${range.start.line + 1}: ${message}`);
+  expect(faults.filter((fault) => !/looking for matching (?:single|double)-quote$/.test(fault))).toEqual([]);
   const lines = text.split('\n');
   expect(lines.pop()).toBe('');
   const said = lines
@@ -212,6 +217,12 @@ test('a devcontainer has the image, the ports and the setting up, and secrets by
   for (const command of [container.onCreateCommand!, container.postCreateCommand!]) checkShell(command);
 });
 
+/** As GitHub reads it. @returns the workflow, when GitHub finds no fault in it. */
+function readActions(content: string): unknown {
+  const { context } = parseWorkflow({ name: 'proof.yml', content }, new NoOperationTraceWriter());
+  expect(context.errors.getErrors().map(({ message }) => message)).toEqual([]);
+  return parse(content);
+}
 const Actions = z.strictObject({
   name: z.string(),
   on: z.strictObject({ push: z.object({}), pull_request: z.object({}) }),
@@ -244,7 +255,7 @@ const Actions = z.strictObject({
   ),
 });
 test('a workflow of GitHub Actions sets up, starts and proves the same, then runs the tests', () => {
-  const job = Actions.parse(parse(exporters['github-actions'].make(shop))).jobs.proof!;
+  const job = Actions.parse(readActions(exporters['github-actions'].make(shop))).jobs.proof!;
   expect(
     job.steps.flatMap((step) => ('uses' in step ? [`${step.uses} ${JSON.stringify(step.with ?? {})}`] : [])),
   ).toEqual(['actions/checkout@v4 {}', 'actions/setup-node@v4 {"node-version":"20.20.2"}']);
@@ -360,10 +371,16 @@ test('any value of a variable and any command comes through as it is', () => {
         expect(Object.assign({}, ...envs)).toMatchObject({ VALUE: given });
       }
       expect(Devcontainer.parse(JSON.parse(exporters.devcontainer.make(told))).containerEnv.VALUE).toBe(given);
-      const said = Actions.parse(parse(exporters['github-actions'].make(told))).jobs.proof!.env!.VALUE;
+      const said = Actions.parse(readActions(exporters['github-actions'].make(told))).jobs.proof!.env!.VALUE;
       expect(said).toBe(given.replaceAll(`\${{`, `\${{ '\${{' }}`));
       checkShell(exporters.script.make(told));
     }),
-    { numRuns: 60 },
+    {
+      numRuns: 60,
+      examples: [
+        [' \n', ' \n\n'],
+        ["'a", ''],
+      ],
+    },
   );
 }, 60_000);
