@@ -194,5 +194,6 @@ export const evidence: NonNullable<Workflow['evidence']> = (step, s, given) => {
   if (step !== 'prove') return given;
   const log = `${String(s.bundle)}/logs/${(s.service as Service).name.replaceAll('/', '-')}.log`;
   const tail = String((given as { excerpt?: string } | null)?.excerpt ?? '');
-  return { command: String(s.startCommand), exitCode: null, signal: null, limit: null, tail, log };
+  const logFrom = (s.start as { logAt?: number } | undefined)?.logAt ?? 0;
+  return { command: String(s.startCommand), exitCode: null, signal: null, limit: null, tail, log, logFrom };
 };

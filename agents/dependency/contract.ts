@@ -11,6 +11,8 @@ export const Evidence = z.strictObject({
   /** The last lines of its output, plain text. */
   tail: z.string(),
   log: z.string(),
+  /** Where in the log what this is about begins, in bytes; absent: at its beginning. */
+  logFrom: z.int().optional(),
 });
 export const Tool = z.strictObject({
   tool: z.string(),

@@ -2,7 +2,7 @@
  * What the fixer may know of a service's folder: plain data, gathered once for a failure, bounded and read-only. The
  * folder belongs to somebody else, so nothing is followed out of it, nothing is executed and nothing is written.
  */
-import { constants, type Dirent } from 'node:fs';
+import { constants, type Dirent, statSync } from 'node:fs';
 import { access, open, readdir, realpath } from 'node:fs/promises';
 import { freemem, totalmem } from 'node:os';
 import { dirname, join, sep } from 'node:path';
@@ -62,7 +62,7 @@ export async function gather(heal: Heal, bundle: string | null): Promise<Look> {
       const text = ENV_EXAMPLE.test(name) ? await read(join(heal.cwd, up, name)) : null;
       if (text !== null) texts[`${up}${name}`] = text;
     }
-  const log = endOf(heal.evidence?.log ?? '');
+  const log = endOf(heal.evidence?.log ?? '', heal.evidence?.logFrom ?? 0);
   const holder = await holderOfAny(portsOf(heal));
   return {
     files,
@@ -140,10 +140,12 @@ async function read(path: string): Promise<string | null> {
 }
 
 /** A log that cannot be read says nothing; the evidence's own tail is still there. */
-function endOf(log: string): string {
+function endOf(log: string, from: number): string {
   if (!log.startsWith(sep)) return '';
   try {
-    return tail(log, 400, 32 << 10).join('\n');
+    // One that was rotated since is of this start alone.
+    const { size } = statSync(log);
+    return tail(log, 400, Math.min(32 << 10, from < size ? size - from : from === size ? 0 : size)).join('\n');
   } catch {
     return '';
   }

@@ -50,6 +50,8 @@ export const Started = z.strictObject({
   exitCode: z.int().nullable(),
   /** Last lines of its log. */
   lines: z.array(z.string()),
+  /** Bytes that its log had before it began: what stands before is of an earlier start. */
+  logAt: z.int().default(0),
   command: z.string(),
 });
 export const Failed = z.strictObject({

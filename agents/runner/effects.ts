@@ -1,6 +1,6 @@
 /** How the runner touches the world: all of it by the run's keeper, so all of it is safe to repeat. */
 
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeContainers, stopServers } from '../../providers/engine/containers.js';
@@ -104,6 +104,7 @@ export const start: Perform<Begin> = async (
     // The same service from before a repair, which answered badly: it would hold the port, and answer in place of this one.
     for (const old of await keeper.list())
       if (old.log === under.log && old.id !== under.id && old.alive) await keeper.stop(old.id, HALT_GRACE_MS);
+    const logAt = statSync(under.log, { throwIfNoEntry: false })?.size ?? 0;
     const kept = await keeper.start(under);
     const app = { pid: kept.pid, group: kept.group, run: context.run, id: kept.id };
     const lines = (): string[] => tail(under.log, SHOWN_LINES, LOG_BYTES);
@@ -118,6 +119,7 @@ export const start: Perform<Begin> = async (
         tookPort: sockets.length === 0 ? null : sockets.some(({ inner }) => inner === port),
         exitCode,
         lines: lines(),
+        logAt,
         command,
       });
     const fell = async (error: ReturnType<typeof fail> | null): Promise<Message> => {
