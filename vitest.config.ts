@@ -19,7 +19,13 @@ export default defineConfig({
       },
       {
         // Whole processes, whose timing depends on the machine: in CI one that fails is tried once more.
-        test: { name: 'end-to-end', include: ['test/e2e/**/*.test.ts'], retry: process.env.CI ? 1 : 0, ...limits },
+        test: {
+          name: 'end-to-end',
+          isolate: false,
+          include: ['test/e2e/**/*.test.ts'],
+          retry: process.env.CI ? 1 : 0,
+          ...limits,
+        },
       },
       {
         // The same tests again, the job sent to a runtime that is up already.

@@ -14,7 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { findTool } from '../../providers/toolchain/index.js';
-import { type Finished, freePort } from './beside.js';
+import type { Finished } from './beside.js';
 import { atOnce, expectNothingLeft, treeOf } from './left.js';
 import { commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
 
@@ -108,9 +108,6 @@ interface Given {
 /** A repository whose one dependency the registry at that port has, and everything empty that could hold it already. */
 async function prepare(s: Scratch, port: number, { lock, manifest }: Given): Promise<string> {
   const repo = s.repo('node-plain', { git: false });
-  // A port that no neighbour takes while this one waits.
-  const server = join(repo, 'server.js');
-  writeFileSync(server, readFileSync(server, 'utf8').replace('8080', String(await freePort())));
   const about = JSON.parse(readFileSync(join(repo, 'package.json'), 'utf8')) as { name: string };
   Object.assign(about, { version: '1.0.0', dependencies: { late: '1.0.0' } }, manifest);
   writeFileSync(join(repo, 'package.json'), JSON.stringify(about, null, 2));

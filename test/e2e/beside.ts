@@ -20,21 +20,6 @@ export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const given = new Set<number>();
-/** Below the range that the system hands out by itself, and never the same twice. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const isFree = await new Promise<boolean>((told) => {
-      const server = createServer()
-        .on('error', () => told(false))
-        .listen(port, () => server.close(() => told(true)));
-    });
-    if (!isFree || given.has(port)) continue;
-    given.add(port);
-    return port;
-  }
-}
 export async function hold(port: number, finished: Finished): Promise<void> {
   const server = createServer();
   await new Promise<void>((held) => server.listen(port, held));

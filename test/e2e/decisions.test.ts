@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { expectNothingLeft, processesOf } from './left.js';
-import { eventually, factsOf, rawClient, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, long, rawClient, type Scratch, scratch } from './rr.js';
 
 /** What is larger than 64 KB in a checkpoint goes to a file of its own. */
 const large = 'x'.repeat(70_000);
@@ -118,38 +118,46 @@ test('a runner that is given up and then stopped leaves no application behind, a
   await close();
 }, 120_000);
 
-test('rr run --once waits for no person: a run that was given up is ended, with what killed it', async () => {
-  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
-  const rr = s.rr('run', s.repo('bad-install-endless'), '--once', '--json');
-  const { run } = await rr.object(({ type }) => type === 'run');
-  await rr.object(({ type, step }) => type === 'run.step-began' && step === 'deps');
-  await kill(s, `${run}/run/run-1`, signal, () => rr.objects().some(({ type }) => type === 'asked'));
-  expect(rr.objects().find(({ type }) => type === 'asked')).toMatchObject({
-    address: `${run}/run/run-1`,
-    options: ['restart', 'stop'],
-    error: expect.stringMatching(/died 6 times within 60 s: .*blobs/),
-  });
-  expect(await rr.object(({ type }) => type === 'result')).toMatchObject({
-    outcome: 'failed',
-    error: { code: 'ACTOR_STOPPED' },
-  });
-  expect(await rr.exited).toBe(4);
-  await expectNothingLeft(s);
-}, 120_000);
+long(
+  'rr run --once waits for no person: a run that was given up is ended, with what killed it',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const rr = s.rr('run', s.repo('bad-install-endless'), '--once', '--json');
+    const { run } = await rr.object(({ type }) => type === 'run');
+    await rr.object(({ type, step }) => type === 'run.step-began' && step === 'deps');
+    await kill(s, `${run}/run/run-1`, signal, () => rr.objects().some(({ type }) => type === 'asked'));
+    expect(rr.objects().find(({ type }) => type === 'asked')).toMatchObject({
+      address: `${run}/run/run-1`,
+      options: ['restart', 'stop'],
+      error: expect.stringMatching(/died 6 times within 60 s: .*blobs/),
+    });
+    expect(await rr.object(({ type }) => type === 'result')).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'ACTOR_STOPPED' },
+    });
+    expect(await rr.exited).toBe(4);
+    await expectNothingLeft(s);
+  },
+  120_000,
+);
 
-test('rr run says what is to be decided about one of its actors, and how its application ended then', async () => {
-  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
-  const rr = s.rr('run', s.repo('node-plain'));
-  await eventually(
-    async () => rr.out(),
-    (text) => text.includes('Ctrl-C stops it'),
-  );
-  const run = /run (\S+)/.exec(rr.out())![1]!;
-  const question = /rr decide (d\d+) restart\|stop/;
-  await kill(s, `${run}/runner/runner-1`, start, () => question.test(rr.out()));
-  const decide = s.rr('decide', question.exec(rr.out())![1]!, 'stop');
-  expect(await decide.exited).toBe(0);
-  expect(await rr.exited).toBe(1);
-  expect(rr.out()).toMatch(/exited .*died 6 times within 60 s/);
-  await expectNothingLeft(s);
-}, 120_000);
+long(
+  'rr run says what is to be decided about one of its actors, and how its application ended then',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const rr = s.rr('run', s.repo('node-plain'));
+    await eventually(
+      async () => rr.out(),
+      (text) => text.includes('Ctrl-C stops it'),
+    );
+    const run = /run (\S+)/.exec(rr.out())![1]!;
+    const question = /rr decide (d\d+) restart\|stop/;
+    await kill(s, `${run}/runner/runner-1`, start, () => question.test(rr.out()));
+    const decide = s.rr('decide', question.exec(rr.out())![1]!, 'stop');
+    expect(await decide.exited).toBe(0);
+    expect(await rr.exited).toBe(1);
+    expect(rr.out()).toMatch(/exited .*died 6 times within 60 s/);
+    await expectNothingLeft(s);
+  },
+  120_000,
+);

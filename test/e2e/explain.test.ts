@@ -37,9 +37,6 @@ test('the failures of a run are explained, what helped is tried first the next t
   writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('>=22 <23', '>=98 <99'));
   const top = join(repo, 'package.json');
   writeFileSync(top, readFileSync(top, 'utf8').replaceAll('>=22 <23', '>=98 <99'));
-  // A port that no other test wants: to lose it would be one more repair.
-  const server = join(repo, 'server.js');
-  writeFileSync(server, readFileSync(server, 'utf8').replace('3000', '18734'));
   commitAll(repo, 'node_modules/\n');
   const rules = async () => {
     const { code, objects } = await finish(s.rr('run', repo, '--once', '--json'));

@@ -1,10 +1,10 @@
 /** Exports of a run that was really proven, by the built `rr`; what can be carried out without an engine is. */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import { freePort } from './ports.js';
 import { commitAll, eventually, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const limits = { timeout: 120_000 };
@@ -48,13 +48,6 @@ const clone = (s: Scratch, folder: string, as: string): string => {
   execFileSync('git', ['clone', '-q', folder, join(s.dir, as)]);
   return join(s.dir, as);
 };
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 /** The environment of a shell, and nothing of this run's. */
 const plain = (more: Record<string, string>): Record<string, string> => ({
   PATH: process.env.PATH!,
@@ -113,7 +106,7 @@ test(
 
     // The script, as it is.
     const given = { STRIPE_KEY: 'another' };
-    const scriptPort = await freePort();
+    const scriptPort = freePort();
     const script = join(s.dir, 'run.sh');
     writeFileSync(script, texts.script!);
     start(`sh ${script} ${clone(s, folder, 'by-script')}`, s.dir, plain({ ...given, PORT: String(scriptPort) }));
@@ -121,7 +114,7 @@ test(
 
     // The steps of the Dockerfile, without an engine: /app is a clean copy.
     const app = clone(s, folder, 'by-docker');
-    const dockerPort = await freePort();
+    const dockerPort = freePort();
     const env = plain(given);
     for (const line of texts.dockerfile!.split('\n')) {
       const [, word, rest = ''] = /^(RUN|ENV|CMD) (.*)$/.exec(line) ?? [];
@@ -139,7 +132,7 @@ test(
     const jobEnv = plain({
       ...variables,
       ...given,
-      PORT: String(await freePort()),
+      PORT: String(freePort()),
       RUNNER_TEMP: s.dir,
       GITHUB_ENV: join(s.dir, 'github-env'),
     });

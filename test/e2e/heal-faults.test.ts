@@ -10,13 +10,7 @@ import { inTurn } from './beside.js';
 import { expectNothingLeft, treeOf } from './left.js';
 import { commitAll, finish, resultOf, scratch } from './rr.js';
 
-const always = new Set([
-  'start script with line ends of Windows',
-  'settings file not there',
-  'require in a module',
-  'module of the repository not on the path',
-  'code that does not parse',
-]);
+const always = new Set(['start script with line ends of Windows', 'module of the repository not on the path']);
 const mine = faults.filter(({ kind }) => process.env.RR_LONG || always.has(kind));
 
 test.concurrent.for(mine)('$kind ($repo)', { timeout: 300_000 }, (fault, { onTestFinished }) =>

@@ -7,9 +7,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { type Finished, freePort, hold, inTurn } from './beside.js';
+import { type Finished, hold, inTurn } from './beside.js';
 import { expectNothingLeft, textsIn, treeOf } from './left.js';
-import { commitAll, eventually, factsOf, finish, resultOf, type Scratch, scratch } from './rr.js';
+import { freePort } from './ports.js';
+import { commitAll, eventually, factsOf, finish, long, resultOf, type Scratch, scratch } from './rr.js';
 
 const open = (finished: Finished, env: Record<string, string> = {}): Scratch =>
   scratch({ RR_BROKER_IDLE_MS: '300', ...env }, finished);
@@ -17,11 +18,10 @@ const open = (finished: Finished, env: Record<string, string> = {}): Scratch =>
 /** A fixture's copy under git; the port it falls back on is one that no neighbour wants. */
 async function repoOf(s: Scratch, name: string, edit: (text: string) => string = (text) => text): Promise<string> {
   const repo = s.repo(name, { git: false });
-  const port = String(await freePort());
   const files = readdirSync(repo, { recursive: true, encoding: 'utf8' });
   for (const file of files.filter((one) => /(^|\/)(package\.json|server\.js|app\.py)$/.test(one))) {
     const path = join(repo, file);
-    writeFileSync(path, edit(readFileSync(path, 'utf8').replaceAll('3000', port)));
+    writeFileSync(path, edit(readFileSync(path, 'utf8')));
   }
   commitAll(repo, 'node_modules/\n');
   return repo;
@@ -69,8 +69,6 @@ function expectNoSecrets(s: Scratch, bundle: string, told: string): void {
 }
 let seen = 0;
 
-/** What others show already, or what takes long. */
-const long = process.env.RR_LONG ? test.concurrent : test.skip;
 const managed = { PATH: `/usr/bin:/bin:${process.env.PATH}` };
 const rows = [
   { name: 'heal-lock-drift', step: 'deps', rule: 'npm-lock-drift', says: 'one is a number: true' },
@@ -133,7 +131,7 @@ test.concurrent(
       // The recipe alone, on another clean copy.
       const clean = join(s.dir, 'clean');
       execFileSync('git', ['clone', '-q', repo, clean]);
-      const port = await freePort();
+      const port = freePort();
       const app = spawn('sh', [join(result.bundle, 'recipe.sh'), clean], {
         env: { ...s.env, PORT: String(port) },
         detached: true,
@@ -155,7 +153,7 @@ test.concurrent(
     }),
 );
 
-long(
+long.concurrent(
   'an install that asks for variables gets what the user gave, and a secret of its own',
   { timeout: 180_000 },
   ({ onTestFinished }) =>
@@ -228,7 +226,7 @@ test.concurrent(
     }),
 );
 
-long('no more than three repairs are tried in a phase', { timeout: 180_000 }, ({ onTestFinished }) =>
+long.concurrent('no more than three repairs are tried in a phase', { timeout: 180_000 }, ({ onTestFinished }) =>
   inTurn(async () => {
     const s = open(onTestFinished);
     const { code, result, fixes } = await heal(s, await repoOf(s, 'heal-no-end'));
@@ -242,13 +240,13 @@ long('no more than three repairs are tried in a phase', { timeout: 180_000 }, ({
   }),
 );
 
-long(
+long.concurrent(
   'an application that takes no port but its own is found where it listens, without a repair',
   { timeout: 180_000 },
   ({ onTestFinished }) =>
     inTurn(async () => {
       const s = open(onTestFinished);
-      const port = await freePort();
+      const port = freePort();
       const repo = await repoOf(s, 'heal-port-ignored', (text) => text.replace('18000 + 563', `${port - 1} + 1`));
       const { code, result, read } = await heal(s, repo);
       expect([code, result.fixes]).toEqual([0, []]);
@@ -261,13 +259,13 @@ long(
     }),
 );
 
-long(
+long.concurrent(
   'the port it takes is held and it has no other: a person is told who holds it',
   { timeout: 180_000 },
   ({ onTestFinished }) =>
     inTurn(async () => {
       const s = open(onTestFinished);
-      const port = await freePort();
+      const port = freePort();
       const repo = await repoOf(s, 'heal-port-ignored', (text) => text.replace('18000 + 563', `${port - 1} + 1`));
       await hold(port, onTestFinished);
       // With a sandbox it is given a network of its own (own-network.test.ts).
@@ -283,7 +281,7 @@ long(
 test.concurrent('a held port that stands in the start command is moved', { timeout: 180_000 }, ({ onTestFinished }) =>
   inTurn(async () => {
     const s = open(onTestFinished);
-    const port = await freePort();
+    const port = freePort();
     const repo = await repoOf(s, 'heal-port-held', (text) => text.replace('18564', String(port)));
     await hold(port, onTestFinished);
     const { code, result, fixes, failed } = await heal(s, repo);
@@ -334,7 +332,7 @@ const cache = mkdtempSync(join(tmpdir(), 'rr-heal-cache-'));
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
 const major = Number(process.versions.node.split('.')[0]);
 
-long(
+long.concurrent(
   'the node that a package wants is fetched once, and found by the next run that needs it',
   { timeout: 240_000 },
   ({ onTestFinished }) =>
@@ -382,7 +380,7 @@ test.concurrent(
     }),
 );
 
-long('people are told that a secret was made up, not which', { timeout: 180_000 }, ({ onTestFinished }) =>
+long.concurrent('people are told that a secret was made up, not which', { timeout: 180_000 }, ({ onTestFinished }) =>
   inTurn(async () => {
     const s = open(onTestFinished);
     const { code, out, err } = await finish(s.rr('run', await repoOf(s, 'heal-missing-env'), '--once'));

@@ -22,7 +22,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { findTool } from '../../providers/sandbox/index.js';
 import { readConfig } from '../../runtime/config.js';
 import { expectNothingLeft } from './left.js';
-import { eventually, factsOf, finish, gitStatus, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, gitStatus, long, resultOf, type Scratch, scratch } from './rr.js';
 
 const { config } = readConfig({});
 const tool = await findTool(config.cache, 'auto', () => undefined);
@@ -176,7 +176,7 @@ test.skipIf(!works)(
   },
 );
 
-test('without a sandbox the same attempts succeed, but for what holds in any case', { timeout: 120_000 }, async () => {
+long('without a sandbox the same attempts succeed, but for what holds in any case', { timeout: 120_000 }, async () => {
   const s = victim();
   const { install, start, bystander, workspace } = await attack(s, '--sandbox', 'off');
   expect(workspace).toContain('no sandbox, as asked');

@@ -11,8 +11,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ownNetwork } from '../../providers/sandbox/find.js';
 import { findTool } from '../../providers/sandbox/index.js';
 import { readConfig } from '../../runtime/config.js';
-import { freePort, hold } from './beside.js';
+import { hold } from './beside.js';
 import { expectNothingLeft } from './left.js';
+import { freePort } from './ports.js';
 import { commitAll, eventually, finish, type Rr, resultOf, type Scratch, scratch } from './rr.js';
 
 const tool = await findTool(readConfig({}).config.cache, 'auto', () => undefined);
@@ -45,7 +46,7 @@ test.skipIf(!works).each(hosts)(
   { timeout: 150_000 },
   async (host) => {
     const s = open();
-    const port = await freePort();
+    const port = freePort();
     const runtime = s.rr('up', '--foreground', '--json');
     await runtime.object(({ type }) => type === 'up');
     const [first, second] = ['first', 'second'].map((as) => s.rr('run', copy(s, as, port, host), '--json'));
@@ -107,7 +108,7 @@ test.skipIf(!works)(
   { timeout: 150_000 },
   async () => {
     const s = open();
-    const [port, other] = [await freePort(), await freePort()];
+    const [port, other] = [freePort(), freePort()];
     await hold(port, onTestFinished);
     await hold(other, onTestFinished);
     const queue = await listening(

@@ -16,12 +16,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, test } from 'vitest';
 import { packageRoot } from '../../runtime/program.js';
 import { removeTree } from '../remove.js';
+import { ownPorts } from './ports.js';
 
 export const bin = join(packageRoot(), 'dist/rr/bin.js');
 const repos = join(packageRoot(), 'test/repos');
+
+/** What takes long, or what its neighbours tell as well: with RR_LONG=1 alone. */
+export const long = test.runIf(process.env.RR_LONG);
 
 type Finished = (end: () => void | Promise<void>) => void;
 
@@ -91,6 +95,7 @@ export function scratch(extra: Record<string, string> = {}, finished: Finished =
       const to = join(dir, as);
       mkdirSync(dir, { recursive: true });
       cpSync(join(repos, name), to, { recursive: true, verbatimSymlinks: true });
+      ownPorts(to);
       if (git) commitAll(to, ignore);
       return to;
     },

@@ -21,12 +21,10 @@ import { findService } from '../../providers/services/find.js';
 import { serviceKinds } from '../../providers/services/index.js';
 import { readConfig } from '../../runtime/config.js';
 import { expectNothingLeft } from './left.js';
-import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, long, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const works = typeof (await findTool(readConfig({}).config.cache, 'auto', () => undefined)) !== 'string';
 const TEST_MS = 300_000;
-/** What takes a minute or more. */
-const long = process.env.RR_LONG ? test.concurrent : test.skip;
 type Finished = TestContext['onTestFinished'];
 
 // One at a time: each brings up an application and a server, and some want the same well-known port.
@@ -109,9 +107,6 @@ test.concurrent(
     inTurn(async () => {
       const s = open(onTestFinished);
       const folder = s.repo('express-redis');
-      const server = join(folder, 'server.js');
-      // A port that no other test wants.
-      writeFileSync(server, readFileSync(server, 'utf8').replace('3000', '18736'));
       const { result, says } = await run(s, folder, '--sandbox', 'strict');
       expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
       expect(says).toMatch(/visits: \d+/);
@@ -197,7 +192,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+long.concurrent(
   'knex: its migrations and seeds are run, and one that fails says how and leaves what it had made',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -248,7 +243,7 @@ test.concurrent(
     }),
 );
 
-long(
+long.concurrent(
   'memcached and nats answer the application, and its mail is kept in the bundle',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -269,7 +264,7 @@ long(
     }),
 );
 
-long(
+long.concurrent(
   'a host of the compose network that is fixed in the code resolves for the application alone, also when its port is another’s',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -349,7 +344,7 @@ test.concurrent(
     }),
 );
 
-long(
+long.concurrent(
   'a server that is killed is begun again where it was, with its data, also when that was while no runtime was there',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -408,16 +403,13 @@ long(
     }),
 );
 
-long(
+long.concurrent(
   'a database that is a file of the repository gets its tables and first rows before the start, in a copy where git would see it',
   { timeout: 2 * TEST_MS },
   ({ onTestFinished }) =>
     inTurn(async () => {
       const s = open(onTestFinished);
       const folder = s.repo('express-drizzle');
-      const server = join(folder, 'server.js');
-      // A port that no other test wants.
-      writeFileSync(server, readFileSync(server, 'utf8').replace('3000', '18738'));
       const what = ({ output }: Awaited<ReturnType<typeof run>>) =>
         output('migrate').done.map((one: { what: string }) => one.what);
       const first = await run(s, folder);
@@ -450,7 +442,7 @@ long(
     }),
 );
 
-long(
+long.concurrent(
   'a disk that fills during an import is said as that, harms nothing of the repository, and the next run with room goes on',
   { timeout: TEST_MS, skip: process.platform !== 'linux' || process.getuid?.() !== 0 },
   ({ onTestFinished }) =>
@@ -483,7 +475,7 @@ long(
     }),
 );
 
-long(
+long.concurrent(
   'rabbitmq: the login and virtual host of the application, messages kept for the next run, and nothing of it shared with the machine',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -514,7 +506,7 @@ long(
     }),
 );
 
-long(
+long.concurrent(
   'a server whose port becomes another’s before it listens is begun on one that is free',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -555,7 +547,7 @@ exec '${found.server}' "$@"
     }),
 );
 
-long(
+long.concurrent(
   'killed at random instants, a run still has its one database, set up once, and takes it up again',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -605,7 +597,7 @@ long(
     }),
 );
 
-long(
+long.concurrent(
   'package sources that are silent are given up within a minute, with their names, and the application goes without',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -705,7 +697,7 @@ const twice = {
     { id: 'second', ...asked([{ service: 'postgres', database: 'one more' }]), needs: ['again'] },
   ],
 };
-long(
+long.concurrent(
   'asked again a server is the same; asked for one more database it is begun anew with it, on its data',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>

@@ -4,11 +4,11 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext, test } from 'vitest';
-import { commitAll, eventually, finish, gitStatus, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { freePort } from './ports.js';
+import { commitAll, eventually, finish, gitStatus, long, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 import { cacheHome, type Env, noIndex, type Stack, stacks, text } from './stacks.js';
 
 const TEST_MS = 200_000;
@@ -70,15 +70,16 @@ test.concurrent.for(stacks.filter(({ long }) => !long).map(named))(
   limits,
   ([, stack], context) => comesUp(stack, context),
 );
-(process.env.RR_LONG ? test.concurrent : test.skip).for(stacks.filter(({ long }) => long).map(named))(
+long.concurrent.for(stacks.filter(({ long }) => long).map(named))(
   '%s comes up and is proven (RR_LONG=1)',
   limits,
   ([, stack], context) => comesUp(stack, context),
 );
-// The other way: a runtime is up already, and `rr run` submits its job to it over NATS. All of them only in the long tests.
-const others = process.env.RR_LONG ? stacks : stacks.filter(({ repo }) => repo === 'node-typescript');
-test.concurrent.for(others.map(named))('%s comes up in a runtime that is up already', limits, ([, stack], context) =>
-  comesUp(stack, context, 'up'),
+// The other way: a runtime is up already, and `rr run` submits its job to it over NATS.
+long.concurrent.for(stacks.map(named))(
+  '%s comes up in a runtime that is up already (RR_LONG=1)',
+  limits,
+  ([, stack], context) => comesUp(stack, context, 'up'),
 );
 
 // What cannot run here is said with its true cause, the next step, and soon.
@@ -131,6 +132,7 @@ const refused: Refused[] = [
   {
     repo: 'express-hello',
     env: { npm_config_registry: 'http://registry.invalid/', npm_config_prefer_offline: 'false' },
+    long: true,
     code: 1,
     error: { code: 'HOST_UNREACHABLE', message: text('registry.invalid') },
   },
@@ -212,14 +214,6 @@ test.concurrent('rr plan tells services, commands and reasons, and runs nothing'
   });
 });
 
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-
 test.concurrent.for(process.env.RR_LONG ? ['express-hello', 'static-site', 'python-plain-server'] : ['express-hello'])(
   'recipe.sh of a proven %s brings a clean copy up without rr',
   { timeout: TEST_MS },
@@ -230,7 +224,7 @@ test.concurrent.for(process.env.RR_LONG ? ['express-hello', 'static-site', 'pyth
       const [{ proof }] = result.services;
       cpSync(join(result.bundle, 'recipe.sh'), join(s.dir, 'recipe.sh'));
       const copy = s.repo(repo, { ignore, as: 'clean' });
-      const port = await freePort();
+      const port = freePort();
       const { RR_HOME: _, ...env } = s.env;
       const app = spawn('sh', [join(s.dir, 'recipe.sh'), copy], {
         env: { ...env, PORT: String(port) },
@@ -336,44 +330,48 @@ test.concurrent('a recipe.json in a repository is a claim: a true one brings it 
   await nothingLeft(s);
 });
 
-test.concurrent('the same stacks come up for jobs submitted over NATS to a runtime that is up', {
-  timeout: TEST_MS,
-}, async ({ onTestFinished }) => {
-  const s = scratch({}, onTestFinished);
-  await turn(async () => {
-    const up = s.rr('up', '--foreground', '--json');
-    await up.object(({ type }) => type === 'up');
-    const { ask, nats } = await rawClient(s.state, onTestFinished);
-    const jobs = ['express-hello', 'node-job', 'static-site', 'python-plain-server'].map(
-      (name) => stacks.find(({ repo }) => repo === name)!,
-    );
-    const folders = new Map<string, string>();
-    const runs = await Promise.all(
-      jobs.map(async ({ repo }) => {
-        folders.set(repo, s.repo(repo, { ignore }));
-        return (await ask('rr.api.local.jobs.submit', { source: folders.get(repo) })).run as string;
-      }),
-    );
-    for (const [n, { repo, kind, proof }] of jobs.entries()) {
-      const get = () => ask('rr.api.local.runs.get', { run: runs[n] });
-      const { result } = await eventually(get, (answer) => answer.result !== null, 90_000);
-      expect(result).toMatchObject({ outcome: 'healthy', kind, services: [{ proof }] });
-      const { url } = result.services[0];
-      if (url) expect(await (await fetch(url)).text()).toContain(result.services[0].proof.title);
-      await ask('rr.api.local.runs.stop', { run: runs[n] });
-      expect(await eventually(get, ({ ended }) => ended === true)).toMatchObject({ state: 'done' });
-      if (url)
-        expect(
-          await fetch(url).then(
-            () => 'answers',
-            () => 'gone',
-          ),
-        ).toBe('gone');
-      expect(gitStatus(folders.get(repo)!)).toBe('');
-    }
-    await nats.close();
-    up.child.kill('SIGINT');
-    expect(await up.exited).toBe(0);
-  });
-  await nothingLeft(s);
-});
+long.concurrent(
+  'the same stacks come up for jobs submitted over NATS to a runtime that is up',
+  {
+    timeout: TEST_MS,
+  },
+  async ({ onTestFinished }) => {
+    const s = scratch({}, onTestFinished);
+    await turn(async () => {
+      const up = s.rr('up', '--foreground', '--json');
+      await up.object(({ type }) => type === 'up');
+      const { ask, nats } = await rawClient(s.state, onTestFinished);
+      const jobs = ['express-hello', 'node-job', 'static-site', 'python-plain-server'].map(
+        (name) => stacks.find(({ repo }) => repo === name)!,
+      );
+      const folders = new Map<string, string>();
+      const runs = await Promise.all(
+        jobs.map(async ({ repo }) => {
+          folders.set(repo, s.repo(repo, { ignore }));
+          return (await ask('rr.api.local.jobs.submit', { source: folders.get(repo) })).run as string;
+        }),
+      );
+      for (const [n, { repo, kind, proof }] of jobs.entries()) {
+        const get = () => ask('rr.api.local.runs.get', { run: runs[n] });
+        const { result } = await eventually(get, (answer) => answer.result !== null, 90_000);
+        expect(result).toMatchObject({ outcome: 'healthy', kind, services: [{ proof }] });
+        const { url } = result.services[0];
+        if (url) expect(await (await fetch(url)).text()).toContain(result.services[0].proof.title);
+        await ask('rr.api.local.runs.stop', { run: runs[n] });
+        expect(await eventually(get, ({ ended }) => ended === true)).toMatchObject({ state: 'done' });
+        if (url)
+          expect(
+            await fetch(url).then(
+              () => 'answers',
+              () => 'gone',
+            ),
+          ).toBe('gone');
+        expect(gitStatus(folders.get(repo)!)).toBe('');
+      }
+      await nats.close();
+      up.child.kill('SIGINT');
+      expect(await up.exited).toBe(0);
+    });
+    await nothingLeft(s);
+  },
+);

@@ -56,6 +56,7 @@ export const stacks: Stack[] = [
     repo: 'fastify-api',
     kind: 'web-service',
     proof: { path: '/health', excerpt: '{"status":"ok","service":"fastify-api"}' },
+    long: true,
   },
   { repo: 'koa-app', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
   { repo: 'node-plain', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Node' } },
@@ -64,6 +65,7 @@ export const stacks: Stack[] = [
     repo: 'node-port-fixed',
     kind: 'web-service',
     proof: { url: text(':39217/'), excerpt: text('Hello from port 39217') },
+    long: true,
   },
   { repo: 'node-ipv6-only', kind: 'web-service', proof: { url: text('http://[::1]:'), title: 'IPv6' } },
   {
@@ -71,7 +73,7 @@ export const stacks: Stack[] = [
     kind: 'worker',
     proof: { url: null, status: null, excerpt: text('worker ready'), stayedMs: expect.any(Number) },
   },
-  { repo: 'node-job', kind: 'job', proof: { url: null, status: null, excerpt: 'counted 3 words' } },
+  { repo: 'node-job', kind: 'job', proof: { url: null, status: null, excerpt: 'counted 3 words' }, long: true },
   { repo: 'node-library', kind: 'library', proof: { status: null, excerpt: text('# pass 1 # fail 0') } },
   { repo: 'node-cli', kind: 'cli', proof: { status: null, excerpt: 'Usage: greet NAME' } },
   { repo: 'main-missing', kind: 'web-service', proof: { excerpt: 'hi' }, long: true },
@@ -79,6 +81,7 @@ export const stacks: Stack[] = [
     repo: 'workspace-apps',
     kind: 'web-service',
     proof: { path: '/api/health', excerpt: '{"says":"Hello from the API"}' },
+    long: true,
   },
   {
     repo: 'workspace-apps',

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectNothingLeft, processesOf } from './left.js';
-import { eventually, finish, type Rr, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, finish, long, type Rr, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const quick = { RR_BROKER_IDLE_MS: '700' };
 const ignore = 'node_modules/\ninstalls.log\n';
@@ -197,36 +197,44 @@ test('rr run --detach starts a runtime, says the id and leaves; the run comes up
   await gone(s);
 }, 60_000);
 
-test('--wait leaves once the outcome is known, with its exit code', async () => {
-  const s = scratch(quick);
-  const { url } = await detached(s, s.repo('node-plain'));
-  expect((await fetch(url)).status).toBe(200);
-  const { code, objects } = await finish(s.rr('run', '--detach', '--wait', s.repo('nothing-here'), '--json'));
-  expect(resultOf(objects)).toMatchObject({ outcome: 'not-runnable' });
-  expect(code).toBe(1);
-  expect(runtimes(s)).toHaveLength(1);
-  await down(s);
-  await gone(s);
-}, 60_000);
+long(
+  '--wait leaves once the outcome is known, with its exit code',
+  async () => {
+    const s = scratch(quick);
+    const { url } = await detached(s, s.repo('node-plain'));
+    expect((await fetch(url)).status).toBe(200);
+    const { code, objects } = await finish(s.rr('run', '--detach', '--wait', s.repo('nothing-here'), '--json'));
+    expect(resultOf(objects)).toMatchObject({ outcome: 'not-runnable' });
+    expect(code).toBe(1);
+    expect(runtimes(s)).toHaveLength(1);
+    await down(s);
+    await gone(s);
+  },
+  60_000,
+);
 
-test('rr down --keep leaves the application; the next up finds it untouched; without a runtime rr down ends it too', async () => {
-  const s = scratch(quick);
-  const { run, url } = await detached(s, s.repo('node-plain'));
-  const before = apps(s);
-  expect(before).toHaveLength(1);
-  expect(await down(s, '--keep')).toMatchObject({ type: 'down', open: [run] });
-  expect(runtimes(s)).toEqual([]);
-  expect((await fetch(url)).status).toBe(200);
-  expect(await up(s)).toMatchObject({ already: false });
-  expect(apps(s)).toEqual(before);
-  expect(await down(s, '--keep')).toMatchObject({ open: [run] });
-  const { objects } = await finish(s.rr('down', '--json'));
-  expect(objects).toMatchObject([
-    { type: 'ended', run, state: 'done' },
-    { type: 'down', open: [] },
-  ]);
-  await gone(s);
-}, 60_000);
+long(
+  'rr down --keep leaves the application; the next up finds it untouched; without a runtime rr down ends it too',
+  async () => {
+    const s = scratch(quick);
+    const { run, url } = await detached(s, s.repo('node-plain'));
+    const before = apps(s);
+    expect(before).toHaveLength(1);
+    expect(await down(s, '--keep')).toMatchObject({ type: 'down', open: [run] });
+    expect(runtimes(s)).toEqual([]);
+    expect((await fetch(url)).status).toBe(200);
+    expect(await up(s)).toMatchObject({ already: false });
+    expect(apps(s)).toEqual(before);
+    expect(await down(s, '--keep')).toMatchObject({ open: [run] });
+    const { objects } = await finish(s.rr('down', '--json'));
+    expect(objects).toMatchObject([
+      { type: 'ended', run, state: 'done' },
+      { type: 'down', open: [] },
+    ]);
+    await gone(s);
+  },
+  60_000,
+);
 
 test('rr down --drain takes no new job, lets work end, and then stops what is up', async () => {
   const s = scratch(quick);
@@ -256,53 +264,65 @@ test('rr down --drain takes no new job, lets work end, and then stops what is up
   await gone(s);
 }, 60_000);
 
-test('a drain that was interrupted is none: jobs are taken again; --timeout ends the wait', async () => {
-  const s = scratch(quick);
-  await finish(s.rr('run', '-d', s.repo('slow-install', { ignore })));
-  await eventually(
-    () => installs(s),
-    (all) => all.length > 0,
-  );
-  const { nats, ask } = await rawClient(s.state);
-  const one = s.rr('down', '--drain', '--json');
-  await eventually(
-    () => one.err(),
-    (text) => text.includes('waiting for'),
-  );
-  one.child.kill('SIGINT');
-  expect(await one.exited).toBe(130);
-  expect(await ask('rr.api.local.ops.status')).toMatchObject({ draining: false });
-  await nats.close();
-  const began = performance.now();
-  const { objects } = await finish(s.rr('down', '--drain', '--timeout', '0.2', '--json'));
-  expect(objects).toMatchObject([{ type: 'ended', state: 'cancelled' }, { type: 'down' }]);
-  expect(performance.now() - began).toBeLessThan(8_000);
-  await gone(s);
-}, 60_000);
+long(
+  'a drain that was interrupted is none: jobs are taken again; --timeout ends the wait',
+  async () => {
+    const s = scratch(quick);
+    await finish(s.rr('run', '-d', s.repo('slow-install', { ignore })));
+    await eventually(
+      () => installs(s),
+      (all) => all.length > 0,
+    );
+    const { nats, ask } = await rawClient(s.state);
+    const one = s.rr('down', '--drain', '--json');
+    await eventually(
+      () => one.err(),
+      (text) => text.includes('waiting for'),
+    );
+    one.child.kill('SIGINT');
+    expect(await one.exited).toBe(130);
+    expect(await ask('rr.api.local.ops.status')).toMatchObject({ draining: false });
+    await nats.close();
+    const began = performance.now();
+    const { objects } = await finish(s.rr('down', '--drain', '--timeout', '0.2', '--json'));
+    expect(objects).toMatchObject([{ type: 'ended', state: 'cancelled' }, { type: 'down' }]);
+    expect(performance.now() - began).toBeLessThan(8_000);
+    await gone(s);
+  },
+  60_000,
+);
 
-test('rr down ends a rr run in another terminal as its own Ctrl-C would', async () => {
-  const s = scratch(quick);
-  const one = s.rr('run', s.repo('node-plain'), '--json');
-  await one.object(({ type }) => type === 'result');
-  expect(await up(s)).toMatchObject({ already: true, stays: false });
-  await down(s);
-  expect(await one.exited).toBe(0);
-  await gone(s);
-}, 60_000);
+long(
+  'rr down ends a rr run in another terminal as its own Ctrl-C would',
+  async () => {
+    const s = scratch(quick);
+    const one = s.rr('run', s.repo('node-plain'), '--json');
+    await one.object(({ type }) => type === 'result');
+    expect(await up(s)).toMatchObject({ already: true, stays: false });
+    await down(s);
+    expect(await one.exited).toBe(0);
+    await gone(s);
+  },
+  60_000,
+);
 
-test('Ctrl-C ends what a rr run holds also when the rr run it had joined has left', async () => {
-  const s = scratch(quick);
-  const host = s.rr('run', s.repo('node-plain', { as: 'one' }), '--json');
-  await host.object(({ type }) => type === 'result');
-  const guest = s.rr('run', s.repo('node-plain', { as: 'two' }), '--json');
-  await guest.object(({ type }) => type === 'result');
-  host.child.kill('SIGINT');
-  expect(await host.exited).toBe(0);
-  guest.child.kill('SIGINT');
-  expect(await guest.exited).toBe(0);
-  expect(guest.objects().at(-1)).toEqual({ type: 'ended', state: 'done' });
-  await gone(s);
-}, 60_000);
+long(
+  'Ctrl-C ends what a rr run holds also when the rr run it had joined has left',
+  async () => {
+    const s = scratch(quick);
+    const host = s.rr('run', s.repo('node-plain', { as: 'one' }), '--json');
+    await host.object(({ type }) => type === 'result');
+    const guest = s.rr('run', s.repo('node-plain', { as: 'two' }), '--json');
+    await guest.object(({ type }) => type === 'result');
+    host.child.kill('SIGINT');
+    expect(await host.exited).toBe(0);
+    guest.child.kill('SIGINT');
+    expect(await guest.exited).toBe(0);
+    expect(guest.objects().at(-1)).toEqual({ type: 'ended', state: 'done' });
+    await gone(s);
+  },
+  60_000,
+);
 
 test('a runtime whose broker hangs is ended by signal, and then what it held', async () => {
   const s = scratch(quick);
@@ -317,13 +337,17 @@ test('a runtime whose broker hangs is ended by signal, and then what it held', a
   await gone(s);
 }, 90_000);
 
-test('after a runtime died by SIGKILL rr down ends what it left', async () => {
-  const s = scratch(quick);
-  await detached(s, s.repo('node-plain'));
-  process.kill(runtimes(s)[0]!.pid, 'SIGKILL');
-  expect(await down(s)).toMatchObject({ open: [] });
-  await gone(s);
-}, 60_000);
+long(
+  'after a runtime died by SIGKILL rr down ends what it left',
+  async () => {
+    const s = scratch(quick);
+    await detached(s, s.repo('node-plain'));
+    process.kill(runtimes(s)[0]!.pid, 'SIGKILL');
+    expect(await down(s)).toMatchObject({ open: [] });
+    await gone(s);
+  },
+  60_000,
+);
 
 test('without a runtime, and without a broker, rr ps and rr logs read the folder', async () => {
   const s = scratch(quick);
@@ -381,46 +405,50 @@ test('rr logs -f goes on across the death of the runtime, no line twice and none
   await down(s);
 }, 60_000);
 
-test('over the bus alone it goes on across a broker and a runtime that were killed, and across rotations', async () => {
-  const s = scratch(quick);
-  const { run } = await detached(s, counts(s, 10, 20)); // 1 MB a second: its log is rotated every 8 s
-  const { user, pass } = JSON.parse(readFileSync(join(s.state, 'broker/credentials.json'), 'utf8'));
-  const before = server(s);
-  const elsewhere = scratch({ NATS_URL: `nats://${user}:${pass}@127.0.0.1:${before.port}` });
-  elsewhere.env.NATS_URL = `nats://${user}:${pass}@127.0.0.1:${before.port}`;
-  const one = elsewhere.rr('logs', '-f', '-n', '5', run);
-  const more = async (lines: number) => {
-    const then = ticks(one).length;
+long(
+  'over the bus alone it goes on across a broker and a runtime that were killed, and across rotations',
+  async () => {
+    const s = scratch(quick);
+    const { run } = await detached(s, counts(s, 10, 20)); // 1 MB a second: its log is rotated every 8 s
+    const { user, pass } = JSON.parse(readFileSync(join(s.state, 'broker/credentials.json'), 'utf8'));
+    const before = server(s);
+    const elsewhere = scratch({ NATS_URL: `nats://${user}:${pass}@127.0.0.1:${before.port}` });
+    elsewhere.env.NATS_URL = `nats://${user}:${pass}@127.0.0.1:${before.port}`;
+    const one = elsewhere.rr('logs', '-f', '-n', '5', run);
+    const more = async (lines: number) => {
+      const then = ticks(one).length;
+      await eventually(
+        () => ticks(one).length,
+        (n) => n > then + lines,
+      );
+    };
+    const first = join(s.state, 'runs', run, 'logs');
+    await more(100);
+    process.kill(before.pid, 'SIGKILL');
+    await more(100);
+    expect(server(s)).toMatchObject({ port: before.port });
+    process.kill(runtimes(s)[0]!.pid, 'SIGKILL');
     await eventually(
-      () => ticks(one).length,
-      (n) => n > then + lines,
+      () => one.err(),
+      (text) => text.includes('no runtime answers'),
     );
-  };
-  const first = join(s.state, 'runs', run, 'logs');
-  await more(100);
-  process.kill(before.pid, 'SIGKILL');
-  await more(100);
-  expect(server(s)).toMatchObject({ port: before.port });
-  process.kill(runtimes(s)[0]!.pid, 'SIGKILL');
-  await eventually(
-    () => one.err(),
-    (text) => text.includes('no runtime answers'),
-  );
-  await up(s);
-  await more(100);
-  await eventually(
-    () => readdirSync(first),
-    (names) => names.some((name) => name.endsWith('.1')),
-  );
-  await more(10_000);
-  await finish(s.rr('stop', run));
-  expect(await one.exited, one.err()).toBe(0);
-  const said = one.err().trim().split('\n');
-  expect(said.filter((line) => line.includes('no runtime answers')).length).toBeLessThanOrEqual(2);
-  expect(said.filter((line) => line.includes('missing'))).toEqual([]);
-  expectInStep(ticks(one));
-  await down(s);
-}, 120_000);
+    await up(s);
+    await more(100);
+    await eventually(
+      () => readdirSync(first),
+      (names) => names.some((name) => name.endsWith('.1')),
+    );
+    await more(10_000);
+    await finish(s.rr('stop', run));
+    expect(await one.exited, one.err()).toBe(0);
+    const said = one.err().trim().split('\n');
+    expect(said.filter((line) => line.includes('no runtime answers')).length).toBeLessThanOrEqual(2);
+    expect(said.filter((line) => line.includes('missing'))).toEqual([]);
+    expectInStep(ticks(one));
+    await down(s);
+  },
+  120_000,
+);
 
 // The broker's faults.
 

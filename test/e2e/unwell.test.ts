@@ -8,11 +8,9 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { holderOf } from '../../providers/process/sockets.js';
-import { freePort } from './beside.js';
 import { expectNothingLeft } from './left.js';
-import { commitAll, eventually, factsOf, finish, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, long, type Scratch, scratch } from './rr.js';
 
-const long = test.runIf(process.env.RR_LONG);
 const quick = { RR_WATCH_MS: '200', RR_BROKER_IDLE_MS: '700' };
 
 interface Up {
@@ -32,11 +30,7 @@ interface Up {
 }
 async function up(name: string, env: Record<string, string> = {}, ...options: string[]): Promise<Up> {
   const s = scratch({ ...quick, ...env });
-  const repo = s.repo(name, { git: false });
-  // The port it falls back on is one that no neighbour wants.
-  const file = join(repo, 'server.js');
-  if (existsSync(file)) writeFileSync(file, readFileSync(file, 'utf8').replace('3000', String(await freePort())));
-  commitAll(repo, 'node_modules/\ndist/\n');
+  const repo = s.repo(name);
   const rr = s.rr('run', repo, '--json', ...options);
   const { run, outcome, error } = await rr.object(({ type }) => type === 'result', 120_000);
   expect([outcome, error]).toEqual(['healthy', null]);

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { commitAll, eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { commitAll, eventually, factsOf, finish, long, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const define = (s: Scratch, definition: { name: string; [field: string]: unknown }): void => {
   mkdirSync(join(s.state, 'workflows'), { recursive: true });
@@ -167,32 +167,39 @@ test('check says what would be run and runs nothing of it', async () => {
   await eventually(s.processes, (left) => left.length === 0, 15_000);
 }, 60_000);
 
-test('build-all sets every service of a repository up and fails with the one that cannot be', async () => {
-  const s = scratch();
-  const repo = join(s.dir, 'two');
-  const service = (name: string, postinstall: string): void => {
-    mkdirSync(join(repo, name, 'dep'), { recursive: true });
-    writeFileSync(join(repo, name, 'dep', 'package.json'), JSON.stringify({ name: 'dep', version: '1.0.0' }));
-    const scripts = { postinstall, start: 'node server.js' };
-    const dependencies = { dep: 'file:./dep' };
-    writeFileSync(join(repo, name, 'package.json'), JSON.stringify({ name, version: '1.0.0', scripts, dependencies }));
-    writeFileSync(join(repo, name, 'server.js'), 'require("node:http").createServer().listen(process.env.PORT)');
-  };
-  service('back', 'true');
-  service('front', 'exit 3');
-  commitAll(repo, 'node_modules/\npackage-lock.json\n');
-  const bad = await finish(s.rr('run', repo, '--workflow', 'build-all', '--json'));
-  expect([bad.code, resultOf(bad.objects).error?.code]).toEqual([1, 'COMMAND_FAILED']);
-  const ends = bad.objects.filter(
-    ({ type, step }) => type === 'run.step-ended' && /^services\[\d\]$/.test(String(step)),
-  );
-  expect(ends.map(({ ok }) => ok).sort()).toEqual([false, true]);
-  service('front', 'true');
-  const good = await finish(s.rr('run', repo, '--workflow', 'build-all', '--json'));
-  expect(good.code, good.out).toBe(0);
-  const { services } = resultOf(good.objects).output as { services: { service: string }[] };
-  expect(services.map((one) => one.service).sort()).toEqual(['back', 'front']);
-}, 120_000);
+long(
+  'build-all sets every service of a repository up and fails with the one that cannot be',
+  async () => {
+    const s = scratch();
+    const repo = join(s.dir, 'two');
+    const service = (name: string, postinstall: string): void => {
+      mkdirSync(join(repo, name, 'dep'), { recursive: true });
+      writeFileSync(join(repo, name, 'dep', 'package.json'), JSON.stringify({ name: 'dep', version: '1.0.0' }));
+      const scripts = { postinstall, start: 'node server.js' };
+      const dependencies = { dep: 'file:./dep' };
+      writeFileSync(
+        join(repo, name, 'package.json'),
+        JSON.stringify({ name, version: '1.0.0', scripts, dependencies }),
+      );
+      writeFileSync(join(repo, name, 'server.js'), 'require("node:http").createServer().listen(process.env.PORT)');
+    };
+    service('back', 'true');
+    service('front', 'exit 3');
+    commitAll(repo, 'node_modules/\npackage-lock.json\n');
+    const bad = await finish(s.rr('run', repo, '--workflow', 'build-all', '--json'));
+    expect([bad.code, resultOf(bad.objects).error?.code]).toEqual([1, 'COMMAND_FAILED']);
+    const ends = bad.objects.filter(
+      ({ type, step }) => type === 'run.step-ended' && /^services\[\d\]$/.test(String(step)),
+    );
+    expect(ends.map(({ ok }) => ok).sort()).toEqual([false, true]);
+    service('front', 'true');
+    const good = await finish(s.rr('run', repo, '--workflow', 'build-all', '--json'));
+    expect(good.code, good.out).toBe(0);
+    const { services } = resultOf(good.objects).output as { services: { service: string }[] };
+    expect(services.map((one) => one.service).sort()).toEqual(['back', 'front']);
+  },
+  120_000,
+);
 
 test('an application that falls is started again where the job says so, and so is one on demand; the run stays up', async () => {
   const s = scratch();

@@ -57,7 +57,7 @@ test.each([
     expect(await bus.ask(address, add, { deadlineAt: Date.now() + 5_000 })).toMatchObject({ total: 2 });
     expect(host.exitCode).toBe(null);
   },
-  30_000,
+  90_000,
 );
 
 test('an effect cut short by a kill is done again under its id, and a repeat of its command changes nothing', async () => {
@@ -94,4 +94,4 @@ test('a due time comes although the host was dead when it came', async () => {
   await sleep(2_000);
   await mortal(state);
   expect(await ask()).toEqual({ type: 'mortal.added', total: 100 });
-}, 30_000);
+}, 90_000);

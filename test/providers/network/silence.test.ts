@@ -96,7 +96,7 @@ test('while another host answers, or something is computed, nobody is blamed', a
   const [one, other, busy] = [await silent(), await drips(), await silent()];
   const both = [watch([one.port, other.port], 4_000), watch([busy.port, 'compute'], 4_000)];
   expect(await Promise.all(both)).toEqual([null, null]);
-  expect(busy.taken()).toBeLessThanOrEqual(2); // by the program; once more by us where the machine let it compute nothing
+  expect(busy.taken()).toBeLessThanOrEqual(3); // by the program; now and then by us where the machine let it compute nothing
 });
 
 test('what refuses or closes has answered', async () => {
