@@ -27,7 +27,8 @@ export function adminHandlers({
     const schema = z.toJSONSchema(accepts, { io: 'input', unrepresentable: 'any' });
     return { kind, version, hears: heard(schema), schema };
   };
-  const own = Object.values(definitions).map((def) => ({ ...described(def), custom: null }));
+  // Once somebody asks: all their schemas take as long as the rest of the front door.
+  let own: (ReturnType<typeof described> & { custom: null })[] | null = null;
   const custom = (known: Custom) => {
     const { role, tools } = known.manifest;
     const offline = !tools.includes('network') && withoutNetwork().length > 0;
@@ -48,7 +49,10 @@ export function adminHandlers({
       const { address, decision } = fact as Extract<AdminFact, { type: 'admin.decided' }>;
       return { address, decision };
     },
-    'admin.kinds': async () => ({ kinds: [...own, ...Object.values(customs()).map(custom)] }),
+    async 'admin.kinds'() {
+      own ??= Object.values(definitions).map((def) => ({ ...described(def), custom: null }));
+      return { kinds: [...own, ...Object.values(customs()).map(custom)] };
+    },
     async 'admin.actor'({ address }) {
       const alive = system.cell(address);
       const saved = alive?.state() ?? (await store.load(placeOf(address)));

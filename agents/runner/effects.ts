@@ -31,6 +31,8 @@ const me = `${process.pid}.${Math.round(performance.timeOrigin)}`;
 const told = (fact: Fact): Message => ({ type: 'told', fact, since: me }) as Told;
 const SHOWN_LINES = 20;
 const LOOK_MS = 20;
+/** Of what is waited for long the looks are further apart: a look reads every process of the machine. */
+const lookAgainMs = (waitedMs: number): number => Math.min(LOOK_MS + waitedMs / 50, 5 * LOOK_MS);
 /** An application that listens elsewhere than told may still come to the port it was given. */
 const SETTLE_MS = 400;
 const MOMENT_MS = 1_000;
@@ -151,7 +153,7 @@ export const start: Perform<Begin> = async (
     for (
       let first: number | null = null, unreached: number | null = null, began = context.clock.now();
       ;
-      await sleep(LOOK_MS, undefined, { signal: context.signal })
+      await sleep(lookAgainMs(context.clock.now() - began), undefined, { signal: context.signal })
     ) {
       const now = context.clock.now();
       const within = await listenersOfApp(app);

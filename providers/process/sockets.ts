@@ -103,6 +103,9 @@ function networkOf(pid: number | 'self'): string | null {
 }
 
 function fromProc(pids: readonly number[] | null): Socket[] {
+  // The kernel walks all of its sockets to write the tables: not for processes that have none.
+  const holding = pids === null ? null : inodesOfAll(pids);
+  if (holding?.every(([, inodes]) => inodes.size === 0)) return [];
   const open = new Map<string, Omit<Socket, 'pid'>>();
   for (const table of networksOf(pids).flatMap((folder) => [`${folder}/tcp`, `${folder}/tcp6`])) {
     let text: string;
@@ -121,8 +124,8 @@ function fromProc(pids: readonly number[] | null): Socket[] {
   }
   const rows: Socket[] = [];
   const held = new Set<string>();
-  for (const pid of pids ?? processes().keys()) {
-    for (const inode of new Set(inodesOf(pid))) {
+  for (const [pid, inodes] of holding ?? inodesOfAll([...processes().keys()])) {
+    for (const inode of inodes) {
       const socket = open.get(inode);
       if (socket === undefined) continue;
       held.add(inode);
@@ -138,6 +141,7 @@ function endOf(text: string): End {
   return { host: hostOf(address!), port: Number.parseInt(port!, 16) };
 }
 
+const inodesOfAll = (pids: readonly number[]) => pids.map((pid) => [pid, new Set(inodesOf(pid))] as const);
 function inodesOf(pid: number): string[] {
   const inodes: string[] = [];
   try {
