@@ -25,7 +25,7 @@ const offline = async (s: Scratch, repo: string) => {
   return resultOf(told.objects);
 };
 
-test.skipIf(!works)(
+test.runIf(works && process.env.RR_LONG)(
   "offline, an application is brought up with the packages of the user's own warm cache, which stays as it was",
   { timeout: 120_000 },
   async () => {
