@@ -316,6 +316,7 @@ test.concurrent(
       const { url } = await client.ask('rr.api.local.runs.get', { run: id });
       const server = () => s.processes().filter(({ what }) => /redis-server/.test(what));
       const before = server();
+      expect(before).toHaveLength(1);
       await client.ask('rr.api.local.runs.restart', { run: id });
       await eventually(
         () => factsOf(s.state, String(id)).map((fact) => fact.type),
