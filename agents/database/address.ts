@@ -65,6 +65,16 @@ function parse(text: string): Dsn | null {
 }
 export const readAddress = (text: string): Address | null => parse(text);
 
+/** The host of what a variable of an address or a host holds: `db`, `db:5432`, `https://me:secret@db/path`. */
+export const hostOf = (text: string): string =>
+  readAddress(text)?.host ??
+  text
+    .trim()
+    .replace(/^\w+:\/\//, '')
+    .replace(/[/?#].*$/s, '')
+    .replace(/^.*@/s, '')
+    .replace(/:\d*$/, '');
+
 /** Whether a host is this machine, or a name that only a compose network knows. */
 export const isLocal = (host: string): boolean =>
   /^(?:|localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[?::1\]?|host\.docker\.internal|[\w-]+)$/i.test(host);
@@ -93,6 +103,10 @@ export function moveUrl(text: string, host: string, port: number, login: Login):
   return `${dsn.jdbc}${scheme}${driver}://${auth}${host}:${port}${path === '' ? '' : `/${path}`}${rest}`;
 }
 
+/** An address over HTTP for another place: its path stays, and nobody's name is put into it. @param text empty: there is none yet. */
+export const moveHttp = (text: string, host: string, port: number): string =>
+  `http://${host}:${port}${/^https?:\/\/[^/?#]*([^\s]*)$/i.exec(text.trim())?.[1]?.replace(/^\/$/, '') ?? ''}`;
+
 export function urlOf(scheme: string, host: string, port: number, { user, password, database }: Login): string {
   const auth =
     user === '' && password === ''
@@ -120,19 +134,27 @@ const PARTS: readonly [Part, string][] = [
     'url',
     'URLS?|URI|DSN|CONNECTION|CONNECTION_?STRING|CONNECTION_UR[LI]|CONN_STR|SERVERS?_URL|SERVERS|NODE|PRISMA_URL',
   ],
-  ['host', 'HOST|HOSTNAME|SERVER|ADDR|ADDRESS|ENDPOINT'],
+  ['host', 'HOSTS?|HOSTNAME|SERVER|ADDR|ADDRESS|ENDPOINT'],
   ['port', 'PORT'],
   ['user', 'USER|USERNAME|LOGIN|HOST_USER|ROOT_USER|ACCESS_KEY(?:_ID)?'],
   ['password', 'PASS|PASSWORD|PASSWD|PWD|HOST_PASSWORD|ROOT_PASSWORD|SECRET_KEY|SECRET_ACCESS_KEY'],
   ['database', 'NAME|DATABASE|DATABASE_NAME|DB|DB_NAME|DBNAME|INITDB_DATABASE'],
 ];
-const NAMES = WORDS.flatMap(([kind, words]) =>
-  PARTS.map(([part, ends]) => ({
-    kind,
-    part,
-    fits: new RegExp(`^(?:[A-Z0-9]+_)*?(?:${words})_?(?:${ends})$`),
-  })),
-);
+/** As clients of S3 name them. */
+const OF_OBJECTS: readonly [Part, string][] = [
+  ['url', 'ENDPOINT_URL(?:_S3)?|URL'],
+  ['host', 'ENDPOINT'],
+  ['user', '(?:ACCESS_)?KEY(?:_ID)?'],
+  ['password', 'SECRET(?:_ACCESS)?(?:_KEY)?'],
+];
+const named = (kind: string, words: string, parts: readonly [Part, string][]) =>
+  parts.map(([part, ends]) => ({ kind, part, fits: new RegExp(`^(?:[A-Z0-9]+_)*?(?:${words})_?(?:${ends})$`) }));
+const NAMES = [
+  ...named('minio', 'MINIO|S3|AWS(?:_S3|_STORAGE)?', OF_OBJECTS),
+  // What a database is to others. Only they have it, so no other word is needed.
+  { kind: 'minio', part: 'database' as Part, fits: /^(?:[A-Z0-9]+_)*?BUCKET(?:_?NAME)?$/ },
+  ...WORDS.flatMap(([kind, words]) => named(kind, words, PARTS)),
+];
 /** What a variable is by its name; `sql` as kind: of whichever SQL database the application has. */
 export function roleOf(name: string): { kind: string; part: Part } | null {
   const upper = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();

@@ -198,7 +198,7 @@ async function lodgeAt(
     serve,
     running: {
       kind: kind.name,
-      program: [kind.title ?? kind.name, kind.own ? '' : found.version].filter(Boolean).join(' '),
+      program: [found.title ?? kind.title ?? kind.name, kind.own ? '' : found.version].filter(Boolean).join(' '),
       from: found.from,
       host: lodging.host,
       port: lodging.port,

@@ -22,9 +22,9 @@ export const kindOfNeed: Readonly<Record<string, string>> = {
   opensearch: 'elasticsearch',
   minio: 'minio',
 };
-/** Names of those that are to be had on any machine with a package source; the others only where they are installed. */
+/** Names of those that are to be had on any machine with a package source, or come with us; the others only where they are installed. */
 export const fetchable: readonly string[] = Object.keys(kindOfNeed).filter((name) =>
-  ['postgres', 'mysql', 'redis', 'memcached', 'nats', 'mail', 'rabbitmq'].includes(kindOfNeed[name]!),
+  ['postgres', 'mysql', 'redis', 'memcached', 'nats', 'mail', 'rabbitmq', 'minio'].includes(kindOfNeed[name]!),
 );
 /** Where a client of each looks for it. */
 export const portOfKind: Readonly<Record<string, number>> = {
@@ -86,7 +86,7 @@ export const Running = z.strictObject({
   kind: z.string(),
   /** `postgres 15.18`. */
   program: z.string(),
-  /** machine: it was there; cache and fetched: ours. */
+  /** machine: it was there; cache and fetched: in our cache; engine: an image; ours: a program of ours. */
   from: z.string(),
   host: z.string(),
   port: z.int(),

@@ -110,7 +110,10 @@ function readCompose(
     .map((name) => {
       const raw = parsed(textOf(join(folder, name)) ?? '');
       const services = Object.entries(table(table(raw).services)).map(([key, one]) => ({ key, one: table(one) }));
-      const servers = services.flatMap(({ key, one }) => serverOf(root, folder, key, one, own) ?? []);
+      const buckets = services.flatMap(({ one }) => bucketsOf(one, own));
+      const servers = services
+        .flatMap(({ key, one }) => serverOf(root, folder, key, one, own) ?? [])
+        .map((server) => (server.kind === 'minio' && buckets.length > 0 ? { ...server, buckets } : server));
       const hosts = new Set(servers.map((server) => server.name));
       const variables = services
         .filter(({ key }) => !hosts.has(key))
@@ -118,6 +121,15 @@ function readCompose(
         .map(([key, value]) => ({ name: key, value }));
       return { servers, variables };
     });
+}
+/** What a compose file has a client make in MinIO (`mc mb store/photos`), or an image of it by a variable. */
+function bucketsOf(one: Table, own: Readonly<Record<string, string>>): string[] {
+  const words = interpolate([one.entrypoint, one.command].flat().join(' '), own);
+  const made = [...words.matchAll(/\bmc\s+mb\s+(?:-\S+\s+)*[\w-]+\/([a-z0-9][a-z0-9.-]+[a-z0-9])/g)].map(
+    ([, name]) => name!,
+  );
+  const given = environmentOf(one.environment, own).MINIO_DEFAULT_BUCKETS ?? '';
+  return [...made, ...given.split(/[,;\s]+/).map((name) => name.replace(/:.*$/, ''))].filter((name) => name !== '');
 }
 function serverOf(
   root: string,

@@ -7,7 +7,7 @@
  */
 import type { Login, ServiceKind, Wish } from '../../providers/services/kind.js';
 import type { Service } from '../detection/contract.js';
-import { isLocal, moveUrl, type Part, readAddress, roleOf, urlOf } from './address.js';
+import { hostOf, isLocal, moveHttp, moveUrl, type Part, readAddress, roleOf, urlOf } from './address.js';
 import { kindOfNeed } from './contract.js';
 
 /** `given`: by a person. `own`: the repository's `.env`. */
@@ -26,6 +26,8 @@ export interface ComposeServer {
   image: string;
   /** Files and folders that its image runs on the first start, absolute. */
   init: string[];
+  /** What it is to hold from the start, where that is a thing to be made; of MinIO. */
+  buckets?: string[];
 }
 export interface Known {
   variables: readonly Variable[];
@@ -41,11 +43,15 @@ const EMPTY: Login = { user: '', password: '', database: '' };
 
 /** The kinds that a service asks for, without repeats. @param extra what a fix of the run adds. */
 export function kindsOf({ needs, env }: Pick<Service, 'needs' | 'env'>, extra: readonly string[] = []): string[] {
-  const mail = env.some(({ name, default: value }) => {
+  // Both have clients that speak to somebody elsewhere as a rule: it is ours where an address leads to this machine.
+  const leads = env.flatMap(({ name, default: value }) => {
     const role = roleOf(name);
-    return role?.kind === 'mail' && role.part === 'host' && value !== null && value !== '' && isLocal(value);
+    const isHere = value !== null && value !== '' && isLocal(hostOf(value));
+    if (role === null || !isHere) return [];
+    const isAddress = role.kind === 'mail' ? role.part === 'host' : role.kind === 'minio' && /ENDPOINT/i.test(name);
+    return isAddress ? [role.kind] : [];
   });
-  const named = [...needs, ...extra, ...(mail ? ['mail'] : [])].map((need) => kindOfNeed[need.toLowerCase()]);
+  const named = [...needs, ...extra, ...leads].map((need) => kindOfNeed[need.toLowerCase()]);
   return [...new Set(named.filter((kind) => kind !== undefined))];
 }
 
@@ -72,8 +78,7 @@ export function theirs(kind: string, kinds: readonly string[], { variables }: Kn
     const meaning = meaningOf(one, kinds);
     if (meaning?.kind !== kind || !one.value || !['url', 'host'].includes(meaning.part)) return false;
     if (one.by === 'given') return true;
-    const host = readAddress(one.value)?.host ?? one.value.replace(/^\w+:\/\//, '').replace(/[:/].*$/, '');
-    return one.by === 'own' && !isLocal(host);
+    return one.by === 'own' && !isLocal(hostOf(one.value));
   });
   return elsewhere?.name ?? null;
 }
@@ -122,7 +127,14 @@ export function wishOf(
     database: isSql ? (said.user && said.user !== usual.user ? said.user : plainName) : usual.database,
   });
   const others = [...urls, ...inCode].map((one) => fill(one, main));
-  const logins = [main, ...others, ...extra.map((database) => ({ ...main, database }))].map(
+  const buckets =
+    kind === 'minio'
+      ? [
+          ...mine.flatMap((one) => (one.part === 'database' ? [one.value] : [])),
+          ...servers.flatMap((server) => (server.kind === kind ? (server.buckets ?? []) : [])),
+        ]
+      : [];
+  const logins = [main, ...others, ...[...buckets, ...extra].map((database) => ({ ...main, database }))].map(
     ({ user, password, database }) => ({ user, password, database }),
   );
   return { logins: [...new Map(logins.map((one) => [`${one.user}/${one.database}`, one])).values()] };
@@ -141,12 +153,19 @@ export function variablesFor(
 ): Record<string, string> {
   const main = wish.logins[0]!;
   const values: Record<string, string> = {};
-  for (const one of variables) {
+  const mine = variables.flatMap((one) => {
     const meaning = meaningOf(one, kinds);
-    if (meaning?.kind !== kind) continue;
+    return meaning?.kind === kind ? [{ one, meaning }] : [];
+  });
+  const isHttp = schemes[0] === 'http';
+  const hasPort = mine.some(({ meaning }) => meaning.part === 'port');
+  for (const { one, meaning } of mine) {
     const { part } = meaning;
     const said = one.value ?? '';
-    if (part === 'host')
+    if (isHttp && (part === 'host' || part === 'url')) {
+      const moved = httpFor(one.name, said, part, { host, port }, hasPort);
+      if (moved !== null) values[one.name] = moved;
+    } else if (part === 'host')
       values[one.name] = /^\w+:\/\//.test(said)
         ? `${said.replace(/:\/\/.*$/, '')}://${host}:${port}`
         : /:\d+$/.test(said)
@@ -160,7 +179,8 @@ export function variablesFor(
     else values[one.name] = said || main[part];
   }
   const named = Object.keys(values).length > 0;
-  if (!named) values[usualName[kind] ?? `${kind.toUpperCase()}_URL`] = urlOf(schemes[0]!, host, port, main);
+  if (kind === 'minio') Object.assign(values, ofObjects(mine, values, variables, main, { host, port }));
+  else if (!named) values[usualName[kind] ?? `${kind.toUpperCase()}_URL`] = urlOf(schemes[0]!, host, port, main);
   if (kind === 'postgres')
     Object.assign(values, {
       PGHOST: host,
@@ -171,11 +191,46 @@ export function variablesFor(
     });
   return values;
 }
+/** @returns null: it is left as it is. */
+function httpFor(
+  name: string,
+  said: string,
+  part: 'host' | 'url',
+  { host, port }: { host: string; port: number },
+  hasPort: boolean,
+): string | null {
+  if (/^https?:\/\//i.test(said)) return isLocal(hostOf(said)) ? moveHttp(said, host, port) : null;
+  if (/:\d+$/.test(said)) return `${host}:${port}`;
+  // The address for the public, e.g. of a network that delivers files; not where a client connects.
+  if (part === 'url' && said === '' && /(?:S3|AWS)_URL$/i.test(name)) return null;
+  if (part === 'host' && (hasPort || said !== '')) return host;
+  // The client of MinIO takes a host alone, with its port or without.
+  return /MINIO/i.test(name) && part === 'host' ? `${host}:${port}` : moveHttp('', host, port);
+}
+/** What the clients of S3 look at by themselves, for what the application names no variable of. */
+function ofObjects(
+  mine: readonly { meaning: { part: Part } }[],
+  values: Readonly<Record<string, string>>,
+  variables: readonly Variable[],
+  main: Login,
+  { host, port }: { host: string; port: number },
+): Record<string, string> {
+  const has = (...parts: Part[]): boolean => mine.some(({ meaning }) => parts.includes(meaning.part));
+  const isSet = (name: string): boolean =>
+    name in values || variables.some((one) => one.name === name && one.value !== null && one.value !== '');
+  return {
+    ...(has('host', 'url') ? {} : { AWS_ENDPOINT_URL_S3: moveHttp('', host, port) }),
+    ...(has('user', 'password') ? {} : { AWS_ACCESS_KEY_ID: main.user, AWS_SECRET_ACCESS_KEY: main.password }),
+    // Any will do, and without one they do nothing.
+    ...(isSet('AWS_REGION') || isSet('AWS_DEFAULT_REGION') ? {} : { AWS_REGION: 'us-east-1' }),
+  };
+}
 const usualName: Readonly<Record<string, string>> = {
   postgres: 'DATABASE_URL',
   mysql: 'DATABASE_URL',
   mongodb: 'MONGODB_URI',
   rabbitmq: 'AMQP_URL',
+  minio: 'AWS_ENDPOINT_URL_S3',
 };
 /** The variable to give by hand, where a service is not to be had. */
 export function variableOf(kind: string, kinds: readonly string[], { variables }: Known): string {

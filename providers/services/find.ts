@@ -56,6 +56,7 @@ export async function findService(kind: ServiceKind, o: Finding): Promise<FoundS
     const found = await attempt(() => fetchNpmPackage(home, npm, say, signal));
     if (found !== null) return found;
   }
+  if (kind.ours) return kind.ours();
   return {
     lacking: failures.length === 0 ? looked : `${looked}, and it could not be fetched: ${failures.join('; ')}`,
   };
@@ -86,7 +87,7 @@ const inPlace = (kind: ServiceKind, root: string, from: FoundService['from']): P
 };
 
 async function tryIn(
-  { programs, versionOf, versionIn, beside }: ServiceKind,
+  { programs, versionOf, versionAs, versionIn, beside }: ServiceKind,
   folders: string[],
   env: Record<string, string>,
   from: FoundService['from'],
@@ -97,7 +98,7 @@ async function tryIn(
       if (!isExecutable(server) || (beside !== undefined && !existsSync(join(folder, beside)))) continue;
       const version = versionIn
         ? (versionIn.exec(realpathSync(server))?.[1] ?? '')
-        : await probe(server, env, versionOf);
+        : await probe(server, env, versionOf, versionAs);
       // Clients may lie in another folder than the server: /usr/bin beside /usr/sbin, or where a link leads.
       const path = [...new Set([dirname(realpathSync(server)), folder, ...folders])];
       if (version !== null) return { server, version, from, env, path };
@@ -109,6 +110,7 @@ async function probe(
   server: string,
   env: Record<string, string>,
   versionOf = ['--version'] as readonly string[],
+  versionAs = /\bv?=?(\d+(?:\.\d+)+)/,
 ): Promise<string | null> {
   try {
     const { stdout, stderr } = await promisify(execFile)(server, [...versionOf], {
@@ -118,7 +120,7 @@ async function probe(
       env: { PATH: process.env.PATH, ...env },
     });
     // Some begin with their own path, which may hold numbers.
-    return /\bv?=?(\d+(?:\.\d+)+)/.exec(`${stdout}\n${stderr}`.replaceAll(server, ''))?.[1] ?? null;
+    return versionAs.exec(`${stdout}\n${stderr}`.replaceAll(server, ''))?.[1] ?? null;
   } catch {
     return null; // absent libraries, another machine's program, or not what its name says
   }

@@ -5,7 +5,10 @@ export interface FoundService {
   /** The server's program, absolute; its companions (clients, `initdb`) lie beside it or on `path`. */
   server: string;
   version: string;
-  from: 'machine' | 'cache' | 'fetched' | 'engine';
+  /** ours: a program of ours in the place of one that is not here. */
+  from: 'machine' | 'cache' | 'fetched' | 'engine' | 'ours';
+  /** For people, where the name of its kind says too much. */
+  title?: string;
   /** Variables its programs run with, e.g. LD_LIBRARY_PATH of unpacked packages. */
   env: Record<string, string>;
   /** Folders that hold its programs. */
@@ -52,6 +55,8 @@ export interface ServiceKind {
   /** A script in them that names where it would have been installed. */
   rewrite?: Rewrite;
   versionOf?: readonly string[];
+  /** How its program tells its version, where that is not the first number with a dot; the first group. */
+  versionAs?: RegExp;
   /** Where its program cannot tell its version: that is in its real path, the first group. */
   versionIn?: RegExp;
   /** A file that lies beside the program itself, and not beside what a distribution puts on PATH in its place. */
@@ -62,6 +67,8 @@ export interface ServiceKind {
   npm?(): { pack: string; folder: string; links: string | null } | null;
   /** A program of ours: nothing is looked for. */
   own?(): FoundService;
+  /** A program of ours that does where nothing else is on this machine. */
+  ours?(): FoundService;
   /** Its data is in the bundle of the run, not kept for the next one. */
   ofTheRun?: boolean;
   /** For people; default: its name. */

@@ -1,5 +1,5 @@
 /** Servers that need nothing made before they start: Memcached, NATS, and those that are taken where the machine has them. */
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { quote } from '../../runtime/shell.js';
 import { companion } from './find.js';
 import type { Job, ServiceKind } from './kind.js';
@@ -153,20 +153,4 @@ export const elasticsearch: ServiceKind = {
   },
   ask: hears('GET /_cluster/health HTTP/1.0\r\n\r\n', /^HTTP\/1\.[01] 200/),
   manual: 'install Elasticsearch or OpenSearch (its bin folder on PATH; Debian has no package of it)',
-};
-
-export const minio: ServiceKind = {
-  name: 'minio',
-  port: 9000,
-  programs: ['minio'],
-  folders: ['/opt/homebrew/bin'],
-  packages: [],
-  schemes: ['http'],
-  login: { user: 'minioadmin', password: '', database: '' },
-  serve: (found, { data, host, port }, { logins: [main] }) => ({
-    shell: begin([found.server, 'server', data, '--address', `${host}:${port}`]),
-    env: { ...found.env, HOME: dirname(data), MINIO_ROOT_USER: main!.user, MINIO_ROOT_PASSWORD: main!.password },
-  }),
-  ask: hears('GET /minio/health/live HTTP/1.0\r\n\r\n', /^HTTP\/1\.[01] 200/),
-  manual: 'install MinIO (minio on PATH; Debian has no package of it)',
 };

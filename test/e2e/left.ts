@@ -4,23 +4,9 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { expect } from 'vitest';
-import { bin, eventually, gitStatus, type Scratch } from './rr.js';
+import { bin, eventually, gitStatus, processesOf, type Scratch } from './rr.js';
 
-/** Living processes that name the folder, carry it in their environment, or work in it. */
-export function processesOf(dir: string): { pid: number; what: string }[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .flatMap((name) => {
-      try {
-        const what = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
-        if (what === '') return []; // ended, not yet buried
-        const ours = what.includes(dir) || readFileSync(`/proc/${name}/environ`, 'utf8').includes(dir);
-        return ours || readlinkSync(`/proc/${name}/cwd`).startsWith(dir) ? [{ pid: Number(name), what }] : [];
-      } catch {
-        return []; // ended while we looked
-      }
-    });
-}
+export { processesOf };
 
 /** Ports on which these processes listen. */
 export function portsOf(pids: readonly number[]): number[] {

@@ -9,6 +9,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   rmSync,
 } from 'node:fs';
@@ -42,6 +43,23 @@ export interface Scratch {
   processes(): { pid: number; what: string }[];
 }
 
+/** Living processes that name the folder, carry it in their environment, or work in it: some write over their environment. */
+export function processesOf(dir: string): { pid: number; what: string }[] {
+  const within = (path: string): boolean => path === dir || path.startsWith(`${dir}/`) || path === `${dir} (deleted)`;
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      try {
+        const what = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        if (what === '') return []; // ended, not yet buried
+        const ours = what.includes(dir) || readFileSync(`/proc/${name}/environ`, 'utf8').includes(dir);
+        return ours || within(readlinkSync(`/proc/${name}/cwd`)) ? [{ pid: Number(name), what }] : [];
+      } catch {
+        return []; // ended while we looked
+      }
+    });
+}
+
 /**
  * A scratch folder with a state folder of its own; when the test ends everything in it ends.
  * @param finished the hook of a test that runs beside others; they have their own.
@@ -61,18 +79,7 @@ export function scratch(extra: Record<string, string> = {}, finished: Finished =
   };
   delete (env as Record<string, string | undefined>).NATS_URL;
   const all: Rr[] = [];
-  const processes = (): { pid: number; what: string }[] =>
-    readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-      .flatMap((name) => {
-        try {
-          const what = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
-          const environ = readFileSync(`/proc/${name}/environ`, 'utf8');
-          return (what.includes(dir) || environ.includes(dir)) && what !== '' ? [{ pid: Number(name), what }] : [];
-        } catch {
-          return []; // ended while we looked
-        }
-      });
+  const processes = () => processesOf(dir);
   finished(async () => {
     for (const one of all) one.child.kill('SIGKILL');
     for (let n = 0; n < 20 && processes().length > 0; n += 1) {

@@ -311,6 +311,7 @@ test.concurrent(
       const { url } = await client.ask('rr.api.local.runs.get', { run: id });
       const server = () => s.processes().filter(({ what }) => /redis-server/.test(what));
       const before = server();
+      expect(before).toHaveLength(1);
       await client.ask('rr.api.local.runs.restart', { run: id });
       await eventually(
         () => factsOf(s.state, String(id)).map((fact) => fact.type),
@@ -503,6 +504,34 @@ long.concurrent(
       expect(second.result, JSON.stringify(second.result.error)).toMatchObject({ outcome: 'healthy', error: null });
       expect(second.output('services').services).toMatchObject([{ kind: 'rabbitmq', kept: true }]);
       expect(orders(second.says)).toBeGreaterThan(before);
+    }),
+);
+
+long.concurrent(
+  'objects: a client of S3 writes, reads and signs; its buckets are there, its keys its own, and what it stored in the next run',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('express-s3');
+      const first = await run(s, folder);
+      expect(first.result, JSON.stringify(first.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      expect(first.output('services')).toMatchObject({
+        services: [{ kind: 'minio', program: 'S3 server of rr', from: 'ours', kept: false }],
+        lacking: [],
+        set: expect.arrayContaining(['S3_ENDPOINT', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'S3_BUCKET']),
+      });
+      expect(first.says).toContain('read: hello over s3');
+      expect(first.says).toContain('by its URL: hello over s3');
+      const { data } = first.output('services').services[0];
+      expect(readdirSync(data).sort()).toEqual(['.uploads', 'photos', 'thumbnails']);
+      expect(openTexts(s.state).filter((text) => /p@ss-word|p%40ss-word/.test(text))).toEqual([]);
+      const kept = (text: string) => Number(/in photos: (\d+)/.exec(text)?.[1]);
+      const second = await run(s, folder);
+      expect(second.output('services').services[0].kept).toBe(true);
+      expect(kept(second.says)).toBeGreaterThan(kept(first.says));
+      const address = await finish(s.rr('db', 'url', '--kind', 'minio'));
+      expect(address.out).toMatch(/^http:\/\/shop:p%40ss-word@127\.0\.0\.1:\d+\/photos\n$/);
     }),
 );
 

@@ -50,6 +50,12 @@ test.each([
   ['SPRING_DATA_REDIS_PORT', { kind: 'redis', part: 'port' }],
   ['MYSQL_PASSWORD', { kind: 'mysql', part: 'password' }],
   ['EMAIL_HOST_PASSWORD', { kind: 'mail', part: 'password' }],
+  ['AWS_ENDPOINT_URL_S3', { kind: 'minio', part: 'url' }],
+  ['MINIO_ENDPOINT', { kind: 'minio', part: 'host' }],
+  ['AWS_SECRET_ACCESS_KEY', { kind: 'minio', part: 'password' }],
+  ['AWS_STORAGE_BUCKET_NAME', { kind: 'minio', part: 'database' }],
+  ['ELASTICSEARCH_HOSTS', { kind: 'elasticsearch', part: 'host' }],
+  ['AWS_REGION', null],
   ['UPSTASH_REDIS_REST_URL', null],
   ['PORT', null],
   ['DB_DIALECT', null],
@@ -172,6 +178,68 @@ test('what a service needs is of the kinds there are, once each', () => {
   expect(kindsOf({ needs: [], env: [env('SMTP_HOST', 'localhost')] })).toEqual(['mail']);
   expect(kindsOf({ needs: [], env: [env('SMTP_HOST', 'smtp.example.com')] })).toEqual([]);
   expect(kindsOf({ needs: ['redis'], env: [] }, ['postgres', 'redis'])).toEqual(['redis', 'postgres']);
+});
+
+const minio = { name: 'minio', schemes: ['http'], login: { user: 'minioadmin', password: '', database: '' } };
+const search = { name: 'elasticsearch', schemes: ['http'], login: { user: '', password: '', database: '' } };
+test('objects are wanted where an address of S3 leads to this machine, and of nobody elsewhere', () => {
+  const kinds = (name: string, value: string | null) =>
+    kindsOf({ needs: [], env: [{ name, required: false, secret: false, default: value, from: 'x' }] });
+  expect(kinds('S3_ENDPOINT', 'http://localhost:9000')).toEqual(['minio']);
+  expect(kinds('AWS_ENDPOINT_URL', 'http://minio:9000')).toEqual(['minio']);
+  for (const value of [null, '', 'https://s3.eu-west-1.amazonaws.com', 'https://me:x@store.example.com/'])
+    expect(kinds('S3_ENDPOINT', value)).toEqual([]);
+  expect(kinds('AWS_ACCESS_KEY_ID', 'AKIA')).toEqual([]);
+});
+test('addresses over HTTP are moved with their path and without a name in them; every bucket is to be there', () => {
+  const variables: [string, string | null][] = [
+    ['S3_ENDPOINT', 'https://store:9000'],
+    ['MINIO_ENDPOINT', 'store'],
+    ['AWS_URL', 'http://localhost:9000/photos'],
+    ['S3_PUBLIC_URL', 'https://cdn.example.com/photos'],
+    ['AWS_ACCESS_KEY_ID', 'shop'],
+    ['AWS_SECRET_ACCESS_KEY', null],
+    ['S3_BUCKET', 'photos'],
+    ['S3_THUMBNAILS_BUCKET', 'thumbnails'],
+  ];
+  const server = {
+    name: 'store',
+    kind: 'minio',
+    login: { user: '', password: '', database: '' },
+    image: '',
+    version: null,
+    init: [],
+    buckets: ['of-compose'],
+  };
+  const wish = wishOf(minio, ['minio'], known(variables, { servers: [server] }), 'shop', 'made');
+  expect(wish.logins[0]).toEqual({ user: 'shop', password: 'made', database: 'photos' });
+  expect(wish.logins.map(({ database }) => database).sort()).toEqual(['of-compose', 'photos', 'thumbnails']);
+  expect(variablesFor(minio, ['minio'], known(variables), wish, at)).toEqual({
+    S3_ENDPOINT: 'http://127.0.0.1:24001',
+    MINIO_ENDPOINT: '127.0.0.1',
+    AWS_URL: 'http://127.0.0.1:24001/photos',
+    AWS_ACCESS_KEY_ID: 'shop',
+    AWS_SECRET_ACCESS_KEY: 'made',
+    S3_BUCKET: 'photos',
+    S3_THUMBNAILS_BUCKET: 'thumbnails',
+    AWS_REGION: 'us-east-1',
+  });
+  expect(variablesFor(minio, ['minio'], known([]), wish, at)).toEqual({
+    AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:24001',
+    AWS_ACCESS_KEY_ID: 'shop',
+    AWS_SECRET_ACCESS_KEY: 'made',
+    AWS_REGION: 'us-east-1',
+  });
+  const node = (value: string) =>
+    variablesFor(search, ['elasticsearch'], known([['ELASTICSEARCH_NODE', value]]), { logins: [search.login] }, at);
+  expect(node('https://elastic:secret@es:9200')).toEqual({ ELASTICSEARCH_NODE: 'http://127.0.0.1:24001' });
+  expect(
+    theirs(
+      'elasticsearch',
+      ['elasticsearch'],
+      known([['ELASTICSEARCH_NODE', 'https://elastic:x@es.example.com', 'own']]),
+    ),
+  ).toBe('ELASTICSEARCH_NODE');
 });
 
 test('no text makes the reader of addresses stumble', () => {

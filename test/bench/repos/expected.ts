@@ -62,6 +62,7 @@ export const expected: readonly Expected[] = [
   healthy('procfile-shop', 'released', '--all'),
   healthy('express-drizzle', 'On Tables'),
   healthy('express-rabbitmq', 'hello over amqp'),
+  healthy('express-s3', 'hello over s3'),
   // Python.
   healthy('python-plain-server', 'Hello from plain Python'),
   healthy('python-job', 'counted 45'),

@@ -32,10 +32,20 @@ test.each([
     'no elasticsearch or opensearch on PATH',
     'install Elasticsearch or OpenSearch (its bin folder on PATH; ',
   ],
-  ['minio', 'no minio on PATH', 'install MinIO (minio on PATH; Debian has no package of it)'],
 ])('needs %s: what was looked for, and what to do', async (kind, lacking, manual) => {
   expect(await find(machine({}), kind)).toEqual({ lacking });
   expect(serviceKinds[kind]!.manual).toContain(manual);
+});
+
+test('objects: MinIO where the machine has it, with its own kind of version; else a server of ours', async () => {
+  expect(await find(machine({}), 'minio')).toMatchObject({ from: 'ours', server: process.execPath });
+  const said = 'minio version RELEASE.2025-04-22T22-12-26Z (commit-id=1)\nLicense: <https://example.com/agpl-3.0.html>';
+  const dir = machine({ 'bin/minio': said });
+  expect(await find(dir, 'minio')).toMatchObject({
+    from: 'machine',
+    server: join(dir, 'bin/minio'),
+    version: '2025-04-22',
+  });
 });
 
 test("RabbitMQ's own program is taken, not what a distribution puts on PATH in its place, with its version by its path", async () => {
