@@ -42,8 +42,12 @@ export interface Journal {
   readonly fence: number;
   /** Appends a record; `done` is called when it is durable, or with the fault that ended the journal. */
   append(record: Encode, done: (error: RunnerError | null) => void): void;
-  /** Where the next record will stand; all before it is durable once nothing waits. */
-  end(): Position;
+  /**
+   * Parts what is before from what comes: `begin` is called when every record appended from then on will stand behind
+   * all that waits, `then` with the place between them, once all before it has been told, and nothing behind it. Both
+   * at once where nothing waits.
+   */
+  cut(begin: () => void, then: (at: Position) => void): void;
   /** Bytes in files of this life. */
   bytes(): number;
   /** Why nothing can be written at present; null: it can. */
@@ -148,6 +152,11 @@ export function openJournal(
   let dead: RunnerError | null = null;
   let full: RunnerError | null = null;
   const idle: (() => void)[] = [];
+  type Cut = { begin: () => void; then: (at: Position) => void };
+  let wanted: Cut[] = [];
+  /** Behind the batch that is being written. */
+  let cutting: Cut[] = [];
+  const end = (): Position => ({ fence, segment: current.number, offset });
 
   const schedule = (): void => {
     if (scheduled || writing) return;
@@ -160,8 +169,13 @@ export function openJournal(
     batch.length = 0;
     writing = false;
     for (const done of waiting) done(error);
-    if (gathering.waiting.length > 0) schedule();
-    else for (const done of idle.splice(0)) done();
+    for (const { then } of cutting.splice(0)) then(end());
+    if (gathering.waiting.length > 0) return schedule();
+    for (const { begin, then } of wanted.splice(0)) {
+      begin();
+      then(end());
+    }
+    for (const done of idle.splice(0)) done();
   };
   const die = (batch: typeof gathering, error: unknown): void => {
     dead = unwritable(error);
@@ -188,6 +202,9 @@ export function openJournal(
     const batch = gathering;
     gathering = spare;
     spare = batch;
+    cutting = wanted;
+    wanted = [];
+    for (const { begin } of cutting) begin();
     put(batch);
   };
   const put = (batch: typeof gathering): void => {
@@ -258,7 +275,11 @@ export function openJournal(
       gathering.waiting.push(done);
       schedule();
     },
-    end: () => ({ fence, segment: current.number, offset }),
+    cut(begin, then) {
+      if (!dead && (writing || gathering.waiting.length > 0)) return void wanted.push({ begin, then });
+      begin();
+      then(end());
+    },
     bytes: () => made,
     trouble: () => dead ?? full,
     settled,

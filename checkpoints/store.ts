@@ -140,10 +140,8 @@ export function openStore(
   let syncing = false;
 
   const view = openView(state, {
-    before() {
-      writer.fresh();
-      return journal!.end();
-    },
+    // What is read from there on must need nothing before it, also where a killed process left records under way.
+    cut: (then) => journal!.cut(() => writer.fresh(), then),
     written(end: Position) {
       write({ ...mark, boot: bootId(), written: end });
       takenUp();

@@ -79,12 +79,13 @@ export const isNewer = (a: Checkpoint, b: Checkpoint): boolean =>
   a.epoch !== b.epoch ? a.epoch > b.epoch : a.turn !== b.turn ? a.turn > b.turn : a.at > b.at;
 
 /**
- * @param written is told when everything taken before `before` was called is in its file.
+ * @param cut says where in the journal all stands that was taken so far, and nothing else: maybe later, at such a place.
+ * @param written is told when everything before that place is in its file.
  * @param failed hears why a gathering could not be written; it is tried again.
  */
 export function openView(
   state: string,
-  about: { before(): unknown; written(mark: never): void; failed(error: unknown): void },
+  about: { cut(then: (mark: unknown) => void): void; written(mark: never): void; failed(error: unknown): void },
 ): View {
   let gathering: Gathering = new Map();
   /** Closed, and left alone for as long again: a run that is over by then may need no files at all. */
@@ -193,18 +194,26 @@ export function openView(
   }
   /** Up to where the journal is in the files once what is under way is written. */
   let mark: unknown = null;
-  const shift = (): void => {
+  const shift = (at: unknown): void => {
+    if (pass || underway.size > 0) return; // another came first
     underway = ripening;
     mark = ripe;
     ripening = gathering;
-    ripe = about.before();
+    ripe = at;
     gathering = new Map();
   };
+  const shifted = (): Promise<void> =>
+    new Promise((done) =>
+      about.cut((at) => {
+        shift(at);
+        done();
+      }),
+    );
   /** Writes what is ripe; all there is when somebody waits for it. */
   async function flush(): Promise<void> {
     do {
       // What a failed pass left goes first; its actors' newer versions come behind.
-      if (!pass && underway.size === 0) shift();
+      if (!pass && underway.size === 0) await shifted();
       pass ??= write().finally(() => {
         pass = null;
       });

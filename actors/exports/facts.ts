@@ -27,7 +27,7 @@ export interface Proven {
   packageManager: string | null;
   /** Versions really used. */
   tools: Record<string, string>;
-  /** Packages of Debian whose programs the commands call by name, or that a repair got. */
+  /** Packages of Debian whose programs the run used and the images of languages need not have, or that a repair got. */
   systemPackages: string[];
   install: string[];
   build: string[];
@@ -161,7 +161,10 @@ export function proven(run: string, recipe: Omit<Recipe, 'format' | 'given'>, ar
     framework: service?.framework ?? null,
     packageManager: service?.packageManager ?? null,
     tools: { ...recipe.tools },
-    systemPackages: [...new Set([...packagesFor(commands), ...(recipe.packages ?? [])])].sort(),
+    systemPackages: [
+      // A compiler is called by make and its like, by no command of the run's own.
+      ...new Set([...packagesFor(commands), ...packagesOf(Object.keys(recipe.tools)), ...(recipe.packages ?? [])]),
+    ].sort(),
     install: [...recipe.install],
     build: [...recipe.build],
     start: recipe.start,
@@ -197,6 +200,8 @@ const packageOf: Readonly<Record<string, string>> = {
   gcc: 'build-essential',
   'g++': 'build-essential',
   cc: 'build-essential',
+  'c++': 'build-essential',
+  cobc: 'gnucobol',
   git: 'git',
   curl: 'curl',
   wget: 'wget',
@@ -225,8 +230,10 @@ function packagesFor(commands: readonly string[]): string[] {
       return bare.split(/\s+/)[0] ?? '';
     }),
   );
-  return [...new Set(called.flatMap((name) => (Object.hasOwn(packageOf, name) ? [packageOf[name]!] : [])))].sort();
+  return packagesOf(called);
 }
+const packagesOf = (programs: readonly string[]): string[] =>
+  programs.flatMap((name) => (Object.hasOwn(packageOf, name) ? [packageOf[name]!] : []));
 
 const kinds: Readonly<Record<string, string>> = {
   mariadb: 'mysql',

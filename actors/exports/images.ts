@@ -28,6 +28,12 @@ const images: readonly [tool: string, find: Find, hasApt: boolean][] = [
   ['ruby', (version, _, isSlim) => slim('ruby', version, isSlim), true],
   ['go', (version) => `golang:${part(version, 3)}`, true],
   ['rust', (version, _, isSlim) => slim('rust', version, isSlim), true],
+  ['swift', (version) => `swift:${part(version, 3)}`, true],
+  ['ghc', (version) => `haskell:${part(version, 3)}`, true],
+  ['elixir', (version) => `elixir:${part(version, 3)}`, true],
+  ['erlang', (version) => `erlang:${part(version, 1)}`, true],
+  ['crystal', (version) => `crystallang/crystal:${part(version, 3)}`, true],
+  ['dart', (version) => `dart:${part(version, 3)}`, true],
   ['python', (version, _, isSlim) => slim('python', version, isSlim), true],
   ['deno', (version) => `denoland/deno:${part(version, 3)}`, true],
   ['node', (version, _, isSlim) => slim('node', version, isSlim), true],
@@ -96,6 +102,9 @@ export function probeOf({ proof, port }: Proven, tool: string | null): { command
         needsCurl: false,
       };
     default:
-      return { command: `curl -s -o /dev/null ${url}`, needsCurl: true };
+      return {
+        command: `code=$(curl -s -o /dev/null -w '%{http_code}' ${url}) && [ "$code" -lt 500 ]`,
+        needsCurl: true,
+      };
   }
 }

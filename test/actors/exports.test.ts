@@ -1,6 +1,9 @@
 /** Exports are pure: from the facts of a proven run to text that the tools it is for take. */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser';
@@ -117,11 +120,43 @@ test.each<[string, Record<string, string>, string]>([
   ['php and node', { php: '8.2.7', composer: '2.7.1', node: '20.1.0' }, 'php:8.2.7-cli'],
   ['bun', { bun: '1.1.0' }, 'oven/bun:1.1.0'],
   ['deno', { deno: '2.0.0' }, 'denoland/deno:2.0.0'],
+  ['elixir', { elixir: '1.14.0', erlang: '25.2.3' }, 'elixir:1.14.0'],
+  ['haskell', { ghc: '9.0.2' }, 'haskell:9.0.2'],
+  ['swift', { swift: '5.9.2' }, 'swift:5.9.2'],
   ['nothing', {}, 'debian:stable-slim'],
 ])('the image of %s', (_, tools, image) => {
   const text = exporters.dockerfile.make(facts({ tools: tools as never }));
   expect(readDockerfile(text)[0]).toEqual(['FROM', image]);
   for (const command of commandsOf(text)) checkShell(command);
+});
+
+test('what make calls by itself is in the image too: the compiler', () => {
+  const c = facts({
+    tools: { cc: '12.2.0', make: '4.3.0' } as never,
+    install: [],
+    build: ['make app'],
+    start: './app',
+  });
+  const runs = readDockerfile(exporters.dockerfile.make(c)).flatMap(([word, rest]) => (word === 'RUN' ? [rest] : []));
+  expect(runs[0]).toMatch(/install .*\bbuild-essential\b.* make /);
+});
+
+test.each([
+  [200, true],
+  [404, true],
+  [500, false],
+  [null, false],
+])('the health check of an image without a language takes a %s for well: %s', async (status, well) => {
+  const app = createServer((_, response) => response.writeHead(status ?? 200).end()).listen(0, '127.0.0.1');
+  onTestFinished(() => void app.close());
+  await once(app, 'listening');
+  const { port } = app.address() as AddressInfo;
+  if (status === null) app.close();
+  const text = exporters.dockerfile.make(facts({ tools: {} as never, port, proof: { ...recipe.proof, path: '/' } }));
+  const check = readDockerfile(text).find(([word]) => word === 'HEALTHCHECK')![1];
+  const [program, ...args] = argv(check);
+  const code = await new Promise<number>((done) => execFile(program!, args, (e) => done(e ? 1 : 0)));
+  expect(code === 0).toBe(well);
 });
 
 test('what our own static server served is served by nginx, without the checkout around it', () => {

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { encodeTurn } from '../../checkpoints/codec.js';
@@ -353,6 +354,44 @@ test('whatever turns actors take, and wherever the files stand, the next life fi
     }),
     { numRuns: 25 },
   );
+}, 60_000);
+
+test('whatever was told to be durable is read again, also when the files caught up in the midst of many turns', async () => {
+  const live = scratch();
+  const one = store(live);
+  const big = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`k${n}`, { text: `value ${n}` }]));
+  const at = (actor: number) => ({ ...place, id: `health-${actor}` });
+  const told = new Map<number, number>();
+  let goesOn = true;
+  // More at once than are flushed on the spot: while some are written, others are put into words already.
+  const work = Array.from({ length: 12 }, async (_, actor) => {
+    for (let turn = 1; goesOn; turn += 1) {
+      const line = { ...fact(turn), id: `f${actor}.${turn}` };
+      await one.commit({ checkpoint: checkpoint(turn, { big, turn }, at(actor)), facts: [line], audit: [] });
+      told.set(actor, turn);
+    }
+  });
+  const lost: unknown[] = [];
+  for (let n = 0; n < 6; n += 1) {
+    await sleep(150);
+    const copy = scratch();
+    const known = new Map(told);
+    cpSync(live, copy, { recursive: true });
+    const next = store(copy);
+    lost.push(...next.recovered.damage);
+    for (const [actor, turn] of known) {
+      const { turn: met } = (await next.load(at(actor)))!;
+      if (met < turn) lost.push({ actor, turn, met });
+    }
+    await next.close();
+    const lines = new Set(readLines<Line>(join(copy, 'runs/r1/facts.ndjson')).map(({ id }) => id));
+    for (const [actor, turn] of known)
+      for (let each = 1; each <= turn; each += 1) if (!lines.has(`f${actor}.${each}`)) lost.push(`f${actor}.${each}`);
+  }
+  goesOn = false;
+  await Promise.all(work);
+  await one.close();
+  expect(lost).toEqual([]);
 }, 60_000);
 
 test('a change without what it changes is damage, told and left out', async () => {
