@@ -27,16 +27,36 @@ test('a compose project of three services is brought up in the order of its need
   const proved = rr.objects().filter(({ type, step }) => type === 'run.step-ended' && String(step).endsWith('.prove'));
   expect(proved.map(({ of }) => of)).toEqual(['api', 'web', 'mailer']);
 
-  // One that ends leaves the others up, and is named.
+  // One that fails is repaired while the others stay up.
   const run = String(result.run);
-  const mailer = apps(s).find(({ what }) => what.includes('worker.js'))!;
-  process.kill(mailer.pid, 'SIGKILL');
-  const exited = await eventually(
-    () => factsOf(s.state, run).find(({ type }) => type === 'run.app-exited'),
-    (fact) => fact !== undefined,
+  const said = (type: string) =>
+    eventually(
+      () => factsOf(s.state, run).find((fact) => fact.type === type),
+      (fact) => fact !== undefined,
+    );
+  const mailer = () => apps(s).find(({ what }) => what.includes('worker.js'))!.pid;
+  const before = apps(s).map(({ pid }) => pid);
+  process.kill(mailer(), 'SIGKILL');
+  const { payload: healed } = await said('run.app-healed');
+  expect(healed).toMatchObject({ service: 'mailer', rules: ['ended-from-outside'] });
+  const status = await finish(s.rr('status', run, '--json'));
+  expect(status.objects[0]).toMatchObject({ state: 'up', healing: null });
+  const heals = (status.objects[0]!.services as { service: string; heals: number; downMs: number }[]).map(
+    (one) => `${one.service} ${one.heals} ${one.downMs}`,
   );
-  expect(exited.payload).toMatchObject({ service: 'mailer' });
+  expect(heals).toEqual(['api 0 0', 'web 0 0', `mailer 1 ${healed.downMs}`]);
+  expect(apps(s).filter(({ pid }) => before.includes(pid))).toHaveLength(2);
+  // One is started anew, at its address.
+  const anew = await finish(s.rr('restart', 'web'));
+  expect([anew.code, anew.out.trim().split('\n').at(-1)]).toEqual([0, `${run} web up  ${services[1]!.url}`]);
+  expect(await (await fetch(services[1]!.url!)).text()).toContain('apples and pears');
+  expect(apps(s).filter(({ pid }) => before.includes(pid))).toHaveLength(1);
+  // One that was asked to end leaves the others up, is named, and comes back when it is wanted.
+  process.kill(mailer(), 'SIGTERM');
+  expect((await said('run.app-exited')).payload).toMatchObject({ service: 'mailer' });
   expect((await fetch(services[1]!.url!)).status).toBe(200);
+  expect((await finish(s.rr('restart', run, 'mailer'))).code).toBe(0);
+  expect(apps(s)).toHaveLength(3);
   expect(rr.child.exitCode).toBe(null);
   rr.child.kill('SIGINT');
   expect(await rr.exited).toBe(0);
