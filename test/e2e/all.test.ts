@@ -1,5 +1,5 @@
 /** `rr run --all`: the services of a compose project or a monorepo, side by side, without Docker. */
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
@@ -329,4 +329,53 @@ test.runIf(process.env.RR_LONG)(
     await expectNothingLeft(s);
   },
   180_000,
+);
+
+test.runIf(process.env.RR_LONG)(
+  'a database that is a file is made for each service that has one, and filled once also where two share it',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = join(s.dir, 'two-files');
+    const service = (name: string, files: Record<string, string>): void => {
+      for (const folder of ['data', 'config']) mkdirSync(join(repo, name, folder), { recursive: true });
+      const scripts = {
+        start: 'node server.js',
+        'db:migrate': 'node rows.js table',
+        'db:seed': `node rows.js ${name}-row`,
+      };
+      const all = {
+        'package.json': JSON.stringify({ name, scripts, dependencies: {} }),
+        'config/database.js': "module.exports = { dialect: 'sqlite', storage: './data/own.db' };\n",
+        'rows.js': "require('node:fs').appendFileSync('data/own.db', process.argv[2] + '\\n');\n",
+        'server.js':
+          "const all = require('node:fs').readFileSync('data/own.db', 'utf8').split('\\n').filter((row) => row !== 'table');\n" +
+          "require('node:http').createServer((_, answer) => answer.end('has ' + all.join(' '))).listen(process.env.PORT);\n",
+        'data/.gitkeep': '',
+        ...files,
+      };
+      for (const [path, text] of Object.entries(all)) writeFileSync(join(repo, name, path), text);
+    };
+    service('orders', {});
+    service('stock', {
+      'tally.js':
+        "console.log('tallies ' + require('node:fs').readFileSync('data/own.db', 'utf8').match(/row/g).length);\nsetInterval(() => {}, 1000);\n",
+    });
+    writeFileSync(
+      join(repo, 'compose.yaml'),
+      'services:\n  orders:\n    build: ./orders\n    ports: ["4100:4100"]\n  stock:\n    build: ./stock\n    ports: ["4200:4200"]\n' +
+        '  tally:\n    build: ./stock\n    command: node tally.js\n',
+    );
+    for (const name of ['orders', 'stock'])
+      writeFileSync(join(repo, name, 'Dockerfile'), 'FROM node:20\nCOPY . .\nCMD ["node", "server.js"]\n');
+    commitAll(repo, '*.db\n');
+    const { objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy', error: null });
+    const said = (result.services as { name: string; proof: { excerpt: string } }[]).map(
+      ({ name, proof }) => `${name} ${proof.excerpt.trim()}`,
+    );
+    expect(said.sort()).toEqual(['orders has orders-row', 'stock has stock-row', 'stock-tally tallies 1']);
+    await expectNothingLeft(s);
+  },
+  120_000,
 );
