@@ -72,16 +72,19 @@ export const runService: Workflow = {
     const workspace = results.workspace ?? { root: input.root };
     const whole = { ...results, needs: { plan }, workspace };
     const one = scopeOfOne({ run, bundle, job, input, results: whole, overlay, fixes });
-    const peers = handOver(part, input.peers as Peer[]);
+    // One that is not up has no address.
+    const up = (input.peers as (Peer | { error: ErrorRecord })[]).filter((one): one is Peer => !('error' in one));
+    const peers = handOver(part, up);
     // What a fix says holds: it is asked because of what came of the rest.
     const given = { ...peers, ...(overlay as Overlay).env };
-    // What one before has done where it is done here is there already, and somebody may be running on it.
-    const before = new Set((input.peers as Peer[]).flatMap(({ done = [] }) => done));
+    // What one before has done where it is done here is there already, and somebody may be running on it; unless it is gone.
+    const before = new Set(up.flatMap(({ done = [] }) => done));
     const place = (command: string): string => placedCommand(String(workspace.root), service.path, command);
-    const isNew = (command: string): boolean => !before.has(place(command));
-    const install = (one.install as string[]).filter(isNew);
+    const again = fixes.flatMap(({ actions, helped }) => (helped === false ? [] : actions)).map(({ step: id }) => id);
+    const isNew = (step: string, command: string): boolean => again.includes(step) || !before.has(place(command));
+    const install = (one.install as string[]).filter((command) => isNew('deps', command));
     const prepare = [...(one.buildCommands as string[]), ...(part.release ?? [])];
-    const buildCommands = prepare.filter(isNew);
+    const buildCommands = prepare.filter((command) => isNew('build', command));
     const root = String(workspace.root);
     const mounts = part.mounts?.map((one) => ({ ...one, from: one.from === null ? null : `${root}/${one.from}` }));
     const done = [...(one.install as string[]), ...prepare].map(place);

@@ -103,6 +103,15 @@ export type Asked = z.infer<typeof Asked>;
 export const ExportFormat = z.enum(['dockerfile', 'compose', 'devcontainer', 'github-actions', 'script', 'json']);
 export type ExportFormat = z.infer<typeof ExportFormat>;
 
+const Healing = z.strictObject({
+  service: z.string(),
+  reason: z.string(),
+  since: z.number().describe('epoch ms at which it fell'),
+  step: z.string().describe('that is at work, or that failed'),
+  rule: z.string().nullable().describe('that is being tried; null: one is sought'),
+  cause: z.string().nullable().describe('as that rule sees it'),
+  after: z.string().nullable().describe('the service that is repaired before it'),
+});
 export const runVerbs = {
   'jobs.submit': {
     about: 'Takes a job. The answer comes when the job is on disk.',
@@ -174,8 +183,10 @@ export const runVerbs = {
       services: z.array(
         Status.omit({ format: true, samples: true, logAt: true, wellAt: true }).extend({
           up: z.boolean().describe('it is held up at present'),
+          rising: z.boolean().describe('it is being started again or repaired, or will be in its turn'),
           restarts: z.int().describe('times it was started again'),
           heals: z.int().describe('times it was repaired after it had been up'),
+          healing: Healing.nullable().describe('it was up, failed, and is being repaired; null: it is not'),
           last: Sample.nullable().describe('the last look; null: none yet'),
         }),
       ),
@@ -191,17 +202,7 @@ export const runVerbs = {
           }),
         )
         .describe('private databases and other servers of the run'),
-      healing: z
-        .strictObject({
-          service: z.string(),
-          reason: z.string(),
-          since: z.number().describe('epoch ms at which it fell'),
-          step: z.string().describe('that is at work, or that failed'),
-          rule: z.string().nullable().describe('that is being tried; null: one is sought'),
-          cause: z.string().nullable().describe('as that rule sees it'),
-        })
-        .nullable()
-        .describe('it was up, failed, and is being repaired; null: it is not'),
+      healing: Healing.nullable().describe('of the one that fell first; null: none is being repaired'),
     }),
   },
   'runs.timeline': {

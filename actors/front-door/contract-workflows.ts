@@ -56,9 +56,16 @@ export const workflowVerbs = {
     response: z.strictObject({ run: RunId, step: z.string().nullable().describe('the step that waited for it') }),
   },
   'runs.restart': {
-    about: 'Ends the application of a run that is up and starts it again; the run stays up.',
+    about: 'Ends what a run holds up and starts it again, one service after the other; the run stays up.',
     repeatable: false,
-    request: z.strictObject({ run: RunId }),
-    response: z.strictObject({ run: RunId, state: State }),
+    request: z.strictObject({
+      run: RunId,
+      service: Name.nullable().default(null).describe('one of several; null: all of them'),
+    }),
+    response: z.strictObject({
+      run: RunId,
+      state: State,
+      services: z.array(z.string()).describe('in the order in which they are started'),
+    }),
   },
 } as const;

@@ -12,8 +12,8 @@ import type { AdminContext } from '../admin/index.js';
 import { fromDisk, lineOf, readJson } from '../at-rest.js';
 import { readLogs } from '../logs.js';
 import type { Known, OrchestratorContext } from '../orchestrator/index.js';
-import { healingOf } from '../run/recover.js';
-import type { RunContext } from '../run/state.js';
+import { healingsOf } from '../run/recover.js';
+import { type Life, type RunContext, STARTS } from '../run/state.js';
 import { nextWake } from '../run/wake.js';
 import type { Around, Handlers } from './around.js';
 import type { Response } from './contract.js';
@@ -161,20 +161,23 @@ export function runHandlers({
       const one = known(run);
       const context = contextOf(run);
       const held = Object.values(context?.held ?? {});
+      const healings = context ? healingsOf(context) : [];
       const services = (resultOf(run, one)?.services ?? []).map(({ name, url }) => {
         const none = { well: held.includes(name), since: one.at, latencyMs: null, errors: [], downMs: 0, samples: [] };
         const unseen = { format: 1, logAt: null, wellAt: null, service: name, url, ...none };
         const { format: _, logAt: __, wellAt: ___, samples, ...seen } = readStatus(one.bundle, name) ?? unseen;
-        const up = held.includes(name);
-        const { heals = 0, downMs = 0 } = context ?? {};
-        const more = { up, restarts: restartsOf(context, name), heals, downMs: seen.downMs + downMs };
-        return { ...seen, ...more, url, last: samples.at(-1) ?? null };
+        const { restarts = [], heals = 0, downMs = 0, recovery = null } = lifeOf(context, name) ?? {};
+        // One that has ended is looked into while it is still among those that are held.
+        const up = held.includes(name) && !recovery?.exit;
+        const more = { up, rising: isRising(context, name), restarts: restarts.length, heals };
+        const healing = healings.find(({ service }) => service === name) ?? null;
+        return { ...seen, ...more, downMs: seen.downMs + downMs, healing, url, last: samples.at(-1) ?? null };
       });
       const servers = databasesOf(config.state, run).databases.map(({ kind, up, serve: { host, port } }) => {
         const { again = [], lost = false } = context?.servers?.[kind] ?? {};
         return { kind, host, port, up, restarts: again.length, lost };
       });
-      return { run, state: line(run, one).state, servers, services, healing: context ? healingOf(context) : null };
+      return { run, state: line(run, one).state, servers, services, healing: healings[0] ?? null };
     },
     'runs.cancel': ({ run }) => stop(run, 'cancel'),
     'runs.stop': ({ run }) => stop(run, 'stop'),
@@ -182,10 +185,21 @@ export function runHandlers({
   };
 }
 
-const restartsOf = (context: RunContext | undefined, service: string): number => {
-  const part = Object.values(context?.parts ?? {}).find((one) => one.service === service);
-  return (part ?? context)?.restarts.length ?? 0;
+/** Of one of several services, else of the run's own. */
+const lifeOf = (context: RunContext | undefined, service: string): Life | undefined => {
+  if (!context || isAlone(context)) return context;
+  return Object.values(context.parts).find((one) => one.service === service);
 };
+const isAlone = ({ steps }: RunContext): boolean => STARTS in steps;
+/** Whether it is being started again or repaired, or will be in its turn. */
+function isRising(context: RunContext | undefined, service: string): boolean {
+  if (!context) return false;
+  const { mode, parts, anew } = context;
+  if (isAlone(context)) return mode === 'restarting';
+  return Object.keys(parts).some(
+    (key) => parts[key]!.service === service && (parts[key]!.rising || anew.includes(key)),
+  );
+}
 
 /** Every run that has written down how it stands: those that were forgotten or imported too. */
 const runsOnDisk = (state: string): [string, Known][] => {

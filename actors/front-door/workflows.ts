@@ -81,9 +81,10 @@ export function workflowHandlers({ ask, clock, system, workflows }: Around): Han
       const fact = await tell(run, command, id === undefined ? undefined : `signal/${run}/${id}`);
       return { run, step: fact.type === 'run.signalled' ? fact.step : null };
     },
-    async 'runs.restart'({ run }) {
-      await tell(run, { type: 'run.restart', at: clock.now() } as Message);
-      return { run, state: 'up' };
+    async 'runs.restart'({ run, service }) {
+      const fact = await tell(run, { type: 'run.restart', service, at: clock.now() } as Message);
+      if (fact.type !== 'run.restarting') throw fail('INTERNAL', { reason: `the run answered ${fact.type}` });
+      return { run, state: 'up', services: fact.services };
     },
   };
 }

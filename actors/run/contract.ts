@@ -148,8 +148,13 @@ export const Permit = z.strictObject({
   step: z.string(),
   attempt: z.int(),
 });
-/** Ends the application and starts it again; the run stays up. */
-export const Restart = z.strictObject({ type: z.literal('run.restart'), at: z.number() });
+/** Ends what is up and starts it again, one after the other where there are several; the run stays up. */
+export const Restart = z.strictObject({
+  type: z.literal('run.restart'),
+  /** One of several, by its name; null: all. */
+  service: z.string().nullable().default(null),
+  at: z.number(),
+});
 
 export const Started = z.strictObject({
   type: z.literal('run.started'),
@@ -307,7 +312,11 @@ export const ServerLost = z.strictObject({
   server: z.string(),
   error: failure,
 });
-export const Restarting = z.strictObject({ type: z.literal('run.restarting') });
+export const Restarting = z.strictObject({
+  type: z.literal('run.restarting'),
+  /** In the order in which they are started. */
+  services: z.array(z.string()),
+});
 export const Stopping = z.strictObject({ type: z.literal('run.stopping') });
 export const Ended = z.strictObject({
   type: z.literal('run.ended'),

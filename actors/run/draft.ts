@@ -3,12 +3,21 @@
  * writes to it, and what a turn does not touch stays the very same object, so that whoever keeps it sees what is new by
  * identity alone.
  */
-import { emptyOverlay } from '../../agents/fixer/contract.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { type Graph, graphOf, usedBy } from '../../runtime/workflow/graph.js';
 import { next, type StepEvent } from '../../runtime/workflow/transitions.js';
-import type { RunView, Scope, Step, Workflow } from '../../runtime/workflow.js';
-import { fixesOf, type Ledger, type Part, type RunContext, risingOf, type StepState, untouched } from './state.js';
+import { at, type RunView, type Scope, type Step, type Workflow } from '../../runtime/workflow.js';
+import {
+  fixesOf,
+  type Ledger,
+  type Life,
+  newPart,
+  type Part,
+  type RunContext,
+  risingOf,
+  type StepState,
+  untouched,
+} from './state.js';
 
 type Maps = 'parts' | 'steps' | 'results' | 'groups' | 'inputs' | 'waits' | 'approvals' | 'listening' | 'spent';
 export interface Draft {
@@ -88,6 +97,11 @@ export function locate(d: Draft, key: string): Spot | null {
   }
   return null;
 }
+/** The frame of the steps of a part, by the key of the step that does it; null: of the run's own. */
+export function frameOf(d: Draft, part: string | null): Frame {
+  const spot = part === null ? null : locate(d, part)!;
+  return spot ? inside(spot.frame, spot.key, spot.step) : rootOf(d);
+}
 /** The frame of the workflow that a step does. */
 export const inside = (frame: Frame, key: string, step: Step): Frame => ({
   prefix: `${key}.`,
@@ -97,11 +111,7 @@ export const inside = (frame: Frame, key: string, step: Step): Frame => ({
 
 /** Whether what fails in it is mended in it: the run itself, and parts that keep a ledger of their own. */
 export const mends = ({ parent, graph: { workflow } }: Frame): boolean => parent === null || workflow.mends === true;
-const fresh: Part = Object.freeze({
-  ...{ overlay: emptyOverlay, undone: [], failing: null },
-  ...{ rising: false, restarts: [], fell: null, service: null, app: null },
-});
-export const partOf = ({ c }: Pick<Draft, 'c'>, key: string): Part => c.parts[key] ?? fresh;
+export const partOf = ({ c }: Pick<Draft, 'c'>, key: string): Part => c.parts[key] ?? newPart;
 export function keepPart(d: Draft, key: string, change: Partial<Part>): void {
   open(d, 'parts')[key] = { ...partOf(d, key), ...change };
 }
@@ -111,6 +121,15 @@ export function keepLedger(d: Draft, frame: Pick<Frame, 'parent'>, change: Parti
   if (frame.parent === null) Object.assign(d.c, change);
   else keepPart(d, frame.parent, change);
 }
+/** What is known of an application that was up: of the run's own (null), or of that of a part. */
+export const lifeOf = ({ c }: Pick<Draft, 'c'>, part: string | null): Life => (part === null ? c : partOf({ c }, part));
+export function keepLife(d: Draft, part: string | null, change: Partial<Life>): void {
+  if (part === null) Object.assign(d.c, change);
+  else keepPart(d, part, change);
+}
+/** Whether it was up and is being started again, or repaired. */
+export const isRising = ({ c }: Pick<Draft, 'c'>, part: string | null): boolean =>
+  part === null ? c.mode === 'restarting' : c.mode === 'up' && partOf({ c }, part).rising;
 
 /** What the steps of a frame may name. */
 export function scopeOf({ c }: Draft, frame: Frame): Scope {
@@ -160,11 +179,19 @@ export const invalid = (step: string, reason: string): ErrorRecord => fail('STEP
 export const partsOf = ({ c }: Draft, key: string): string[] =>
   Object.keys(c.steps).filter((one) => one.startsWith(`${key}[`) || one.startsWith(`${key}.`));
 
+/** What a step is done for: remembered while that goes on, then looked up anew. */
+export function itemsOf(d: Draft, group: string): unknown[] | null {
+  const known = d.c.groups[group];
+  if (known) return known.items;
+  const spot = group === '' ? null : locate(d, group);
+  const items = spot?.step.forEach === undefined ? null : at(scopeOf(d, spot.frame), spot.step.forEach.slice(1));
+  return Array.isArray(items) ? items : null;
+}
 /** What people call the item that a step is done for: of the nearest instance it is, or is part of. */
 export function itemOf(d: Draft, { key, frame, index }: Omit<Spot, 'step'>): { of?: string } {
   const instance = index !== null ? key : frame.parent;
   const [, group = '', n = ''] = /^(.*)\[(\d+)\]$/.exec(instance ?? '') ?? [];
-  const item = d.c.groups[group]?.items[Number(n)] as { name?: unknown; service?: { name?: unknown } } | undefined;
+  const item = itemsOf(d, group)?.[Number(n)] as { name?: unknown; service?: { name?: unknown } } | undefined;
   const name = item?.name ?? item?.service?.name ?? item;
   return typeof name === 'string' ? { of: name } : {};
 }

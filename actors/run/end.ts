@@ -11,8 +11,37 @@ import type { Flow } from '../../runtime/workflow/graph.js';
 import { isOver } from '../../runtime/workflow/transitions.js';
 import { at, bind, type Proven, type Scope, type Workflow } from '../../runtime/workflow.js';
 import type { Fact, Outcome, Result, State } from './contract.js';
-import { type Draft, drop, keepLedger, locate, move, open, rootOf, type Spot, scopeOf, stateOf } from './draft.js';
-import { fixesFile, holdsProcesses, isFull, MINUTE, outcomeOf, patchFor, type RunContext, runFile } from './state.js';
+import {
+  type Draft,
+  drop,
+  frameOf,
+  itemOf,
+  keepPart,
+  lifeOf,
+  locate,
+  move,
+  open,
+  partOf,
+  partsOf,
+  rootOf,
+  type Spot,
+  scopeOf,
+  stateOf,
+} from './draft.js';
+import {
+  fixesFile,
+  holdsProcesses,
+  isFull,
+  isHealing,
+  MINUTE,
+  outcomeOf,
+  patchFor,
+  type RunContext,
+  risesAt,
+  risingOf,
+  runFile,
+  STARTS,
+} from './state.js';
 
 /** How often a compensation is tried, and the pause before it is tried again. */
 const UNDO_TRIES = 4;
@@ -20,20 +49,53 @@ const UNDO_PAUSE_MS = 1_000;
 
 /** Nothing helped: tells the result and ends what is alive. */
 export function settleFailed(d: Draft, error: ErrorRecord): void {
-  if (d.c.mode === 'restarting') return lose(d, error);
+  if (d.c.mode === 'restarting') return lose(d, null, error);
   const outcome = outcomeOf(error);
   settle(d, outcome, error);
   d.c.state = outcome as State;
   end(d);
 }
 
-/** An application that was up is lost. @param error why, where it did not merely end. */
-export function lose(d: Draft, error: ErrorRecord | null): void {
+/**
+ * An application that was up is lost: the run ends. Where it is one of several the others stay up, and the run with them
+ * until none is left.
+ * @param error why, where it did not merely end.
+ */
+export function lose(d: Draft, part: string | null, error: ErrorRecord | null): void {
   const { c } = d;
-  const { exitCode = null, signal = null, lines = [] } = c.recovery?.exit ?? c.fell ?? {};
-  c.out.facts.push({ type: 'run.app-exited', exitCode, signal, lines, error });
+  const { recovery, fell } = lifeOf(d, part);
+  const { exitCode = null, signal = null, lines = [] } = recovery?.exit ?? fell ?? {};
+  const exited = { type: 'run.app-exited', exitCode, signal, lines, error } as const;
+  if (part === null) c.out.facts.push(exited);
+  else {
+    const service = nameOf(d, part);
+    const app = appOf(d, part);
+    letGo(d, part);
+    drop(d, 'waits', risesAt(part));
+    for (const key of partsOf(d, part)) cancel(d, key);
+    keepPart(d, part, { rising: false, recovery: null, failing: null, service, app });
+    c.state = isHealing(c) ? 'healing' : 'up';
+    c.out.facts.push({ ...exited, service });
+    const awaited = c.anew.some((one) => one !== part);
+    if (awaited || Object.keys(c.held).length > 0 || risingOf(c).length > 0) return halt(d, part, 'note');
+  }
   c.state = 'failed';
   end(d);
+}
+/** What people call a part. */
+export const nameOf = (d: Draft, part: string): string =>
+  partOf(d, part).service ?? itemOf(d, { key: '', frame: frameOf(d, part), index: null }).of ?? part;
+/** The last application that was started of a part: a start that is done again has no result yet. */
+export const appOf = ({ c }: Draft, part: string): string =>
+  (c.results[`${part}.${STARTS}`]?.app as string | undefined) ?? partOf({ c }, part).app ?? '';
+/** An application is held no more: what comes of it is no news. */
+export function letGo(d: Draft, part: string | null): void {
+  const { c } = d;
+  if (part === null) return void Object.assign(c, { held: {}, unwell: {} });
+  const app = appOf(d, part);
+  const { [app]: _, ...held } = c.held;
+  const { [app]: __, ...unwell } = c.unwell;
+  Object.assign(c, { held, unwell });
 }
 
 /** A person stops the run: `up` becomes `done`, what is not proven yet is cancelled. */
@@ -87,7 +149,8 @@ export function end(d: Draft): void {
   const { c } = d;
   c.failing = null;
   c.recovery = null;
-  for (const part of Object.keys(c.parts)) keepLedger(d, { parent: part }, { failing: null });
+  c.anew = [];
+  for (const part of Object.keys(c.parts)) keepPart(d, part, { failing: null, recovery: null, rising: false });
   for (const key of Object.keys(c.steps)) cancel(d, key);
   for (const key of Object.keys(c.waits)) drop(d, 'waits', key);
   if (c.undos.length === 0) return sweep(d);
@@ -96,13 +159,13 @@ export function end(d: Draft): void {
   if (!holdsProcesses(flowOf(d))) return undo(d);
   halt(d);
 }
-/** Stops what is at work, so that the run itself can go on. @param only that of one part, and its key. */
-export function halt({ c }: Draft, only?: { app: string; part: string }): void {
-  c.out.asks.push({
-    to: `${c.run}/runner/runner-1`,
-    command: { type: 'runner.halt', ...(only ? { app: only.app } : {}) } as Message,
+/** Stops what is at work, so that the run itself, or only that part of it, can go on. */
+export function halt(d: Draft, part: string | null = null, tag = part === null ? 'halt' : `halt ${part}`): void {
+  d.c.out.asks.push({
+    to: `${d.c.run}/runner/runner-1`,
+    command: { type: 'runner.halt', ...(part === null ? {} : { app: appOf(d, part) }) } as Message,
     withinMs: MINUTE,
-    tag: only ? `halt ${only.part}` : 'halt',
+    tag,
   });
 }
 
@@ -218,7 +281,7 @@ export function settle(d: Draft, outcome: Outcome, error: ErrorRecord | null): v
     bundle: c.bundle,
     ms: { ...(c.spent as Result['ms']), total: now - c.startedAt },
     tokens: 0,
-    error: error ?? (down.length > 0 ? partly(proven, down) : null),
+    error: error ?? partlyUp(proven),
     ...(workflow.output ? { output: bind(workflow.output, scope) as Record<string, unknown> } : {}),
   };
   if (c.result.fixes.some(({ patch }) => patch !== undefined)) c.out.writes.push(fixesFile(c));
@@ -231,13 +294,16 @@ export const shown = (c: RunContext): Result['fixes'] =>
     ...(of === undefined ? {} : { of }),
     ...patchFor(c, n),
   }));
-/** Those that are up are held; but that was not what was asked for. */
-const partly = (all: Proven[], down: Proven[]): ErrorRecord =>
-  fail('PARTLY_UP', {
+/** Those that are up are held; but that was not what was asked for. @returns null: all are. */
+export function partlyUp(all: readonly Proven[]): ErrorRecord | null {
+  const down = all.filter(({ error }) => error !== undefined);
+  if (down.length === 0) return null;
+  return fail('PARTLY_UP', {
     met: `${all.length - down.length} of ${all.length} services are up`,
     missing: down.map(({ name, error }) => `${name} (${error!.code})`).join(', '),
     fix: `${down[0]!.name}: ${down[0]!.error!.fix}`,
   }).toRecord();
+}
 /** The services of a run whose steps have all ended well. */
 export function provenBy(workflow: Workflow, scope: Scope): Proven[] {
   if (workflow.services) return workflow.services(scope);

@@ -22,6 +22,7 @@ import {
   itemOf,
   keepLedger,
   ledgerOf,
+  lifeOf,
   move,
   note,
   partsOf,
@@ -99,15 +100,16 @@ export function seekFix(d: Draft, frame: Frame, id: string, { error, evidence }:
   });
 }
 /** Whether no more may be tried; what was tried before the application had been well for long does not count. */
-export function isSpent({ fixes, budgetFrom }: RunContext, part: string | null, phase: string): boolean {
-  const lately = fixesOf({ fixes: part === null ? fixes.slice(budgetFrom) : fixes }, part);
+export function isSpent(c: RunContext, part: string | null, phase: string): boolean {
+  const { fixes } = c;
+  const lately = fixesOf({ fixes: fixes.slice(lifeOf({ c }, part).budgetFrom) }, part);
   return lately.length >= FIXES_A_RUN || lately.filter((fix) => fix.phase === phase).length >= FIXES_A_PHASE;
 }
 /** What the fixer is asked about a step that failed. */
 export function healCommand(d: Draft, frame: Frame, id: string, { error, evidence }: Failure): Message {
-  const { fixes, recovery } = d.c;
+  const { fixes } = d.c;
   const scope = scopeOf(d, frame);
-  const later = frame.parent === null ? recovery : null;
+  const { recovery: later } = lifeOf(d, frame.parent);
   return {
     type: 'fixer.heal',
     step: id,
@@ -205,7 +207,7 @@ export function layFix(d: Draft, frame: Frame, id: string, fixed: Fixed, failure
     signature,
     ms: d.now - askedAt,
     at: d.now,
-    ...(frame.parent === null && d.c.recovery ? { later: true } : {}),
+    ...(lifeOf(d, frame.parent).recovery ? { later: true } : {}),
     before: ledgerOf(d, frame).overlay,
     from,
     failure,
@@ -243,8 +245,8 @@ function goBack(d: Draft, frame: Frame, from: string, failed: string): string[] 
   const again = new Set([failed, ...[from, ...ledgerOf(d, frame).undone].flatMap(follow)]);
   keepLedger(d, frame, { undone: [] });
   // What is to be done once was done when the application was proven first.
-  const isDone = (id: string): boolean => isOver(stateOf(d, id).state) && byId.get(id)!.once === true;
-  const all = [...again].filter((id) => !(frame.parent === null && d.c.recovery && isDone(id)));
+  const isDone = (id: string): boolean => isOver(stateOf(d, frame.prefix + id).state) && byId.get(id)!.once === true;
+  const all = [...again].filter((id) => !(lifeOf(d, frame.parent).recovery && isDone(id)));
   for (const id of all) sendBack(d, byId.get(id)!, frame.prefix + id);
   return all;
 }

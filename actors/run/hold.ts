@@ -1,18 +1,39 @@
 /**
- * A run whose steps have all ended well: pure. It is done, or it holds the application that is up: watches it, and starts
- * it again where the job says so, at most five times in a minute with a growing pause. A start that fails counts as one.
- * One that this does not help, or that nobody wants started again, is repaired where a rule knows how (recover.ts).
+ * A run whose steps have all ended well: pure. It is done, or it holds what is up: watches it, and starts it again where
+ * the job or the repository says so, at most five times in a minute with a growing pause. One that this does not help, or
+ * that nobody wants started again, is repaired where a rule knows how (recover.ts).
+ *
+ * A run holds its own application (`part` is null), or that of each of its parts (`part` is its key): then each falls,
+ * rises and is given up for itself while the others are held, and the run ends when none is left.
  */
 import type { Evidence } from '../../agents/dependency/contract.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import type { Proven } from '../../runtime/workflow.js';
-import { type Draft, drop, groupOf, keepPart, open, partOf, rootOf, scopeOf } from './draft.js';
-import { end, halt, lose, provenBy, settle, shown } from './end.js';
-import { endedMeanwhile, recover, type Verdict } from './recover.js';
+import type { Fact } from './contract.js';
+import {
+  type Draft,
+  drop,
+  frameOf,
+  groupOf,
+  isRising,
+  keepLife,
+  keepPart,
+  lifeOf,
+  locate,
+  move,
+  open,
+  partOf,
+  rootOf,
+  scopeOf,
+  stateOf,
+} from './draft.js';
+import { appOf, end, halt, letGo, lose, nameOf, partlyUp, provenBy, settle, shown } from './end.js';
+import { isOutdated } from './given.js';
+import { endedMeanwhile, goDown, nextInTurn, recover, type Verdict } from './recover.js';
 import { guard } from './servers.js';
-import { type Fell, FOREVER_MS, isFull, MINUTE, RISES, type RunContext, risingOf, runFile, STARTS } from './state.js';
+import { type Fell, FOREVER_MS, isFull, isHealing, MINUTE, risesAt, runFile, STARTS } from './state.js';
 
 /** Times an application is started again within a minute before it is given up. */
 export const RESTARTS = 5;
@@ -28,7 +49,7 @@ const ASKED: readonly (string | number | null)[] = [0, 129, 130, 143, 'SIGHUP', 
 /** Every step has ended well: tells the result, then holds what is up. */
 export function prove(d: Draft): void {
   const { c } = d;
-  if (c.mode === 'restarting') return c.waits.restart === undefined ? upAgain(d) : undefined;
+  if (c.mode === 'restarting') return c.waits.restart === undefined ? upAgain(d, null) : undefined;
   settle(d, 'healthy', null);
   const held = provenOf(d).filter(({ app }) => app !== null);
   if (held.length === 0) {
@@ -78,29 +99,34 @@ function monitor({ c }: Draft, { pid, url, proof }: Proven, watched: Watched): v
     tag: `look ${watched.app}`,
   });
 }
+/** What is proven of a part by its last proof, or of the run's only application. */
+const provenAs = (d: Draft, part: string | null): Proven | undefined =>
+  part === null ? provenOf(d)[0] : provenOf(d).find(({ name }) => name === nameOf(d, part));
+/** The part that an application is of; null: the run's own; undefined: it is of none. */
+function partWith({ c }: Draft, app: string): string | null | undefined {
+  if (STARTS in c.steps) return null;
+  const key = Object.keys(c.results).find((one) => one.endsWith(`.${STARTS}`) && c.results[one]!.app === app);
+  return key?.slice(0, -STARTS.length - 1);
+}
 /** The monitor says that an application is well no more, or again, or has been so for long. */
 export function appTurned(d: Draft, app: string, { fact }: Answered): void {
   const { c } = d;
   const one = provenOf(d).find((held) => held.app === app);
   const service = c.held[app];
-  if (c.mode !== 'up' || service === undefined || !one) return;
+  const part = partWith(d, app);
+  if (c.mode !== 'up' || service === undefined || !one || (part && isRising(d, part))) return;
   const { type, since = d.now, reason = '', downMs = 0 } = (fact ?? {}) as Partial<Turn>;
   if (type === 'monitor.fell') {
     c.unwell = { ...c.unwell, [app]: since };
     c.out.facts.push({ type: 'run.app-unwell', service, reason, since });
-    // As if it had ended: its policy says whether it is started again.
-    const part = partWith(c, app);
-    if (part !== null && policyOf(c, one) !== 'no')
-      return rise(d, part, { ...unsaid, error: fail('APP_UNWELL', { service, reason }).toRecord() });
-    if (STARTS in c.steps) return unwell(d, { app, service, reason, since });
+    if (part !== undefined) return unwell(d, part, { app, service, reason, since });
   } else if (type === 'monitor.recovered') {
     const { [app]: _, ...others } = c.unwell;
     c.unwell = others;
-    c.downSince = null;
+    if (part !== undefined) keepLife(d, part, { downSince: null });
     c.out.facts.push({ type: 'run.app-well', service, downMs });
   } else if (type === 'monitor.steady') {
-    c.budgetFrom = c.fixes.length;
-    c.unwellAgain = 0;
+    if (part !== undefined) keepLife(d, part, { budgetFrom: c.fixes.length, unwellAgain: 0 });
   } else return; // it has ended, which the runner says
   const well = type !== 'monitor.fell';
   monitor(d, one, { service, app, well, since, steady: type === 'monitor.steady' });
@@ -109,39 +135,47 @@ type Turn = { type: string; since: number; reason: string; downMs: number };
 /** Of an end that nobody saw. */
 const unsaid = { exitCode: null, signal: null, lines: [] };
 /** It answers badly: it is started again as if it had ended, where its policy says so, then repaired. */
-function unwell(d: Draft, what: { app: string; service: string; reason: string; since: number }): void {
-  const { c } = d;
+function unwell(
+  d: Draft,
+  part: string | null,
+  what: { app: string; service: string; reason: string; since: number },
+): void {
   const { service, reason, since } = what;
-  const byPolicy = policyOf(c, null) !== 'no';
-  const error = fail('APP_UNWELL', { service, reason }).toRecord();
-  if (byPolicy) c.fell = { ...unsaid, error };
-  if (byPolicy && c.unwellAgain < UNWELL_RESTARTS) {
-    c.unwellAgain += 1;
-    c.downSince ??= since;
-    return again(d);
+  const byPolicy = policyOf(d, part) !== 'no';
+  const { unwellAgain, downSince } = lifeOf(d, part);
+  if (byPolicy) keepLife(d, part, { fell: { ...unsaid, error: fail('APP_UNWELL', { service, reason }).toRecord() } });
+  if (byPolicy && unwellAgain < UNWELL_RESTARTS) {
+    keepLife(d, part, { unwellAgain: unwellAgain + 1, downSince: downSince ?? since });
+    return again(d, part);
   }
   const otherwise = byPolicy ? 'end' : 'stay';
-  const verdict = recover(d, { ...what, step: 'prove', exit: null, failure: null, otherwise });
-  goOn(d, verdict === 'none' ? (byPolicy ? 'again' : 'stay') : verdict);
+  const verdict = recover(d, part, { ...what, step: 'prove', exit: null, failure: null, otherwise });
+  goOn(d, part, verdict === 'none' ? (byPolicy ? 'again' : 'stay') : verdict);
 }
-/** What is left to do where no repair was found. */
-export function goOn(d: Draft, verdict: Verdict): void {
-  if (verdict === 'again') return again(d);
-  if (verdict !== 'stay') return;
+/** What is left to do where no repair was found, or none is needed. */
+export function goOn(d: Draft, part: string | null, verdict: Verdict): void {
+  if (verdict === 'again') return again(d, part);
+  if (verdict !== 'stay' && verdict !== 'well') return;
   const { c } = d;
-  for (const one of provenOf(d)) {
-    const { app } = one;
-    const service = app === null ? undefined : c.held[app];
-    const since = app === null ? undefined : c.unwell[app];
-    if (service !== undefined && since !== undefined)
-      monitor(d, one, { service, app: app!, well: false, since, steady: false });
-  }
+  const one = provenAs(d, part);
+  const app = one?.app ?? null;
+  const service = app === null ? undefined : c.held[app];
+  const since = app === null ? undefined : c.unwell[app];
+  if (!one || app === null || service === undefined || since === undefined) return;
+  if (verdict === 'stay') return monitor(d, one, { service, app, well: false, since, steady: false });
+  const { [app]: _, ...unwell } = c.unwell;
+  c.unwell = unwell;
+  keepLife(d, part, { downSince: null, downMs: lifeOf(d, part).downMs + d.now - since });
+  c.out.facts.push({ type: 'run.app-well', service, downMs: d.now - since });
+  monitor(d, one, { service, app, well: true, since: d.now, steady: false });
 }
 
 /** The application ended though nobody asked it to. */
 export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answered): void {
-  const { c } = d;
-  if (!(app in c.held) || (c.mode !== 'up' && !c.recovery)) return;
+  const { c, now } = d;
+  const part = partWith(d, app);
+  const recovery = part === undefined ? null : lifeOf(d, part).recovery;
+  if (!(app in c.held) || (c.mode !== 'up' && !recovery)) return;
   const {
     exitCode = null,
     signal = null,
@@ -150,189 +184,233 @@ export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answere
     limit = null,
   } = (fact ?? {}) as Partial<Exit> & { lost?: boolean };
   const exit = { exitCode, signal, limit, lines };
-  if (c.recovery) return endedMeanwhile(c, exit);
   const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : unseen;
-  if (!(STARTS in c.steps)) return oneOfManyEnded(d, app, { exitCode, signal, lines, error });
-  c.fell = { exitCode, signal, lines, error };
-  c.downSince ??= d.now;
-  if (error) return lose(d, error);
-  if (isStartedAgain(policyOf(c, null), c.fell) && lately(d).length < RESTARTS) return again(d);
+  const service = c.held[app]!;
+  if (part === undefined) return loseApp(d, app, { exitCode, signal, lines, error });
+  if (recovery) return endedMeanwhile(d, part, exit);
+  const fell: Fell = { exitCode, signal, lines, error };
+  const since = lifeOf(d, part).downSince ?? now;
+  keepLife(d, part, { fell, downSince: since });
+  if (error) return lose(d, part, error);
+  if (isStartedAgain(policyOf(d, part), fell) && lately(d, part).length < RESTARTS) return again(d, part);
   // An end that somebody asked for is no failure.
-  if (ASKED.includes(exitCode ?? signal)) return lose(d, null);
+  if (ASKED.includes(exitCode ?? signal)) return lose(d, part, null);
   const reason = signal === null ? `it ended with ${exitCode}` : `it was ended by ${signal}`;
-  const [service, since] = [c.held[app]!, c.downSince];
-  const step = STARTS;
-  if (recover(d, { app, service, since, reason, step, exit, failure: null, otherwise: 'end' }) === 'none')
-    lose(d, null);
+  const fallen = { app, service, since, reason, step: STARTS, exit, failure: null, otherwise: 'end' as const };
+  if (recover(d, part, fallen) === 'none') lose(d, part, null);
 }
 type Exit = { exitCode: number | null; signal: string | null; limit: string | null; lines: string[] };
-/** What was asked for with the job, else what the repository says of that service. */
-const policyOf = ({ job }: RunContext, one: Proven | null): NonNullable<Proven['restart']> =>
-  job?.restart ?? one?.restart ?? 'no';
-const isStartedAgain = (policy: NonNullable<Proven['restart']>, { error, exitCode }: Fell): boolean =>
-  error === null && (policy === 'always' || (policy === 'on-failure' && exitCode !== 0));
-
-/** One of several services: the others stay up, and the run with them until none is left. */
-function oneOfManyEnded(d: Draft, app: string, how: Fell): void {
+/** One that is neither the run's own nor of a part: it cannot be started again. */
+function loseApp(d: Draft, app: string, how: Fell): void {
   const { c } = d;
-  const part = partWith(c, app);
-  const one = provenOf(d).find((held) => held.app === app) ?? null;
-  if (part !== null && isStartedAgain(policyOf(c, one), how)) return rise(d, part, how);
-  loseOne(d, app, c.held[app]!, how);
-}
-function loseOne(d: Draft, app: string, service: string, how: Fell): void {
-  const { c } = d;
-  const { [app]: _, ...others } = c.held;
-  c.held = others;
-  c.out.facts.push({ type: 'run.app-exited', ...how, service });
-  if (Object.keys(others).length > 0 || risingOf(c).length > 0) return;
+  const { [app]: service, ...held } = c.held;
+  c.held = held;
+  c.out.facts.push({ type: 'run.app-exited', ...how, service: service! });
+  if (Object.keys(held).length > 0) return;
   c.state = 'failed';
   end(d);
 }
+/** What was asked for with the job, else what the repository says of that service. */
+const policyOf = (d: Draft, part: string | null): NonNullable<Proven['restart']> =>
+  d.c.job?.restart ?? (part === null ? null : provenAs(d, part)?.restart) ?? 'no';
+const isStartedAgain = (policy: NonNullable<Proven['restart']>, { error, exitCode }: Fell): boolean =>
+  error === null && (policy === 'always' || (policy === 'on-failure' && exitCode !== 0));
+
 /** Its starts within the last minute. */
-const lately = ({ c, now }: Draft): number[] => c.restarts.filter((then) => then > now - WITHIN_MS);
-/** The part that an application is of; null: the run itself. */
-function partWith({ results }: RunContext, app: string): string | null {
-  const key = Object.keys(results).find((one) => one.endsWith(`.${STARTS}`) && results[one]!.app === app);
-  return key === undefined ? null : key.slice(0, -STARTS.length - 1);
-}
-/** Starts one of several again after a pause, as `again` does where there is one; the others are held meanwhile. */
-function rise(d: Draft, part: string, fell: Fell): void {
-  const { c, now } = d;
-  const app = appOf(d, part);
-  const service = c.held[app] ?? partOf(d, part).service ?? part;
-  const before = partOf(d, part).restarts.filter((then) => then > now - WITHIN_MS);
-  const rising = before.length < RESTARTS;
-  keepPart(d, part, { rising, fell, service, app });
-  if (!rising) {
-    halt(d, { app, part });
-    return loseOne(d, app, service, fell);
-  }
-  const { [app]: _, ...held } = c.held;
-  const { [app]: __, ...unwell } = c.unwell;
-  Object.assign(c, { held, unwell });
-  const inMs = PAUSE_MS * 2 ** before.length;
-  keepPart(d, part, { restarts: [...before, now] });
-  open(d, 'waits')[RISES + part] = now + inMs;
-  c.out.facts.push({ type: 'run.app-fell', ...fell, service, restart: before.length + 1, inMs });
-}
-/** The last one that was started of it: a start that is done again has no result yet. */
-const appOf = (d: Draft, part: string): string =>
-  (d.c.results[`${part}.${STARTS}`]?.app as string | undefined) ?? partOf(d, part).app ?? '';
-/** What was left of the old one is to be ended before a new one is started. */
-export function riseDue(d: Draft, part: string): void {
-  drop(d, 'waits', RISES + part);
-  halt(d, { app: appOf(d, part), part });
-}
-/** It could not be started, or did not prove itself: that counts as one more fall. */
-export function notRisen(d: Draft, part: string, error: ErrorRecord): void {
-  rise(d, part, { ...unsaid, error });
-}
-/** @param output of the part, in place of the former one. */
-export function risen(d: Draft, part: string, output: Record<string, unknown>): void {
-  const { c } = d;
-  const whole = groupOf(part);
-  const index = Number(part.slice(whole.length + 1, -1));
-  const { items = [], ...more } = (c.results[whole] ?? {}) as { items?: unknown[] };
-  open(d, 'results')[whole] = { ...more, items: items.map((item, n) => (n === index ? output : item)) };
-  keepPart(d, part, { rising: false, fell: null });
-  const one = provenOf(d).find(({ app }) => app === output.app)!;
-  const { name, url, proof, pid } = one;
-  if (c.result) {
-    const services = c.result.services.map((was) => (was.name === name ? { name, url, proof } : was));
-    c.result = { ...c.result, services };
-  }
-  const restarts = partOf(d, part).restarts.length;
-  c.out.facts.push({ type: 'run.app-restarted', service: name, byItself: true, restarts, pid, url });
-  hold(d, one);
-  if (isFull(d.workflow)) c.out.writes.push(runFile(c));
-}
+const lately = (d: Draft, part: string | null): number[] =>
+  lifeOf(d, part).restarts.filter((then) => then > d.now - WITHIN_MS);
 /** Starts it again after a pause, if it has not been started too often. */
-function again(d: Draft): void {
+function again(d: Draft, part: string | null): void {
   const { c, now } = d;
-  const before = lately(d);
-  if (before.length >= RESTARTS) return lose(d, c.fell?.error ?? null);
+  const before = lately(d, part);
+  const { exitCode = null, signal = null, lines = [], error = null } = lifeOf(d, part).fell ?? {};
+  if (before.length >= RESTARTS) return lose(d, part, error);
   const inMs = PAUSE_MS * 2 ** before.length;
-  c.restarts = [...before, now];
-  c.mode = 'restarting';
-  c.held = {};
-  c.unwell = {};
-  open(d, 'waits').restart = now + inMs;
-  const { exitCode = null, signal = null, lines = [], error = null } = c.fell ?? {};
-  c.out.facts.push({ type: 'run.app-fell', exitCode, signal, lines, error, restart: before.length + 1, inMs });
+  goDown(d, part);
+  letGo(d, part);
+  keepLife(d, part, { restarts: [...before, now] });
+  open(d, 'waits')[risesAt(part)] = now + inMs;
+  const of = part === null ? {} : { service: nameOf(d, part) };
+  c.out.facts.push({ type: 'run.app-fell', exitCode, signal, lines, error, ...of, restart: before.length + 1, inMs });
 }
-/** A person asks for it. */
-export function restart(d: Draft): void {
-  const { c } = d;
-  c.fell = null;
-  c.downSince ??= d.now;
-  c.mode = 'restarting';
-  c.held = {};
-  c.unwell = {};
-  halt(d);
+/** Somebody asks for it. */
+function restart(d: Draft, part: string | null): void {
+  keepLife(d, part, { fell: null, downSince: lifeOf(d, part).downSince ?? d.now });
+  goDown(d, part);
+  letGo(d, part);
+  halt(d, part);
 }
 /** What was left of the old one is to be ended before a new one is started. */
-export function restartDue(d: Draft): void {
-  drop(d, 'waits', 'restart');
-  halt(d);
+export function restartDue(d: Draft, part: string | null): void {
+  drop(d, 'waits', risesAt(part));
+  halt(d, part);
 }
 /**
  * It could not be started, or did not prove itself: a repair is sought at once, for what it failed with is no chance.
  * @param at the step, and what it left behind; null: no step of it is to blame.
  */
-export function restartFailed(d: Draft, error: ErrorRecord, at: { step: string; evidence: unknown } | null): void {
-  const { c } = d;
-  const byPolicy = policyOf(c, null) !== 'no';
-  c.fell = { ...unsaid, error };
-  c.downSince ??= d.now;
-  const verdict = at ? recover(d, failedStart(d, error, at, byPolicy ? 'again' : 'end')) : 'none';
-  if (verdict !== 'none') goOn(d, verdict);
-  else if (byPolicy) again(d);
-  else lose(d, error);
+export function restartFailed(
+  d: Draft,
+  part: string | null,
+  error: ErrorRecord,
+  at: { step: string; evidence: unknown } | null,
+): void {
+  const byPolicy = policyOf(d, part) !== 'no';
+  keepLife(d, part, { fell: { ...unsaid, error }, downSince: lifeOf(d, part).downSince ?? d.now });
+  const verdict = at ? recover(d, part, failedStart(d, part, error, at, byPolicy ? 'again' : 'end')) : 'none';
+  if (verdict !== 'none') goOn(d, part, verdict);
+  else if (byPolicy) again(d, part);
+  else lose(d, part, error);
 }
 function failedStart(
   d: Draft,
+  part: string | null,
   error: ErrorRecord,
   { step, evidence }: { step: string; evidence: unknown },
   otherwise: 'again' | 'end',
-): Parameters<typeof recover>[1] {
-  const scope = scopeOf(d, rootOf(d));
-  const seen = (d.workflow.evidence ? d.workflow.evidence(step, scope, evidence) : evidence) as Evidence | null;
+): Parameters<typeof recover>[2] {
+  const frame = frameOf(d, part);
+  const { workflow } = frame.graph;
+  const scope = scopeOf(d, frame);
+  const seen = (workflow.evidence ? workflow.evidence(step, scope, evidence) : evidence) as Evidence | null;
   const service = String((scope.service as { name?: unknown } | undefined)?.name ?? 'application');
-  const [app, since] = ['', d.c.downSince!];
-  return {
-    app,
-    service,
-    since,
-    reason: error.message,
-    step,
-    exit: null,
-    failure: { error, evidence: seen },
-    otherwise,
-  };
+  const since = lifeOf(d, part).downSince!;
+  const failure = { error, evidence: seen };
+  return { app: '', service, since, reason: error.message, step, exit: null, failure, otherwise };
 }
-/** It is proven again: after a restart, or after repairs. */
-function upAgain(d: Draft): void {
+/** It is proven again: after a restart, or after repairs. @param output of the part, in place of the former one. */
+export function upAgain(d: Draft, part: string | null, output?: Record<string, unknown>): void {
   const { c } = d;
-  const { recovery } = c;
-  const [back] = provenOf(d);
-  const { url = null, pid = null, proof = null } = back ?? {};
-  if (c.result) c.result = { ...c.result, services: c.result.services.map((one) => ({ ...one, url, proof })) };
-  const byItself = c.fell !== null;
-  const downMs = d.now - (c.downSince ?? d.now);
-  Object.assign(c, { mode: 'up', state: 'up', fell: null, recovery: null, downSince: null });
-  c.downMs += downMs;
+  if (part !== null) {
+    const whole = groupOf(part);
+    const index = Number(part.slice(whole.length + 1, -1));
+    const { items = [], ...more } = (c.results[whole] ?? {}) as { items?: unknown[] };
+    open(d, 'results')[whole] = { ...more, items: items.map((item, n) => (n === index ? output : item)) };
+  }
+  const { recovery, fell, downSince, downMs: before, heals, restarts } = lifeOf(d, part);
+  const back = provenAs(d, part)!;
+  const { name, url, pid, proof } = back;
+  const proven = (was: { name: string; url: string | null; proof: Proven['proof'] }) =>
+    part === null || was.name === name ? { ...was, url, proof } : was;
+  if (c.result) c.result = { ...c.result, services: c.result.services.map(proven) };
+  if (part !== null) nowUp(d, part, name);
+  const downMs = d.now - (downSince ?? d.now);
+  keepLife(d, part, { fell: null, recovery: null, downSince: null, downMs: before + downMs });
+  if (part === null) c.mode = 'up';
+  else keepPart(d, part, { rising: false });
+  c.state = isHealing(c) ? 'healing' : 'up';
   if (recovery) {
-    c.heals += 1;
+    keepLife(d, part, { heals: heals + 1 });
     if (c.result) c.result = { ...c.result, fixes: shown(c) };
-    const rules = c.fixes.slice(recovery.from).flatMap(({ rule, helped }) => (helped ? [rule] : []));
+    const mine = (fix: { part: string | null }): boolean => (fix.part ?? null) === part;
+    const rules = c.fixes.slice(recovery.from).flatMap((fix) => (fix.helped && mine(fix) ? [fix.rule] : []));
     c.out.facts.push({ type: 'run.app-healed', service: recovery.service, downMs, rules, pid, url });
-    // It may be up for years. Those of its first days stay: patches name them by their numbers.
-    const first = c.fixes.filter(({ later }) => !later).length;
-    const surplus = Math.max(0, c.fixes.length - first - KEPT_FIXES);
-    c.fixes = c.fixes.toSpliced(first, surplus);
-    c.budgetFrom = Math.max(0, c.budgetFrom - surplus);
-  } else c.out.facts.push({ type: 'run.app-restarted', byItself, restarts: c.restarts.length, pid, url, downMs });
-  hold(d, back!);
+    forget(d);
+  } else {
+    const of = part === null ? {} : { service: name };
+    const byItself = fell !== null;
+    c.out.facts.push({ type: 'run.app-restarted', ...of, byItself, restarts: restarts.length, pid, url, downMs });
+  }
+  if (back.app !== null) hold(d, back);
+  // It may have another address by now, or what it was started with may hold no more.
+  if (part !== null)
+    startAnew(
+      d,
+      partsUp(d).filter((one) => isHeld(d, one) && isOutdated(d, one)),
+    );
   if (isFull(d.workflow)) c.out.writes.push(runFile(c));
+}
+const isHeld = (d: Draft, part: string): boolean => appOf(d, part) in d.c.held;
+/** One that was not up at first is lacking no more. */
+function nowUp(d: Draft, part: string, name: string): void {
+  const { c } = d;
+  if (stateOf(d, part).state === 'done') return;
+  if (stateOf(d, part).state !== 'pending') move(d, part, 'back');
+  move(d, part, 'begin');
+  move(d, part, 'succeed', { error: null });
+  if (!c.result) return;
+  const degraded = c.result.degraded.filter((line) => !line.startsWith(`${name} is not up: `));
+  c.result = { ...c.result, degraded, error: partlyUp(provenOf(d)) };
+}
+/** It may be up for years. Repairs of its first days stay: patches name them by their numbers. */
+function forget(d: Draft): void {
+  const { c } = d;
+  const first = c.fixes.filter(({ later }) => !later).length;
+  const surplus = c.fixes.length - first - KEPT_FIXES;
+  if (surplus <= 0) return;
+  const gone = new Set(c.fixes.slice(first, first + surplus).filter(({ helped }) => helped !== null));
+  const fixes = c.fixes;
+  c.fixes = fixes.filter((fix) => !gone.has(fix));
+  const moved = (n: number): number => n - fixes.slice(0, n).filter((fix) => gone.has(fix)).length;
+  for (const part of [null, ...Object.keys(c.parts)]) {
+    const { budgetFrom, recovery } = lifeOf(d, part);
+    keepLife(d, part, {
+      budgetFrom: moved(budgetFrom),
+      recovery: recovery && { ...recovery, from: moved(recovery.from) },
+    });
+  }
+}
+
+/** What is done one after the other among several that are up: repairs, and what is to be started anew. */
+export function takeTurns(d: Draft): void {
+  const { c } = d;
+  for (let next = turn(d); next; next = turn(d)) goOn(d, next.part, next.verdict);
+  while (c.mode === 'up' && c.anew.length > 0 && !partOf(d, c.anew[0]!).rising) {
+    c.anew = c.anew.slice(1);
+    const [part] = c.anew;
+    if (part !== undefined && !partOf(d, part).rising) restart(d, part);
+  }
+}
+const turn = (d: Draft): ReturnType<typeof nextInTurn> =>
+  d.c.mode === 'up' ? nextInTurn(d, (part) => lately(d, part).length < RESTARTS) : null;
+/** Somebody asks for a restart, of one of several or of all. @returns what is said to it. */
+export function askedAnew(d: Draft, service: string | null): Fact {
+  const { c } = d;
+  const isOne = STARTS in c.steps;
+  const refused = (why: string): Fact => {
+    const what = `restart ${service ?? 'anything'}: ${why}`;
+    return { type: 'run.refused', error: fail('RUN_NOT_WAITING', { run: c.run, state: c.state, what }).toRecord() };
+  };
+  const all = c.mode === 'up' ? provenOf(d) : [];
+  if (all.length === 0) return refused(c.recovery ? 'it is being repaired' : 'it holds no application');
+  const names = all.map(({ name }) => name);
+  if (service !== null && !names.includes(service))
+    return refused(`it has no service of that name, it has ${names.join(', ')}`);
+  // What is to end by itself is not held.
+  const wanted = all.filter(
+    ({ name, app, error }) => (service === null || name === service) && (app !== null || error),
+  );
+  if (isOne && wanted.length > 0) {
+    restart(d, null);
+    return { type: 'run.restarting', services: names };
+  }
+  const parts = partsUp(d).filter((part) => wanted.some(({ name }) => name === nameOf(d, part)));
+  const free = parts.filter((part) => !isRising(d, part));
+  if (free.length === 0) {
+    const isMended = parts.some((part) => lifeOf(d, part).recovery);
+    return refused(
+      parts.length === 0
+        ? 'it has ended as it should'
+        : isMended
+          ? 'it is being repaired'
+          : 'it is being started again',
+    );
+  }
+  startAnew(d, free);
+  return { type: 'run.restarting', services: free.map((part) => nameOf(d, part)) };
+}
+/** Parts that start something, in their order. */
+const partsUp = (d: Draft): string[] =>
+  Object.keys(d.c.steps).filter((key) => {
+    const spot = key.endsWith(']') ? locate(d, key) : null;
+    return spot?.step.workflow !== undefined && frameOf(d, key).graph.byId.has(STARTS);
+  });
+/** Starts parts anew, one after the other, behind those that are to be already. */
+function startAnew(d: Draft, parts: readonly string[]): void {
+  const { c } = d;
+  const more = parts.filter((part) => !c.anew.includes(part) && !partOf(d, part).rising);
+  const [first] = more;
+  const isFirst = c.anew.length === 0;
+  c.anew = [...c.anew, ...more];
+  if (isFirst && first !== undefined) restart(d, first);
 }

@@ -113,7 +113,7 @@ export const runBy = (workflows: Workflows): ActorDefinition =>
   defineActor({
     kind: 'run',
     awake: true,
-    version: 4,
+    version: 5,
     accepts: Command,
     emits: Fact,
     ends: Ends,
@@ -126,6 +126,6 @@ export const runBy = (workflows: Workflows): ActorDefinition =>
       return definition !== null && !isFull(definition);
     },
     // Version 1 walked repo-run alone, and had no time of its own; version 2 held one application; version 3 repaired
-    // none that had been up, and none of its parts for itself.
+    // none that had been up, and none of its parts for itself; version 4 repaired no part that had been up.
     migrate: ({ value, context }) => ({ value, context: upgrade(context as Partial<RunContext>) }),
   });

@@ -43,15 +43,29 @@ export interface Ledger {
   /** The failure a fix is being sought for. */
   failing: { step: string; error: ErrorRecord; evidence: unknown; askedAt: number } | null;
 }
-/** A part that has a ledger of its own. */
-export interface Part extends Ledger {
-  /** It was up and is being started again; the run holds the others meanwhile. */
-  rising: boolean;
-  /** When that was last begun. */
+/** What is known of an application since it was proven: of the run's own, or of that of a part. */
+export interface Life {
+  /** When it was last started again. */
   restarts: number[];
-  /** Why. */
+  /** Times it was started again because it answered badly, since it was well for long. */
+  unwellAgain: number;
+  /** Since when it has not been up and well; null: it is, or has not been proven yet. */
+  downSince: number | null;
+  /** Milliseconds that it was down for restarts and repairs, all of them together; and how often it was repaired. */
+  downMs: number;
+  heals: number;
+  /** It failed though it had been up: what is done about it. */
+  recovery: Recovery | null;
+  /** Repairs of the run before this one count for its limits no more. */
+  budgetFrom: number;
+  /** Why it is being started again; null: somebody asked for it. */
   fell: Fell | null;
-  /** What it is called, and its name under the keeper, once it has fallen. */
+}
+/** A part that has a ledger of its own. */
+export interface Part extends Ledger, Life {
+  /** It was up and is being started again, or repaired; the run holds the others meanwhile. */
+  rising: boolean;
+  /** What it is called, and its name under the keeper, once it has been down. */
   service: string | null;
   app: string | null;
 }
@@ -102,7 +116,8 @@ export interface Recovery {
   failure: { error: ErrorRecord; evidence: Evidence | null } | null;
   /** What its processes had when they were looked at last. */
   memoryBytes: number | null;
-  stage: 'looking' | 'seeking' | 'halting' | 'mending';
+  /** `queued`: another part is being repaired, and they may share packages: one after the other. */
+  stage: 'queued' | 'looking' | 'seeking' | 'halting' | 'mending';
   askedAt: number;
   /** Repairs of the run before it. */
   from: number;
@@ -125,7 +140,7 @@ export interface ServerFalls {
   /** Nobody begins it again. */
   lost: boolean;
 }
-export interface RunContext extends Ledger {
+export interface RunContext extends Ledger, Life {
   /** `restarting`: it was up, and its application is being started again, or repaired. `undoing`: compensations are at work. */
   mode: 'idle' | 'walking' | 'up' | 'restarting' | 'undoing' | 'ending' | 'ended';
   state: State;
@@ -169,21 +184,8 @@ export interface RunContext extends Ledger {
   unwell: Record<string, number>;
   /** Its private servers that have ended while it was up; absent: none has. */
   servers?: Record<string, ServerFalls>;
-  /** When it was last started again. */
-  restarts: number[];
-  /** Times it was started again because it answered badly, since it was well for long. */
-  unwellAgain: number;
-  /** Since when it has not been up and well; null: it is, or has not been proven yet. */
-  downSince: number | null;
-  /** Milliseconds that it was down for restarts and repairs, all of them together; and how often it was repaired. */
-  downMs: number;
-  heals: number;
-  /** It failed though it had been up: what is done about it. */
-  recovery: Recovery | null;
-  /** Repairs before this one count for the limits no more. */
-  budgetFrom: number;
-  /** Why it is being started again; null: somebody asked for it. */
-  fell: Fell | null;
+  /** Parts that are to be started anew, by their keys, one after the other: the first of them is being started. */
+  anew: string[];
   /** Processes that could not be ended. */
   left: number[];
   /** Why it is not known what is left. */
@@ -195,7 +197,18 @@ export interface RunContext extends Ledger {
 export type Resumed = { type: 'resumed'; at: number };
 export type Walked = Command | { type: 'recordFailed'; error: ErrorRecord } | Answered | Due | Resumed;
 
+const unlived: Life = Object.freeze({
+  ...{ restarts: [], unwellAgain: 0, downSince: null, downMs: 0, heals: 0 },
+  ...{ recovery: null, budgetFrom: 0, fell: null },
+});
+/** A part of which nothing is known yet. */
+export const newPart: Part = Object.freeze({
+  ...{ overlay: emptyOverlay, undone: [], failing: null },
+  ...unlived,
+  ...{ rising: false, service: null, app: null },
+});
 export const unborn: RunContext = {
+  ...unlived,
   mode: 'idle',
   state: 'queued',
   run: '',
@@ -225,14 +238,7 @@ export const unborn: RunContext = {
   result: null,
   held: {},
   unwell: {},
-  restarts: [],
-  unwellAgain: 0,
-  downSince: null,
-  downMs: 0,
-  heals: 0,
-  recovery: null,
-  budgetFrom: 0,
-  fell: null,
+  anew: [],
   left: [],
   unswept: null,
   out: { asks: [], facts: [], writes: [] },
@@ -248,11 +254,14 @@ export const untouched: StepState = Object.freeze({
 });
 
 /**
- * Before version 4 no part was mended for itself; before 3 a run held one application, which is among the results; the
- * first knew neither definitions nor waits.
+ * Before version 5 no part was mended once it had been up, before 4 none was mended for itself; before 3 a run held one
+ * application, which is among the results; the first knew neither definitions nor waits.
  */
 export const upgrade = ({ app: _, ...old }: Partial<RunContext> & { app?: unknown }): RunContext => {
-  if (old.held) return { ...unborn, ...old };
+  const parts = Object.fromEntries(
+    Object.entries(old.parts ?? {}).map(([key, part]) => [key, { ...newPart, ...part }]),
+  );
+  if (old.held) return { ...unborn, ...old, parts };
   const { start, needs } = old.results ?? {};
   const name = (needs?.plan as { chosen?: string[] } | undefined)?.chosen?.[0] ?? 'application';
   const held = old.held ?? (old.mode === 'up' && typeof start?.app === 'string' ? { [start.app]: name } : {});
@@ -298,8 +307,16 @@ export const fixesOf = ({ fixes }: Pick<RunContext, 'fixes'>, part: string | nul
 export const trying = (c: RunContext, part: string | null): OpenFix | null =>
   fixesOf(c, part).find(({ helped }) => helped === null) ?? null;
 /** Before the key of a part, in `waits`: when it is started again. */
-export const RISES = 'rises ';
-/** Parts that are being started again. */
+const RISES = 'rises ';
+/** In `waits`: when the application of the run, or of a part, is started again. */
+export const risesAt = (part: string | null): string => (part === null ? 'restart' : RISES + part);
+/** @returns the part that such a time is of; undefined: it is of something else. */
+export const risesFor = (key: string): string | null | undefined =>
+  key === 'restart' ? null : key.startsWith(RISES) ? key.slice(RISES.length) : undefined;
+/** Whether an application that was up is being repaired. */
+export const isHealing = ({ recovery, parts }: Pick<RunContext, 'recovery' | 'parts'>): boolean =>
+  recovery !== null || Object.values(parts).some((part) => part.recovery !== null);
+/** Parts that are being started again, or repaired. */
 export const risingOf = ({ parts }: RunContext): string[] => Object.keys(parts).filter((part) => parts[part]!.rising);
 /** Whether a fix is being sought, for whatever. */
 export const isMending = ({ failing, parts }: RunContext): boolean =>

@@ -15,23 +15,24 @@ import {
   inside,
   invalid,
   isAtWork,
+  isRising,
   itemOf,
   keepLedger,
   ledgerOf,
+  lifeOf,
   locate,
   mends,
   move,
   open,
-  partOf,
   partsOf,
   type Spot,
   scopeAt,
   scopeOf,
   stateOf,
 } from './draft.js';
-import { cancel, halt, leave, settleFailed } from './end.js';
+import { cancel, halt, leave, lose, settleFailed } from './end.js';
 import { closeFix, type Failure, leaveClaim, reset, seekFix } from './heal.js';
-import { notRisen, prove, restartFailed, risen } from './hold.js';
+import { prove, restartFailed, upAgain } from './hold.js';
 import { fixesOf, isFull, json, MINUTE, STARTS, tells, trying, type Undo } from './state.js';
 
 /** Of one ask, where the definition says nothing. */
@@ -49,7 +50,8 @@ export function advance(d: Draft, frame: Frame, from: string | null): void {
   const { c } = d;
   const isMended = mends(frame);
   const isHeldUp = (): boolean => isMended && ledgerOf(d, frame).failing !== null;
-  if (!isAtWork(c) || isHeldUp() || (c.recovery && c.recovery.stage !== 'mending')) return;
+  const { recovery } = lifeOf(d, isMended ? frame.parent : null);
+  if (!isAtWork(c) || isHeldUp() || (recovery && recovery.stage !== 'mending')) return;
   const { workflow, byId, after, last } = frame.graph;
   // Once something was mended, what failed meanwhile is looked for too.
   const all = from === null || (isMended && fixesOf(c, frame.parent).length > 0);
@@ -70,7 +72,7 @@ export function advance(d: Draft, frame: Frame, from: string | null): void {
   if (frame.parent === null) return prove(d);
   const parent = locate(d, frame.parent)!;
   if (stateOf(d, parent.key).state === 'running') succeed(d, parent, outputOf(d, frame));
-  else if (partOf(d, parent.key).rising) risen(d, parent.key, outputOf(d, frame));
+  else if (isRising(d, parent.key)) upAgain(d, parent.key, outputOf(d, frame));
 }
 /** Whether the fix under trial cannot be judged before this step has ended well. */
 const holdsUp = ({ c }: Draft, { graph, parent }: Frame, id: string): boolean =>
@@ -317,15 +319,11 @@ export function failed(d: Draft, spot: Spot, error: ErrorRecord, evidence: unkno
   }
   if (index !== null) return instanceEnded(d, spot, error);
   if (step.optional) return advance(d, frame, step.id);
-  if (frame.parent !== null && partOf(d, frame.parent).rising) {
-    for (const part of partsOf(d, frame.parent)) cancel(d, part);
-    return notRisen(d, frame.parent, error);
+  if (isRising(d, frame.parent) && !lifeOf(d, frame.parent).recovery) {
+    for (const one of frame.parent === null ? Object.keys(c.steps) : partsOf(d, frame.parent)) cancel(d, one);
+    return restartFailed(d, frame.parent, error, { step: step.id, evidence });
   }
   if (!mends(frame)) return failed(d, locate(d, frame.parent!)!, error, evidence);
-  if (c.mode === 'restarting' && !c.recovery) {
-    for (const one of Object.keys(c.steps)) cancel(d, one);
-    return restartFailed(d, error, { step: key, evidence });
-  }
   mend(d, spot, { error, evidence });
 }
 /** A failed step of the run itself, or of a part that is mended for itself. */
@@ -344,16 +342,16 @@ function mend(d: Draft, spot: Spot, failure: Failure): void {
   const original = closeFix(d, spot, failure);
   const [failedAt, why] = [original?.step ?? step.id, original?.failure ?? failure];
   // A claim that held once is not what is wrong now.
-  if (!c.recovery && leaveClaim(d, frame, failedAt, why)) return advance(d, frame, null);
+  if (!lifeOf(d, frame.parent).recovery && leaveClaim(d, frame, failedAt, why)) return advance(d, frame, null);
   seekFix(d, frame, failedAt, why);
 }
 /** Nothing helped: the run ends, or what the part is done by fails. */
 export function giveUp(d: Draft, frame: Frame, error: ErrorRecord): void {
   if (frame.parent === null) return settleFailed(d, error);
+  if (isRising(d, frame.parent)) return lose(d, frame.parent, error);
   keepLedger(d, frame, { failing: null });
   // It runs though it did not prove itself, and would hold its port.
-  const app = d.c.results[frame.prefix + STARTS]?.app;
-  if (typeof app === 'string') halt(d, { app, part: frame.parent });
+  if (d.c.results[frame.prefix + STARTS]) halt(d, frame.parent, 'note');
   failed(d, locate(d, frame.parent)!, error, null);
 }
 

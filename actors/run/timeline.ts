@@ -123,16 +123,16 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
         fell(timeline, at, start, fact);
         break;
       case 'run.app-restarted':
-        if (fact.byItself) back(timeline, 'restarted', fact.downMs ?? null);
+        if (fact.byItself) back(timeline, fact.service, 'restarted', fact.downMs ?? null);
         break;
       case 'run.app-healed':
-        back(timeline, 'healed', fact.downMs);
+        back(timeline, fact.service, 'healed', fact.downMs);
         break;
       case 'run.app-well':
-        back(timeline, 'well', fact.downMs);
+        back(timeline, fact.service, 'well', fact.downMs);
         break;
       case 'run.app-helpless':
-        back(timeline, 'unwell', null);
+        back(timeline, fact.service, 'unwell', null);
         break;
       case 'run.settled': {
         const { outcome, error, ms } = fact.result;
@@ -146,8 +146,8 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
         break;
       }
       case 'run.app-exited':
-        back(timeline, 'failed', null);
-        leavingAt ??= msOf(line);
+        back(timeline, fact.service, 'failed', null);
+        if (fact.service === undefined) leavingAt ??= msOf(line);
         break;
       case 'run.stopping':
         leavingAt ??= msOf(line);
@@ -175,20 +175,28 @@ export function timelineOf(run: string, { facts, audit, system }: Said, now: num
 type Fallen = Extract<Fact, { type: 'run.app-fell' | 'run.app-unwell' | 'run.app-healing' }>;
 /** One fall, whatever is tried about it. */
 function fell({ falls }: Timeline, at: number, start: number, fact: Fallen): void {
-  const last = falls.at(-1);
-  if (last && (last.became === 'down' || last.became === 'unwell')) {
+  const last = openFall(falls, fact.service);
+  if (last) {
     last.became = 'down';
     return;
   }
-  const how = fact.type === 'run.app-fell' ? { service: fact.service ?? 'application', reason: wayOf(fact) } : fact;
+  const how = fact.type === 'run.app-fell' ? { service: fact.service ?? ONE, reason: wayOf(fact) } : fact;
   const { service, reason } = how;
   falls.push({ atMs: 'since' in fact ? fact.since - start : at, service, reason, became: 'down', downMs: null });
 }
+/** What the only application of a run is called where a fact does not say. */
+const ONE = 'application';
+type Fall = Timeline['falls'][number];
+/** The last fall of a service, if it is not over. @param service absent: the run has but one. */
+function openFall(falls: Fall[], service: string | undefined): Fall | null {
+  const last = falls.findLast((one) => service === undefined || one.service === service || one.service === ONE);
+  return last && (last.became === 'down' || last.became === 'unwell') ? last : null;
+}
 const wayOf = ({ error, exitCode, signal }: Extract<Fact, { type: 'run.app-fell' }>): string =>
   error?.message ?? (signal === null ? `it ended with ${exitCode}` : `it was ended by ${signal}`);
-function back({ falls }: Timeline, became: Timeline['falls'][number]['became'], downMs: number | null): void {
-  const last = falls.at(-1);
-  if (last && (last.became === 'down' || last.became === 'unwell')) Object.assign(last, { became, downMs });
+function back({ falls }: Timeline, service: string | undefined, became: Fall['became'], downMs: number | null): void {
+  const last = openFall(falls, service);
+  if (last) Object.assign(last, { became, downMs });
 }
 const isAbout = (run: string, { payload }: Line): boolean =>
   payload.run === run || String(payload.address ?? '').startsWith(`${run}/`);

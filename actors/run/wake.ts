@@ -2,7 +2,7 @@
  * What an open run waits for: pure. Every run that has not ended waits for something that is bound to come, or for a
  * person or a signal, and says so. One that waits for nothing would stay so for ever: that is our fault, and is told.
  */
-import { isMending, RISES, type RunContext, risingOf } from './state.js';
+import { isMending, type RunContext, risesAt, risingOf } from './state.js';
 
 export interface Wake {
   for:
@@ -33,14 +33,7 @@ export function nextWake(c: RunContext): Wake[] {
     case 'idle':
       return run('start');
     case 'up':
-      return [
-        ...run('end-of-application'),
-        ...risingOf(c).flatMap((part): Wake[] => {
-          const within = Object.keys(c.steps).filter((key) => key.startsWith(`${part}.`));
-          const at = within.flatMap((key) => ofStep(c, key) ?? []);
-          return at.length > 0 ? at : [{ for: 'time', step: part, until: c.waits[RISES + part] ?? null }];
-        }),
-      ];
+      return [...run('end-of-application'), ...risingOf(c).flatMap((part) => ofRising(c, part))];
     case 'undoing':
       return run('undoing', c.waits.undo ?? null);
     case 'ending':
@@ -59,6 +52,16 @@ export function nextWake(c: RunContext): Wake[] {
   for (const [part, { failing }] of Object.entries(c.parts))
     if (failing) found.push({ for: 'fix', step: `${part}.${failing.step}`, until: null });
   return found;
+}
+/** A part that was up and will be again. */
+function ofRising(c: RunContext, part: string): Wake[] {
+  const { recovery, failing } = c.parts[part]!;
+  const fixed = failing?.step ?? (recovery && recovery.stage !== 'mending' ? recovery.step : null);
+  if (fixed !== null) return [{ for: 'fix', step: `${part}.${fixed}`, until: null }];
+  const within = Object.keys(c.steps).filter((key) => key.startsWith(`${part}.`));
+  const at = within.flatMap((key) => ofStep(c, key) ?? []);
+  if (at.length > 0 || recovery) return at;
+  return [{ for: 'time', step: part, until: c.waits[risesAt(part)] ?? null }];
 }
 function ofStep(c: RunContext, step: string): Wake | null {
   const until = c.waits[step] ?? null;

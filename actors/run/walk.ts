@@ -8,27 +8,31 @@ import type { Answered, Ask, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, toRecord } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
 import { differences } from '../../runtime/workflow/graph.js';
+import type { StepState } from '../../runtime/workflow/transitions.js';
 import { downstream, type Workflow } from '../../runtime/workflow.js';
 import type { Command, Fact } from './contract.js';
 import {
   type Draft,
   draftOf,
   drop,
+  frameOf,
   inside,
   isAtWork,
+  isRising,
   ledgerOf,
+  lifeOf,
   locate,
   move,
   open,
-  partOf,
   rootOf,
   type Spot,
   stateOf,
 } from './draft.js';
-import { ended, leave, settleFailed, stop, swept, undid, undo } from './end.js';
+import { ended, leave, lose, settleFailed, stop, swept, undid, undo } from './end.js';
 import { sow } from './fork.js';
+import { renew } from './given.js';
 import { healed, judged, sendBack } from './heal.js';
-import { appEnded, appTurned, goOn, notRisen, restart, restartDue, restartFailed, riseDue } from './hold.js';
+import { appEnded, appTurned, askedAnew, goOn, restartDue, restartFailed, takeTurns } from './hold.js';
 import { examined, mendIt, sought } from './recover.js';
 import { serverTurned } from './servers.js';
 import {
@@ -37,8 +41,8 @@ import {
   isFull,
   isMending,
   MINUTE,
-  RISES,
   type RunContext,
+  risesFor,
   risingOf,
   runFile,
   STARTS,
@@ -64,6 +68,7 @@ export function walk(workflow: Workflow | null, before: RunContext, event: Walke
     if (!workflow && isAtWork(before)) refuse(d, missing(before));
     else adopt(d);
     take(d, event); // whoever sent it is answered, also by a run that has just been refused
+    takeTurns(d);
     if (isStranded(d.c)) strand(d);
     clock(d);
     return d.c;
@@ -91,9 +96,12 @@ const missing = ({ flow, job }: RunContext): ErrorRecord =>
   }).toRecord();
 /** Ends a run that cannot go on. */
 function refuse(d: Draft, error: ErrorRecord): void {
-  if (d.c.mode === 'restarting' && !d.c.recovery) restartFailed(d, error, null);
-  else if (d.c.mode === 'up') for (const part of risingOf(d.c)) notRisen(d, part, error);
-  else settleFailed(d, error);
+  const { mode, recovery } = d.c;
+  if (mode !== 'up')
+    return mode === 'restarting' && !recovery ? restartFailed(d, null, error, null) : settleFailed(d, error);
+  for (const part of risingOf(d.c))
+    if (lifeOf(d, part).recovery) lose(d, part, error);
+    else restartFailed(d, part, error, null);
 }
 
 /** Takes a definition over that is another than before, if it fits; else the run cannot go on. */
@@ -163,11 +171,7 @@ function take(d: Draft, event: Walked): void {
       permit(d, event);
       break;
     case 'run.restart':
-      if (c.mode === 'up' && STARTS in c.steps) {
-        c.out.facts.push({ type: 'run.restarting' });
-        restart(d);
-      } else
-        c.out.facts.push(notNow(c, `be restarted: ${c.recovery ? 'it is being repaired' : 'it holds no application'}`));
+      c.out.facts.push(askedAnew(d, event.service));
       break;
     case 'recordFailed': // a folder that cannot be written: nothing that comes could be kept
       if (isAtWork(c)) refuse(d, event.error);
@@ -255,11 +259,11 @@ function hear(d: Draft, answer: Answered): void {
     case 'sweep':
       return swept(d, answer);
     case 'examine':
-      return examined(d, answer);
+      return goOn(d, key || null, examined(d, key || null, answer));
     case 'recover':
-      return goOn(d, sought(d, answer));
+      return goOn(d, key || null, sought(d, key || null, answer));
     case 'halt':
-      return key === '' ? halted(d) : partHalted(d, key);
+      return halted(d, key || null);
     case 'undo':
       return undid(d, key, Number(n), Number(m), answer);
     case 'step':
@@ -271,7 +275,7 @@ function hear(d: Draft, answer: Answered): void {
       return;
   }
   const spot = locate(d, key);
-  if ((c.mode !== 'walking' && !c.recovery) || !spot || ledgerOf(d, spot.frame).failing?.step !== spot.step.id) return;
+  if (!isAtWork(c) || !spot || ledgerOf(d, spot.frame).failing?.step !== spot.step.id) return;
   if (what === 'heal') {
     if (healed(d, spot, answer)) advance(d, spot.frame, null);
   } else if (what === 'judge') {
@@ -316,32 +320,27 @@ function late(d: Draft, spot: Spot, result: Record<string, unknown>): void {
   d.c.undos = [...d.c.undos.slice(0, -1), one, ...d.c.undos.slice(-1)];
 }
 
-/** What kept the run from going on has been stopped: it takes back what was done, or starts its application again. */
-function halted(d: Draft): void {
-  const { c, workflow } = d;
-  if (c.mode === 'undoing') return undo(d);
-  if (c.mode !== 'restarting') return;
-  if (c.recovery) {
-    if (mendIt(d)) advance(d, rootOf(d), null);
+/** What kept the run from going on has been stopped: it takes back what was done, or starts what was up again. */
+function halted(d: Draft, part: string | null): void {
+  if (d.c.mode === 'undoing') return undo(d);
+  if (!isRising(d, part)) return;
+  const changed = part === null ? [] : renew(d, part);
+  const frame = frameOf(d, part);
+  if (lifeOf(d, part).recovery) {
+    if (mendIt(d, part, changed)) advance(d, frame, null);
     return;
   }
-  for (const id of downstream(workflow.steps, STARTS)) {
-    const step = d.graph.byId.get(id)!;
-    if (!step.once) sendBack(d, step, id);
-  }
-  advance(d, rootOf(d), null);
-}
-
-/** What was left of a part has been ended: it alone is started again. */
-function partHalted(d: Draft, part: string): void {
-  if (d.c.mode !== 'up' || !partOf(d, part).rising) return;
-  const frame = inside(rootOf(d), part, locate(d, part)!.step);
-  for (const id of downstream(frame.graph.workflow.steps, STARTS)) {
-    const step = frame.graph.byId.get(id)!;
+  const { byId, workflow } = frame.graph;
+  // One that was never up is begun where it failed.
+  const open = workflow.steps.filter(({ id }) => part !== null && !isWell(stateOf(d, frame.prefix + id).state));
+  const from = [STARTS, ...changed, ...open.map(({ id }) => id)];
+  for (const id of new Set(from.flatMap((one) => [...downstream(workflow.steps, one)]))) {
+    const step = byId.get(id)!;
     if (!step.once) sendBack(d, step, frame.prefix + id);
   }
   advance(d, frame, null);
 }
+const isWell = (state: StepState): boolean => state === 'done' || state === 'skipped';
 
 function due(d: Draft): void {
   const { c, now } = d;
@@ -353,8 +352,10 @@ function due(d: Draft): void {
     if (key === 'undo' && c.mode === 'undoing') {
       drop(d, 'waits', key);
       undo(d);
-    } else if (key === 'restart' && c.mode === 'restarting') restartDue(d);
-    else if (key.startsWith(RISES) && c.mode === 'up') riseDue(d, key.slice(RISES.length));
+      continue;
+    }
+    const part = risesFor(key);
+    if (part !== undefined && isRising(d, part)) restartDue(d, part);
     else if (isAtWork(c)) stepDue(d, key);
     else drop(d, 'waits', key);
   }

@@ -7,7 +7,7 @@
  * fails leaves the database as it is, for a look.
  */
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { type Evidence, execute } from '../../providers/process/execute.js';
@@ -157,7 +157,9 @@ async function fileOf(
   ];
   const outside = paths.find((path) => !isWithin(root, resolve(cwd, path)));
   if (outside !== undefined) return skip(`${outside} lies outside the repository`);
-  const data = join(bundle, 'inputs', 'file-database');
+  // Each of several services may have one of its own, or all the same.
+  const name = relative(realpathSync(root), resolve(realpathSync(cwd), files[0]!)).replaceAll('/', '-');
+  const data = join(bundle, 'inputs', `file-database-${name}`);
   // First rows are for one that is new: one that was there before the run has its own.
   const isNew = files.every((path) => !(statSync(resolve(cwd, path), { throwIfNoEntry: false })?.size ?? 0));
   if (!isDone(data, 'look')) {

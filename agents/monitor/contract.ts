@@ -19,7 +19,13 @@ export const Watch = z.strictObject({
   steady: z.boolean().default(true),
 });
 /** What is known of it from before it fell. Safe to ask at any time. */
-export const Examine = z.strictObject({ type: z.literal('monitor.examine'), service: z.string() });
+export const Examine = z.strictObject({
+  type: z.literal('monitor.examine'),
+  service: z.string(),
+  /** What is asked once more, and the status it was proven with; null: it is known to be not well. */
+  url: z.string().nullable().default(null),
+  proven: z.int().nullable().default(null),
+});
 /** So many looks one after the other found it not well. */
 export const Fell = z.strictObject({
   type: z.literal('monitor.fell'),
@@ -44,6 +50,8 @@ export const Examined = z.strictObject({
   lines: z.array(z.string()),
   /** Of all its processes when they were looked at last; null: they were not. */
   memoryBytes: z.int().nullable(),
+  /** Whether it answers well by now; null: it was not asked. */
+  well: z.boolean().nullable(),
 });
 /** There is nothing to look at any more: whoever holds it hears of its end from the runner. */
 export const Ended = z.strictObject({ type: z.literal('monitor.ended'), service: z.string() });

@@ -31,8 +31,8 @@ const machine = setup({
 
 const look: Perform<Watch> = async (watch, context): Promise<Message> =>
   ({ type: 'seen', fact: await observe(watch, context) }) as Seen;
-const tell: Perform<Examine> = async ({ service }, { bundle }): Promise<Message> =>
-  ({ type: 'seen', fact: examine(bundle, service) }) as Seen;
+const tell: Perform<Examine> = async (wanted, context): Promise<Message> =>
+  ({ type: 'seen', fact: await examine(wanted, context) }) as Seen;
 
 export const monitor = defineActor({
   kind: 'monitor',

@@ -10,7 +10,7 @@ import { readEnd, readOn } from '../../providers/process/follow.js';
 import { familyOf } from '../../providers/process/processes.js';
 import { memoryOf } from '../../providers/process/weigh.js';
 import type { EffectContext } from '../../runtime/actor.js';
-import { type Fact, type Sample, Status, type Watch } from './contract.js';
+import { type Examine, type Fact, type Sample, Status, type Watch } from './contract.js';
 import { countErrors, isWell, KEPT, latencyOf, turned } from './tell.js';
 
 const ANSWER_MS = 5_000;
@@ -37,8 +37,11 @@ function writeStatus(bundle: string, status: Status): void {
 
 const logOf = (bundle: string, service: string): string => join(bundle, 'logs', `${service}.log`.replaceAll('/', '-'));
 
-/** What an application had printed since it was last seen well, and how heavy it was. Only reads. */
-export function examine(bundle: string, service: string): Fact {
+/** What an application had printed since it was last seen well, how heavy it was, and how it answers now. Only reads. */
+export async function examine(
+  { service, url, proven }: Examine,
+  { bundle, signal }: Pick<EffectContext, 'bundle' | 'signal'>,
+): Promise<Fact> {
   const status = readStatus(bundle, service);
   const log = logOf(bundle, service);
   const since = status?.wellAt ? readOn(log, status.wellAt, READ_BYTES, true) : null;
@@ -49,6 +52,7 @@ export function examine(bundle: string, service: string): Fact {
     service,
     lines: lines.slice(-LINES),
     memoryBytes: status?.samples.at(-1)?.memoryBytes ?? null,
+    well: url === null ? null : isWell((await ask(url, signal)).status, proven),
   };
 }
 

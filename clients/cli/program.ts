@@ -195,9 +195,14 @@ export async function runCli(argv: string[]): Promise<void> {
       ),
     );
   common(rr.command('restart'))
-    .description('start the application of a run anew')
+    .description('start anew what a run holds up')
     .argument('<run>', 'a run, or the name of a service that one holds up')
-    .action(act<[string]>(async (globals, run) => (await import('./commands/runs.js')).restart(globals, run)));
+    .argument('[service]', 'one of several that the run holds up')
+    .action(
+      act<[string, string | undefined]>(async (globals, run, service) =>
+        (await import('./commands/runs.js')).restart(globals, run, service),
+      ),
+    );
   common(rr.command('stop'))
     .description('end a run and all it holds')
     .argument('<run>')

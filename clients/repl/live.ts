@@ -209,8 +209,8 @@ export function liveNames(client: Client, watcher: Watcher) {
         { job = {}, env = {} }: Pick<Partial<Request<'checkpoints.fork'>>, 'job' | 'env'> = {},
       ) => run((await ask('checkpoints.fork', { run: id, from, job, env })).run),
       signal: (name: string, payload?: unknown) => ask('runs.signal', { run: id, name, payload: payload ?? null }),
-      /** Starts its application anew. */
-      restart: () => ask('runs.restart', { run: id }),
+      /** Starts what it holds anew, or one service of several. */
+      restart: (service?: string) => ask('runs.restart', { run: id, service: service ?? null }),
       stop: () => ask('runs.stop', { run: id }),
       cancel: () => ask('runs.cancel', { run: id }),
       actors: async () => {

@@ -1,4 +1,4 @@
-/** Parts of a run: each is mended, and started again, for itself. */
+/** Parts of a run while they are brought up: each is mended for itself. What becomes of them later: parts-later.test.ts. */
 import { expect, test } from 'vitest';
 import { type RunContext, unborn, type Walked } from '../../actors/run/state.js';
 import { nextWake } from '../../actors/run/wake.js';
@@ -115,85 +115,4 @@ test('each part has its own budget, and one that is given up leaves the others w
     'web true',
   ]);
   expect(c.result).toMatchObject({ outcome: 'healthy', services: [] });
-});
-
-/** A run that holds two applications, each a part of it. */
-const two: Workflow = {
-  ...all,
-  agents: ['runner'],
-  uses: { one: { ...one, output: { app: '$start.app', name: '$service.name' } } },
-  services: ({ parts }) =>
-    (parts as { items: { app: string; name: string }[] }).items.map(({ app, name }) => ({
-      ...{ name, kind: null, app, pid: null, sockets: [], url: `http://${app}`, proof: {} },
-      ...(name === 'web' ? { restart: 'always' as const } : {}),
-    })),
-};
-const go = (c: RunContext, event: Walked): RunContext => walk(two, c, event);
-const says = (c: RunContext, tag: string, fact: object, at = c.clockedAt + 10): RunContext =>
-  go(c, { type: 'answered', tag, fact: fact as Message, error: null, at } as Answered);
-const starts = (c: RunContext, key: string, attempt: number, app: string): RunContext =>
-  says(c, `step ${key}.start ${attempt}`, { type: 'worker.worked', app });
-const dies = (c: RunContext, app: string, at: number): RunContext =>
-  says(c, `watch ${app}`, { type: 'runner.exited', app, exitCode: 1, signal: null, lost: false, lines: [] }, at);
-const held = (restart?: 'no'): RunContext => {
-  const input = { of: [{ name: 'api' }, { name: 'web' }] };
-  const options = { ...job, input, ...(restart ? { restart } : {}) };
-  let c = go(unborn, { ...{ type: 'run.start', run: 'r1', bundle: '/b', at: 1_000 }, job: options } as Walked);
-  for (const [n, app] of ['api-1', 'web-1'].entries())
-    c = starts(says(c, `step parts[${n}].build 1`, { type: 'worker.worked' }), `parts[${n}]`, 1, app);
-  return c;
-};
-
-test('of several that are up one is started again by its own policy, while the others are held', () => {
-  let c = held();
-  expect([c.mode, c.held]).toEqual(['up', { 'api-1': 'api', 'web-1': 'web' }]);
-  const pauses: number[] = [];
-  for (let n = 1; n <= 5; n += 1) {
-    const at = 10_000 + n * 5_000;
-    c = dies(c, `web-${n}`, at);
-    expect([c.mode, c.held, c.out.facts[0]]).toMatchObject([
-      'up',
-      { 'api-1': 'api' },
-      { type: 'run.app-fell', service: 'web', restart: n },
-    ]);
-    expect(nextWake(c)).toContainEqual({ for: 'time', step: 'parts[1]', until: c.dueAt });
-    pauses.push(c.dueAt! - at);
-    c = go(JSON.parse(JSON.stringify(c)), { type: 'due', at: c.dueAt! });
-    expect(command(c, 'halt parts[1]')).toEqual({ type: 'runner.halt', app: `web-${n}` });
-    c = says(c, 'halt parts[1]', { type: 'runner.halted' });
-    expect(tags(c)).toEqual([`step parts[1].start ${n + 1}`]);
-    c = starts(c, 'parts[1]', n + 1, `web-${n + 1}`);
-    expect(c.out.facts).toContainEqual(expect.objectContaining({ type: 'run.app-restarted', service: 'web' }));
-    expect(c.held).toEqual({ 'api-1': 'api', [`web-${n + 1}`]: 'web' });
-    expect(c.result!.services[1]).toMatchObject({ name: 'web', url: `http://web-${n + 1}` });
-  }
-  expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000]);
-  c = dies(c, 'web-6', 38_000);
-  expect([c.mode, c.held]).toEqual(['up', { 'api-1': 'api' }]);
-  expect(c.out.facts[0]).toMatchObject({ type: 'run.app-exited', service: 'web' });
-  // Nobody says that the other is started again; with it the run ends.
-  c = dies(c, 'api-1', 40_000);
-  expect([c.mode, c.state]).toEqual(['ending', 'failed']);
-});
-
-test('a start of one of several that fails counts as one more fall, the end of the others meanwhile ends nothing of it', () => {
-  let c = dies(held(), 'web-1', 5_000);
-  c = says(go(c, { type: 'due', at: c.dueAt! }), 'halt parts[1]', { type: 'runner.halted' });
-  c = says(c, 'step parts[1].start 2', {
-    type: 'worker.failed',
-    error: fail('COMMAND_FAILED', { command: 'x' }).toRecord(),
-  });
-  expect(c.out.facts).toContainEqual(expect.objectContaining({ type: 'run.app-fell', service: 'web', restart: 2 }));
-  c = dies(c, 'api-1', c.clockedAt + 1);
-  expect([c.mode, c.held]).toEqual(['up', {}]);
-  c = says(go(c, { type: 'due', at: c.dueAt! }), 'halt parts[1]', { type: 'runner.halted' });
-  c = starts(c, 'parts[1]', 3, 'web-3');
-  expect(c.held).toEqual({ 'web-3': 'web' });
-  const stopped = go(dies(c, 'web-3', c.clockedAt + 1), { type: 'run.stop', reason: 'stop' });
-  expect([stopped.mode, stopped.state, stopped.dueAt]).toEqual(['ending', 'done', null]);
-});
-
-test('what was asked for with the job weighs more than what the repository says', () => {
-  const c = dies(held('no'), 'web-1', 5_000);
-  expect([c.dueAt, c.out.facts[0]]).toMatchObject([null, { type: 'run.app-exited', service: 'web' }]);
 });

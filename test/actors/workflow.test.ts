@@ -311,12 +311,19 @@ test('an application that cannot be started again falls once more; without a pol
   const again = go(workflow, halted, bad('step start 2', 5_700));
   expect([again.mode, again.dueAt]).toEqual(['restarting', 6_700]);
   const plain = held('no');
-  const asked = go(plain.workflow, plain.c, { type: 'run.restart', at: 5_000 }, answered('halt', null, 5_600));
+  const asked = go(
+    plain.workflow,
+    plain.c,
+    { type: 'run.restart', service: null, at: 5_000 },
+    answered('halt', null, 5_600),
+  );
   expect(tags(asked)).toEqual(['step start 2']);
   const over = go(plain.workflow, asked, bad('step start 2', 5_700));
   expect(over.out.facts.map(({ type }) => type)).toContain('run.app-exited');
   expect(over.state).toBe('failed');
-  expect(go(workflow, over, { type: 'run.restart', at: 9_000 }).out.facts).toMatchObject([{ type: 'run.refused' }]);
+  expect(go(workflow, over, { type: 'run.restart', service: null, at: 9_000 }).out.facts).toMatchObject([
+    { type: 'run.refused' },
+  ]);
 });
 
 test('a cancelled run with something to take back stops what is at work first', () => {

@@ -1,6 +1,9 @@
 /** What looks at an application add up to. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -107,7 +110,21 @@ test('one that is well for long is told once; what it printed since it was last 
   expect(await observe(watch, context)).toEqual({ type: 'monitor.steady', service: 'web', since: watch.since });
   expect(Date.now() - watch.since).toBeGreaterThanOrEqual(200);
   appendFileSync(log, 'Error: now\n');
-  expect(examine(bundle, 'web')).toMatchObject({ lines: ['Error: now'], memoryBytes: expect.any(Number) });
+  const ask = { type: 'monitor.examine', service: 'web', url: null, proven: null } as const;
+  expect(await examine(ask, context)).toMatchObject({
+    lines: ['Error: now'],
+    memoryBytes: expect.any(Number),
+    well: null,
+  });
+  // Where it is asked how it answers now.
+  let status = 500;
+  const server = createServer((_, response) => response.writeHead(status).end()).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  expect(await examine({ ...ask, url }, context)).toMatchObject({ well: false });
+  status = 200;
+  expect(await examine({ ...ask, url }, context)).toMatchObject({ well: true });
   child.kill('SIGKILL');
   expect(await observe({ ...watch, steady: true }, context)).toMatchObject({ type: 'monitor.ended' });
 }, 30_000);

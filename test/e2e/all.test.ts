@@ -1,5 +1,5 @@
 /** `rr run --all`: the services of a compose project or a monorepo, side by side, without Docker. */
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
@@ -27,16 +27,36 @@ test('a compose project of three services is brought up in the order of its need
   const proved = rr.objects().filter(({ type, step }) => type === 'run.step-ended' && String(step).endsWith('.prove'));
   expect(proved.map(({ of }) => of)).toEqual(['api', 'web', 'mailer']);
 
-  // One that ends leaves the others up, and is named.
+  // One that fails is repaired while the others stay up.
   const run = String(result.run);
-  const mailer = apps(s).find(({ what }) => what.includes('worker.js'))!;
-  process.kill(mailer.pid, 'SIGKILL');
-  const exited = await eventually(
-    () => factsOf(s.state, run).find(({ type }) => type === 'run.app-exited'),
-    (fact) => fact !== undefined,
+  const said = (type: string) =>
+    eventually(
+      () => factsOf(s.state, run).find((fact) => fact.type === type),
+      (fact) => fact !== undefined,
+    );
+  const mailer = () => apps(s).find(({ what }) => what.includes('worker.js'))!.pid;
+  const before = apps(s).map(({ pid }) => pid);
+  process.kill(mailer(), 'SIGKILL');
+  const { payload: healed } = await said('run.app-healed');
+  expect(healed).toMatchObject({ service: 'mailer', rules: ['ended-from-outside'] });
+  const status = await finish(s.rr('status', run, '--json'));
+  expect(status.objects[0]).toMatchObject({ state: 'up', healing: null });
+  const heals = (status.objects[0]!.services as { service: string; heals: number; downMs: number }[]).map(
+    (one) => `${one.service} ${one.heals} ${one.downMs}`,
   );
-  expect(exited.payload).toMatchObject({ service: 'mailer' });
+  expect(heals).toEqual(['api 0 0', 'web 0 0', `mailer 1 ${healed.downMs}`]);
+  expect(apps(s).filter(({ pid }) => before.includes(pid))).toHaveLength(2);
+  // One is started anew, at its address.
+  const anew = await finish(s.rr('restart', 'web'));
+  expect([anew.code, anew.out.trim().split('\n').at(-1)]).toEqual([0, `${run} web up  ${services[1]!.url}`]);
+  expect(await (await fetch(services[1]!.url!)).text()).toContain('apples and pears');
+  expect(apps(s).filter(({ pid }) => before.includes(pid))).toHaveLength(1);
+  // One that was asked to end leaves the others up, is named, and comes back when it is wanted.
+  process.kill(mailer(), 'SIGTERM');
+  expect((await said('run.app-exited')).payload).toMatchObject({ service: 'mailer' });
   expect((await fetch(services[1]!.url!)).status).toBe(200);
+  expect((await finish(s.rr('restart', run, 'mailer'))).code).toBe(0);
+  expect(apps(s)).toHaveLength(3);
   expect(rr.child.exitCode).toBe(null);
   rr.child.kill('SIGINT');
   expect(await rr.exited).toBe(0);
@@ -309,4 +329,53 @@ test.runIf(process.env.RR_LONG)(
     await expectNothingLeft(s);
   },
   180_000,
+);
+
+test.runIf(process.env.RR_LONG)(
+  'a database that is a file is made for each service that has one, and filled once also where two share it',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = join(s.dir, 'two-files');
+    const service = (name: string, files: Record<string, string>): void => {
+      for (const folder of ['data', 'config']) mkdirSync(join(repo, name, folder), { recursive: true });
+      const scripts = {
+        start: 'node server.js',
+        'db:migrate': 'node rows.js table',
+        'db:seed': `node rows.js ${name}-row`,
+      };
+      const all = {
+        'package.json': JSON.stringify({ name, scripts, dependencies: {} }),
+        'config/database.js': "module.exports = { dialect: 'sqlite', storage: './data/own.db' };\n",
+        'rows.js': "require('node:fs').appendFileSync('data/own.db', process.argv[2] + '\\n');\n",
+        'server.js':
+          "const all = require('node:fs').readFileSync('data/own.db', 'utf8').split('\\n').filter((row) => row !== 'table');\n" +
+          "require('node:http').createServer((_, answer) => answer.end('has ' + all.join(' '))).listen(process.env.PORT);\n",
+        'data/.gitkeep': '',
+        ...files,
+      };
+      for (const [path, text] of Object.entries(all)) writeFileSync(join(repo, name, path), text);
+    };
+    service('orders', {});
+    service('stock', {
+      'tally.js':
+        "console.log('tallies ' + require('node:fs').readFileSync('data/own.db', 'utf8').match(/row/g).length);\nsetInterval(() => {}, 1000);\n",
+    });
+    writeFileSync(
+      join(repo, 'compose.yaml'),
+      'services:\n  orders:\n    build: ./orders\n    ports: ["4100:4100"]\n  stock:\n    build: ./stock\n    ports: ["4200:4200"]\n' +
+        '  tally:\n    build: ./stock\n    command: node tally.js\n',
+    );
+    for (const name of ['orders', 'stock'])
+      writeFileSync(join(repo, name, 'Dockerfile'), 'FROM node:20\nCOPY . .\nCMD ["node", "server.js"]\n');
+    commitAll(repo, '*.db\n');
+    const { objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy', error: null });
+    const said = (result.services as { name: string; proof: { excerpt: string } }[]).map(
+      ({ name, proof }) => `${name} ${proof.excerpt.trim()}`,
+    );
+    expect(said.sort()).toEqual(['orders has orders-row', 'stock has stock-row', 'stock-tally tallies 1']);
+    await expectNothingLeft(s);
+  },
+  120_000,
 );

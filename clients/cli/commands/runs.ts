@@ -8,8 +8,6 @@ import type { Globals } from '../globals.js';
 import { harmless } from '../harmless.js';
 import { type JobOptions, request } from './run.js';
 
-/** What a run waits for while its application is up. */
-const HELD = 'end-of-application';
 const LOOK_MS = 100;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -48,29 +46,37 @@ export async function ps({ config, json }: Globals, { all }: { all: boolean }): 
 }
 
 /**
- * Starts the application of a run anew, and waits until it is up and proven, or the run has ended for want of it.
+ * Starts what a run holds up anew, and waits until all of it is up and proven, or is given up.
  * @param what the run, or the name of a service that one run holds up.
+ * @param one of several services of the run.
  */
-export async function restart({ config, json }: Globals, what: string): Promise<number> {
+export async function restart({ config, json }: Globals, what: string, one: string | undefined): Promise<number> {
   const client = await reachOrFail(config);
   try {
-    const run = await runOf(client, what);
+    const { run, service } = one === undefined ? await meant(client, what) : { run: what, service: one };
     const before = await client.call('runs.get', { run });
     if (before.ended) throw fail('RUN_NOT_WAITING', { run, state: before.state, what: 'start its application anew' });
-    await client.call('runs.restart', { run });
-    print(json ? JSON.stringify({ type: 'restarting', run }) : `${run} restarting`);
+    const { services } = await client.call('runs.restart', { run, service });
+    const told = before.result && before.result.services.length > 1 ? `: ${services.join(', ')}` : '';
+    print(json ? JSON.stringify({ type: 'restarting', run, services }) : `${run} restarting${told}`);
+    const left = new Set(services);
+    let isWell = true;
     for (;;) {
-      const { ended, state, url, steps, waitsFor } = await client.call('runs.get', { run });
+      const { ended, state, steps } = await client.call('runs.get', { run });
       if (ended) {
         const why = steps.findLast(({ error }) => error !== null)?.error ?? null;
         if (json) print(JSON.stringify({ type: 'ended', run, state, error: why }));
         else print(`${run} ${state}${why ? `\n    ${why.message}\n    fix: ${why.fix}  [${why.code}]` : ''}`);
         return codes.failed;
       }
-      if (waitsFor.some((one) => one.for === HELD)) {
-        print(json ? JSON.stringify({ type: 'restarted', run, url }) : `${run} up  ${url ?? '-'}`);
-        return codes.ok;
+      for (const { service: name, url, up, rising } of (await client.call('runs.status', { run })).services) {
+        if (rising || !left.delete(name)) continue;
+        isWell &&= up;
+        const shown = told === '' ? run : `${run} ${name}`;
+        if (json) print(JSON.stringify({ type: up ? 'restarted' : 'lost', run, service: name, url }));
+        else print(up ? `${shown} up  ${url ?? '-'}` : `${shown} did not come up; rr logs ${run} ${name} says why`);
       }
+      if (left.size === 0) return isWell ? codes.ok : codes.failed;
       await sleep(LOOK_MS);
     }
   } finally {
@@ -79,17 +85,21 @@ export async function restart({ config, json }: Globals, what: string): Promise<
 }
 
 /** @throws USAGE where several runs hold a service of that name up. */
-async function runOf(client: Client, what: string): Promise<string> {
+async function meant(client: Client, what: string): Promise<{ run: string; service: string | null }> {
   const { runs } = await client.call('runs.list', { all: true });
-  if (runs.some(({ run }) => run === what)) return what;
+  if (runs.some(({ run }) => run === what)) return { run: what, service: null };
   const holding: string[] = [];
-  for (const { run } of runs.filter((one) => one.state === 'up')) {
+  for (const { run } of runs.filter(({ state }) => state === 'up' || state === 'healing')) {
     const { result } = await client.call('runs.get', { run });
     if (result?.services.some(({ name }) => name === what)) holding.push(run);
   }
   if (holding.length > 1)
-    throw fail('USAGE', { met: `${what} is held up by ${holding.join(' and ')}`, fix: 'give the run' });
-  return holding[0] ?? what; // what is neither is refused as a run
+    throw fail('USAGE', {
+      met: `${what} is held up by ${holding.join(' and ')}`,
+      fix: `give the run too: rr restart ${holding[0]} ${what}`,
+    });
+  // What is neither is refused as a run.
+  return holding[0] === undefined ? { run: what, service: null } : { run: holding[0], service: what };
 }
 
 export async function stop({ config, json }: Globals, run: string): Promise<number> {

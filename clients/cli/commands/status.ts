@@ -55,26 +55,38 @@ function lines({ run, state, services, servers, healing }: Status): string[] {
   const { bold, dim, green, red, yellow } = paints(process.stdout.isTTY === true && !process.env.NO_COLOR);
   return [
     `${bold(run)}  ${healing ? yellow(state) : state}`,
-    ...(healing
-      ? [
-          `  ${healing.service.padEnd(12)} ${yellow('healing')} at ${healing.step} for ${span(Date.now() - healing.since)}: ${healing.reason}`,
-          `               ${dim(healing.rule === null ? 'a repair is sought' : `${healing.rule}: ${healing.cause}`)}`,
-        ]
-      : []),
-    ...services.flatMap(({ service, url, up, well, since, latencyMs, last, restarts, heals, downMs, errors }) => {
-      const word = !up ? (healing ? yellow('down') : red('ended')) : well ? green('well') : red('unwell');
+    ...services.flatMap((one) => {
+      const { service, url, up, rising, well, since, latencyMs, last, restarts, heals, downMs, errors, healing } = one;
+      const word = healing
+        ? yellow('healing')
+        : rising
+          ? yellow('starting again')
+          : !up
+            ? red('ended')
+            : well
+              ? green('well')
+              : red('unwell');
+      const cause =
+        healing?.after != null
+          ? `its turn comes after ${healing.after}`
+          : healing?.rule == null
+            ? 'a repair is sought'
+            : `${healing.rule}: ${healing.cause}`;
       const facts = [
-        `for ${span(Date.now() - since)}`,
-        latencyMs && `p50 ${latencyMs.p50} ms, p95 ${latencyMs.p95} ms, p99 ${latencyMs.p99} ms`,
-        last && `${Math.round(last.memoryBytes / 2 ** 20)} MB, ${Math.round(last.cpus * 100)} % of a processor`,
-        last && `${last.processes} ${last.processes === 1 ? 'process' : 'processes'}`,
+        up && !healing && `for ${span(Date.now() - since)}`,
+        up && latencyMs && `p50 ${latencyMs.p50} ms, p95 ${latencyMs.p95} ms, p99 ${latencyMs.p99} ms`,
+        up && last && `${Math.round(last.memoryBytes / 2 ** 20)} MB, ${Math.round(last.cpus * 100)} % of a processor`,
+        up && last && `${last.processes} ${last.processes === 1 ? 'process' : 'processes'}`,
         restarts > 0 && `started again ${times(restarts)}`,
         heals > 0 && `repaired ${times(heals)}`,
         downMs > 0 && `was down for ${span(downMs)}`,
       ].filter(Boolean);
       return [
-        `  ${service.padEnd(12)} ${word}  ${url ?? ''}`,
-        `               ${dim(facts.join(' · '))}`,
+        healing
+          ? `  ${service.padEnd(12)} ${word} at ${healing.step} for ${span(Date.now() - healing.since)}: ${healing.reason}`
+          : `  ${service.padEnd(12)} ${word}  ${url ?? ''}`,
+        ...(healing ? [`               ${dim(cause)}`] : []),
+        ...(facts.length > 0 ? [`               ${dim(facts.join(' · '))}`] : []),
         ...errors
           .slice(0, SHOWN_ERRORS)
           .map(({ line, count }) => dim(`               ${count} × ${line.slice(0, 100)}`)),
