@@ -148,9 +148,14 @@ export const errors = {
     fix: '{fix}; or run without --isolation container',
     retry: 'never',
   },
+  EXPORT_BROKEN: {
+    message: 'what run {run} exports as {format} does not hold: {reason}',
+    fix: '{fix}',
+    retry: 'never',
+  },
   IMAGE_UNAVAILABLE: {
     message: 'the image {image} is not here and {engine} could not fetch it: {reason}',
-    fix: 'fetch it yourself ({engine} pull {image}) to see why, or run without --isolation container',
+    fix: 'fetch it yourself ({engine} pull {image}) to see why, or {otherwise}',
     retry: 'later',
   },
   HOST_REFUSED: {

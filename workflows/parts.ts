@@ -86,7 +86,7 @@ function named(services: readonly Service[], members: readonly Member[]): Part[]
   const isOthers = (one: Service, name: string): boolean =>
     one.process !== undefined && one.process !== name && best.has(one.process);
   return [...best.values()].flatMap(
-    ({ name, after, links, worker, path, from, restart, once, mounts, env = [] }): Part[] => {
+    ({ name, after, links, worker, path, from, restart, once, mounts, ready, env = [] }): Part[] => {
       const all = services.filter((one) => one.path === path && (once || STAYS.includes(one.kind)));
       const here = all.filter((one) => !taken.has(one) && !isOthers(one, name));
       const own =
@@ -97,7 +97,9 @@ function named(services: readonly Service[], members: readonly Member[]): Part[]
       taken.add(found);
       const set = env.map((variable) => ({ ...variable, required: false, from: from }));
       const rest = found.env.filter((one) => !set.some((variable) => variable.name === one.name));
-      const service = { ...found, env: [...rest, ...set], ...(once ? ONCE : {}) };
+      const { ready: _, ...plain } = found;
+      const waits = ready === undefined || once ? {} : { ready };
+      const service = { ...plain, env: [...rest, ...set], ...waits, ...(once ? ONCE : {}) };
       return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, mounts, from }];
     },
   );

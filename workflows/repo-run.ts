@@ -212,6 +212,8 @@ const steps: Step[] = [
       hosts: '$services.hosts',
       reach: '$reach',
       ownNetwork: '$overlay.ownNetwork',
+      ready: '$service.ready',
+      declared: '$wantedPorts',
     },
     needs: ['build', 'port'],
     good: ['runner.started'],

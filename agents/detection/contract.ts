@@ -60,6 +60,21 @@ export const Claim = z.strictObject({
   port: z.int().min(1).max(65535).nullable(),
   from: From,
 });
+/** A command that says whether it is ready to be used: it ends with 0 then. */
+export const Ready = z.strictObject({
+  /** Shell string; the working directory is the service's `path`. */
+  command: z.string(),
+  everyMs: z.int().positive(),
+  /** It has failed when it takes longer. */
+  timeoutMs: z.int().positive(),
+  /** So many failures one after another are the end of waiting. */
+  tries: z.int().positive(),
+  /** How long failures do not count, and how often it is asked meanwhile. */
+  graceMs: z.int().nonnegative(),
+  graceEveryMs: z.int().positive(),
+  from: From,
+});
+export type Ready = z.infer<typeof Ready>;
 export const Service = z.strictObject({
   name: z.string(),
   /** POSIX path from the repository's root, `.` for the root. */
@@ -76,6 +91,8 @@ export const Service = z.strictObject({
   env: z.array(EnvVar),
   needs: z.array(z.string()),
   proof: Proof,
+  /** Asked once it is up, before it is proven; absent: nobody names such a command. */
+  ready: Ready.optional(),
   /** Absent: none are named. */
   tests: Tests.optional(),
   /** Tried before `commands`, and left where it does not hold; absent: nobody claims anything else. */
@@ -141,6 +158,7 @@ export const Hint = z.discriminatedUnion('about', [
     mounts: z
       .array(z.strictObject({ at: z.string(), from: z.string().nullable(), volume: z.string().nullable() }))
       .optional(),
+    ready: Ready.optional(),
     /** Variables of its own, where several members run in one folder. */
     env: z.array(z.strictObject({ name: z.string(), secret: z.boolean(), default: z.string() })).optional(),
     ...said,

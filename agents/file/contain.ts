@@ -74,6 +74,7 @@ export async function contain(workspace: string, context: EffectContext): Promis
     throw fail('IMAGE_UNAVAILABLE', {
       image,
       engine: engine.name,
+      otherwise: 'run without --isolation container',
       reason: unbuilt === null ? unfetched : `${unfetched}; its own Dockerfile could not be built: ${unbuilt}`,
     });
   return within(image, unbuilt === null ? image : `${image}; its own Dockerfile could not be built: ${unbuilt}`);

@@ -25,9 +25,19 @@ export function plan(detected: Detected): Plan {
   const services = detected.services.map((service) => {
     const { notes: more, ...merged } = mergeService(service, detected);
     notes.push(...more);
-    return { ...service, ...merged, confidence: confidenceOf(service, detected) };
+    return { ...service, ...merged, ...readyOf(service, detected), confidence: confidenceOf(service, detected) };
   });
   return { repository: detected.repository, services, chosen: [...detected.chosen], notes: [...new Set(notes)] };
+}
+
+/** The command of a compose file that says whether it is ready, where no other service of the file shares its folder. */
+function readyOf({ path, process }: Service, { hints }: Detected): Pick<Service, 'ready'> {
+  const here = hints.filter((hint): hint is About<'member'> => hint.about === 'member' && hint.path === path);
+  const own = here.filter(({ name }) => name === process);
+  const said = own.length > 0 ? own : here;
+  if (new Set(said.map(({ name }) => name)).size !== 1) return {};
+  const [best] = said.sort((a, b) => b.weight - a.weight);
+  return best?.ready === undefined ? {} : { ready: best.ready };
 }
 
 function mergeService(service: Service, detected: Detected): Merged {

@@ -1,6 +1,7 @@
 /** What the runner hears and says. It starts the application under the keeper, finds where it listens, and stops it. */
 import { z } from 'zod';
 import { Evidence, Tool } from '../dependency/contract.js';
+import { Ready } from '../detection/contract.js';
 
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 export const Start = z.strictObject({
@@ -25,6 +26,10 @@ export const Start = z.strictObject({
   mounts: z
     .array(z.strictObject({ at: z.string(), from: z.string().nullable(), volume: z.string().nullable() }))
     .default([]),
+  /** A command that ends with 0 once it can be used: it is waited for. */
+  ready: Ready.optional(),
+  /** Ports that it is said to listen on, as they stand in that command. */
+  declared: z.array(z.int()).default([]),
   /** What the volumes belong to; and whether they begin empty. */
   repository: z.string().default(''),
   fresh: z.boolean().default(false),

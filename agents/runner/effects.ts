@@ -18,6 +18,7 @@ import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
 import { quote } from '../../runtime/shell.js';
 import type { Command, Fact } from './contract.js';
+import { askedHere, awaitReady } from './ready.js';
 
 export type Begin = Extract<Command, { type: 'runner.start' }>;
 /** `since`: the process that started or watched the application. */
@@ -70,7 +71,24 @@ export const portEnv = (port: number): Record<string, string> => ({
 });
 
 export const start: Perform<Begin> = async (
-  { service, cwd, command, until, tools, envFile, env, port, hosts, reach, ownNetwork, mounts, repository, fresh },
+  {
+    service,
+    cwd,
+    command,
+    until,
+    tools,
+    envFile,
+    env,
+    port,
+    hosts,
+    reach,
+    ownNetwork,
+    mounts,
+    ready,
+    declared,
+    repository,
+    fresh,
+  },
   context,
 ): Promise<Message> => {
   const { startMs, buildWallMs } = context.config;
@@ -146,6 +164,16 @@ export const start: Perform<Begin> = async (
         evidence,
       });
     };
+    /** Up, and, where it has a say in that, ready. */
+    const isReady = async (sockets: Reached[]): Promise<Message> => {
+      const isUp = (): Promise<boolean> => isAlive(keeper, kept, app);
+      const command = ready && askedHere(ready.command, declared, sockets[0]?.inner ?? null);
+      // Beside one in a network of its own no command finds it.
+      const fault =
+        ready && command && under.gate === null ? await awaitReady({ ...ready, command }, order, isUp, context) : null;
+      if (fault !== null) return fell(fault);
+      return ready === undefined || (await isUp()) ? started(sockets, null) : fell(null);
+    };
     if (until === 'exit') {
       const exit = await keeper.exited(kept.id, context.signal);
       return exit.code === 0 ? started([], 0) : await fell(null);
@@ -169,12 +197,12 @@ export const start: Perform<Begin> = async (
       }
       if (sockets.length > 0) {
         first ??= now;
-        if (sockets.some((s) => s.port === port) || now - first > SETTLE_MS) return started(sockets, null);
+        if (sockets.some((s) => s.port === port) || now - first > SETTLE_MS) return await isReady(sockets);
       }
       const alive = await isAlive(keeper, kept, app);
       if (!alive) return await fell(null);
       if (until === 'log' && now - began > MOMENT_MS && (now - began > SILENT_MS || ownWords(lines()).length > 0))
-        return started(sockets, null);
+        return await isReady(sockets);
       if (now - began > startMs)
         return await fell(
           fail('NOT_PROVEN', {

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Check } from '../../actors/doctor.js';
+import type { Checked, CheckOptions, Exported } from '../../actors/exports/check.js';
 import { type Request, type Response, verbs } from '../../actors/front-door/contract.js';
 import type { Explained } from '../../actors/front-door/contract-fixes.js';
 import type { RunLine } from '../../actors/front-door/contract-runs.js';
@@ -70,6 +71,9 @@ export const checkWorkflow = async (config: Config, text: string): Promise<{ nam
   const { registry } = await doorTo(config);
   return registry.checkText(text);
 };
+/** Carries an export out on a clean copy. @throws EXPORT_BROKEN and what check.ts says. */
+export const checkExport = async (config: Config, exported: Exported, options: CheckOptions): Promise<Checked> =>
+  (await import('../../actors/exports/check.js')).checkExport(config, exported, options);
 export const runsAtRest = async (state: string, all = false): Promise<RunLine[]> =>
   (await import('../../actors/at-rest.js')).runsAtRest(state, all);
 /** The private databases of a run, also of one that has ended. @throws RUN_UNKNOWN */

@@ -29,6 +29,7 @@ const needs = new Set([
   'PORT_HELD',
   'APPROVAL_MISSING',
   'ACTOR_DOWN',
+  'ENGINE_UNAVAILABLE',
 ]);
 
 /** Wrong use, where they come at once: in the outcome of a run they are no fault of who asked for it. */
@@ -41,6 +42,8 @@ const failed = new Set([
   'ASK_TIMEOUT',
   'KIND_QUARANTINED',
   'AGENT_FAILED',
+  'EXPORT_BROKEN',
+  'IMAGE_UNAVAILABLE',
 ]);
 
 export const codeOf = ({ code }: { code: string }): number => {

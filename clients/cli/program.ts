@@ -3,6 +3,7 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { readConfig } from '../../runtime/config.js';
 import { fail } from '../../runtime/errors.js';
 import type { SpawnOptions } from './commands/admin.js';
+import type { ExportOptions } from './commands/checkpoints.js';
 import { codeOf, codes, endWithStdout, tellError } from './exit.js';
 import type { Globals } from './globals.js';
 
@@ -368,8 +369,14 @@ export async function runCli(argv: string[]): Promise<void> {
     )
     .argument('[run]', 'default: the newest that was proven')
     .option('-o, --out <file>', 'write it there, where nothing is yet')
+    .option('--check', 'carry it out on a clean copy first: build it, start it, ask what the run was proven by', false)
+    .addOption(
+      new Option('--isolation <how>', 'with --check: container: an engine must be there; none: it is not used').choices(
+        ['none', 'container'],
+      ),
+    )
     .action(
-      act<[string, string | undefined, { out?: string }]>(async (globals, format, run, options) =>
+      act<[string, string | undefined, ExportOptions]>(async (globals, format, run, options) =>
         (await room()).exportRun(globals, format, run, options),
       ),
     );

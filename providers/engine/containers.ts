@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type Identity, isAlive } from '../../runtime/identity.js';
 import { quote } from '../../runtime/shell.js';
 import { call, type Engine } from './find.js';
 
@@ -24,9 +25,10 @@ export interface Container {
   /** A server that is asked to end, or a command of the repository, which its keeper ends. */
   part: 'service' | 'command';
   image: string;
-  /** Host address and port → the port within; empty with `network: 'host'`. */
+  /** Host address and port → the port within; empty but with a network of its own. */
   publish: readonly { host: string; port: number; to: number }[];
-  network: 'own' | 'host';
+  /** `of`: that of the container of this name, whose names of hosts are then its own, too. */
+  network: 'own' | 'host' | { of: string };
   mounts: readonly { from: string; to: string; writable: boolean }[];
   /** Names of variables, or `NAME=value`; the values of names are taken from the environment of the client, so that no list of processes shows them. */
   env: readonly string[];
@@ -36,6 +38,8 @@ export interface Container {
   hosts: Readonly<Record<string, string>>;
   /** After the image; null: what the image itself begins. */
   command: readonly string[] | null;
+  /** The process it is for, where that is no run of the state folder: with it what it left is over. */
+  holder?: Identity;
 }
 
 /** As engines take it: letters, digits, `_`, `.` and `-`. */
@@ -58,7 +62,8 @@ export function runWords({ program, name: engine, rootless }: Engine, o: Contain
     `--stop-timeout=${GRACE_S}`,
     // Else folders of ours cannot be read within where SELinux is.
     '--security-opt=label=disable',
-    ...(o.network === 'host' ? ['--network=host'] : []),
+    ...(o.holder === undefined ? [] : [holderLabel(o.holder)]),
+    ...(o.network === 'own' ? [] : [`--network=${o.network === 'host' ? 'host' : `container:${o.network.of}`}`]),
     ...o.publish.map(({ host, port, to }) => `--publish=${host}:${port}:${to}`),
     ...o.mounts.map((mount) => `--mount=${bind(mount)}`),
     ...o.env.map((variable) => `--env=${variable}`),
@@ -131,8 +136,33 @@ export async function stopServers(bundle: string, run: string): Promise<void> {
   if (ids.length > 0) await call(engine, ['stop', '--time', String(GRACE_S), ...ids], REMOVE_MS);
 }
 
+/** Says of a container or an image which process it is for. */
+export const holderLabel = ({ pid, startTime, bootId }: Identity): string =>
+  `--label=rr.holder=${pid}/${startTime}/${bootId}`;
+const HELD = '{{index .Config.Labels "rr.holder"}}';
+const isHeld = (label: string): boolean => {
+  const [pid, startTime, bootId = ''] = label.trim().split('/');
+  return isAlive({ pid: Number(pid), startTime: Number(startTime), bootId });
+};
+/** Removes containers and images of processes that have ended without removing them. */
+async function removeUnheld(engine: Engine): Promise<void> {
+  const over = async (ids: readonly string[], kind: 'container' | 'image'): Promise<string[]> => {
+    const held = await Promise.all(
+      ids.map(async (id) => isHeld((await call(engine, [kind, 'inspect', '--format', HELD, id], ASK_MS)).out)),
+    );
+    return ids.filter((_, n) => !held[n]);
+  };
+  await remove(engine, await over(await list(engine, 'rr.holder'), 'container'));
+  await removeImages(engine, await over(await listed(engine, 'images', ['rr.holder']), 'image'));
+}
+/** Removes images by their name or id; what is used elsewhere stays. */
+export async function removeImages(engine: Engine, images: readonly string[]): Promise<void> {
+  if (images.length > 0) await call(engine, ['image', 'rm', '--force', ...images], REMOVE_MS);
+}
+
 /** Removes what runs of this state folder have left that are over. */
 export async function removeOrphans(engine: Engine, state: string): Promise<void> {
+  await removeUnheld(engine);
   const ids = await list(engine, `rr.state=${markOf(state)}`);
   const runs = await Promise.all(
     ids.map(async (id) => {
@@ -149,10 +179,11 @@ export async function removeOrphans(engine: Engine, state: string): Promise<void
 /** A state folder as a label. */
 export const markOf = (state: string): string => createHash('sha256').update(state).digest('hex').slice(0, 16);
 
-async function list(engine: Engine, ...labels: string[]): Promise<string[]> {
+const list = (engine: Engine, ...labels: string[]): Promise<string[]> => listed(engine, 'ps', labels);
+async function listed(engine: Engine, what: 'ps' | 'images', labels: readonly string[]): Promise<string[]> {
   const filters = labels.flatMap((label) => ['--filter', `label=${label}`]);
-  const { out } = await call(engine, ['ps', '--all', '--quiet', ...filters], ASK_MS);
-  return out.split('\n').filter((line) => line.trim() !== '');
+  const { out } = await call(engine, [what, '--all', '--quiet', ...filters], ASK_MS);
+  return [...new Set(out.split('\n').filter((line) => line.trim() !== ''))];
 }
 async function remove(engine: Engine, ids: readonly string[]): Promise<number> {
   if (ids.length === 0) return 0;

@@ -379,3 +379,79 @@ test.runIf(process.env.RR_LONG)(
   },
   120_000,
 );
+
+/** A store that answers at once and can be used later, and a page that keeps what it heard of it when it was started. */
+function warming(s: ReturnType<typeof scratch>, test: string, more = ''): string {
+  const folder = join(s.dir, 'warming');
+  const files: Record<string, string> = {
+    'compose.yaml': `services:
+  page:
+    build: ./page
+    expose: [3000]
+    environment:
+      STORE_URL: http://store:4000
+    depends_on:
+      store: { condition: service_healthy }
+  store:
+    build: ./store
+    expose: [4000]
+    environment:
+      KIND: slow
+    healthcheck:
+      test: ${test}
+      interval: 100ms
+      retries: 2
+${more}`,
+    'store/server.js': `let warm = false;
+setTimeout(() => { warm = true; require('node:fs').writeFileSync('ready', process.env.KIND); }, 7000);
+require('node:http').createServer((_, response) => response.end(warm ? 'warm' : 'cold')).listen(process.env.PORT || 4000);
+`,
+    'page/server.js': `fetch(process.env.STORE_URL).then((answer) => answer.text()).then((heard) =>
+  require('node:http').createServer((_, response) => response.end('<!doctype html><h1>it was ' + heard + '</h1>')).listen(process.env.PORT || 3000));
+`,
+  };
+  for (const name of ['store', 'page']) {
+    files[`${name}/Dockerfile`] = 'FROM node:22\nCOPY . .\nCMD ["node", "server.js"]\n';
+    files[`${name}/package.json`] = JSON.stringify({ name, version: '1.0.0', scripts: { start: 'node server.js' } });
+    mkdirSync(join(folder, name), { recursive: true });
+  }
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text);
+  commitAll(folder, 'node_modules/\nready\n');
+  return folder;
+}
+
+test.runIf(process.env.RR_LONG)(
+  'a health check that is a command is waited for, in the folder and with the variables of its service, before the next one starts',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '300' });
+    const grace = '      start_period: 30s\n      start_interval: 200ms\n';
+    const folder = warming(s, `["CMD-SHELL", "test $$(cat ready) = $$KIND"]`, grace);
+    const { objects } = await finish(s.rr('run', folder, '--all', '--once', '--json'));
+    const result = resultOf(objects) as unknown as {
+      outcome: string;
+      error: unknown;
+      services: { proof: { excerpt: string } }[];
+    };
+    expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+    expect(result.services[1]!.proof.excerpt).toContain('it was warm');
+    await expectNothingLeft(s);
+  },
+  120_000,
+);
+
+test.runIf(process.env.RR_LONG)(
+  'a health check that keeps failing is told with its command, and one that cannot be asked here keeps nobody waiting',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '300' });
+    const folder = warming(s, `["CMD", "sh", "-c", "echo not yet; exit 3"]`);
+    const failed = resultOf((await finish(s.rr('run', folder, '--service', 'store', '--once', '--json'))).objects);
+    expect(failed).toMatchObject({ outcome: 'failed', error: { code: 'NOT_PROVEN' } });
+    expect(failed.error!.message).toMatch(/^its healthcheck `.*` failed 2 times: not yet, wanted it to end with 0$/);
+    rmSync(folder, { recursive: true });
+    const other = warming(s, `["CMD", "of-the-image-alone"]`);
+    const done = resultOf((await finish(s.rr('run', other, '--service', 'store', '--once', '--json'))).objects);
+    expect(done, JSON.stringify(done.error)).toMatchObject({ outcome: 'healthy' });
+    await expectNothingLeft(s);
+  },
+  120_000,
+);

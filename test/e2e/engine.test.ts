@@ -17,7 +17,7 @@ import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
 import { unpacked } from './debian.js';
 import { rootOf, startEngine, type TestEngine } from './engine.js';
 import { expectNothingLeft } from './left.js';
-import { eventually, factsOf, finish, resultOf, type Scratch, scratch } from './rr.js';
+import { commitAll, eventually, factsOf, finish, resultOf, type Scratch, scratch } from './rr.js';
 
 const TEST_MS = 240_000;
 const engine = process.env.RR_LONG ? await startEngine() : { why: 'only with RR_LONG' };
@@ -35,7 +35,11 @@ beforeAll(async () => {
   if (!works) return;
   const at = await unpacked('redis', ['redis-server', 'redis-tools']);
   const redis = existsSync('/usr/bin/redis-server') ? '/usr/bin/redis-server' : join(at, 'usr', 'bin', 'redis-server');
-  const root = await rootOf(join(made, 'redis'), { [redis]: '/usr/local/bin/redis-server' }, at);
+  const root = await rootOf(
+    join(made, 'redis'),
+    { [redis]: '/usr/local/bin/redis-server', [redis.replace(/server$/, 'cli')]: '/usr/local/bin/redis-cli' },
+    at,
+  );
   mkdirSync(join(root, 'data'), { recursive: true });
   await on().image(
     'docker.io/library/redis:8',
@@ -44,12 +48,23 @@ beforeAll(async () => {
     'WORKDIR /data',
     'CMD ["redis-server"]',
   );
-  const node = await rootOf(join(made, 'node'), { [process.execPath]: '/usr/local/bin/node', '/bin/cat': '/bin/cat' });
+  const tools = ['cat', 'mkdir', 'sleep', 'rm', 'od', 'tr'].map((name) => [whereIs(name), `/bin/${name}`] as const);
+  const node = await rootOf(join(made, 'node'), {
+    [process.execPath]: '/usr/local/bin/node',
+    ...Object.fromEntries(tools),
+  });
   const npm = realpathSync(join(dirname(realpathSync(whereIs('npm'))), '..'));
   cpSync(npm, join(node, 'usr/local/lib/node_modules/npm'), { recursive: true });
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(node, 'usr/local/bin/npm'));
   writeFileSync(join(node, 'etc', 'rr-image'), 'box of node');
   await on().image('docker.io/library/node:22-bookworm', node, 'ENV PATH=/usr/local/bin:/usr/bin:/bin');
+  // As exports call it.
+  for (const kind of ['', '-slim'])
+    await on().podman(
+      'tag',
+      'docker.io/library/node:22-bookworm',
+      `docker.io/library/node:${process.versions.node}${kind}`,
+    );
 }, TEST_MS);
 const whereIs = (name: string): string =>
   (process.env.PATH ?? '')
@@ -271,6 +286,109 @@ real(
     await eventually(ours, (all) => all.length === 0, 30_000);
     up.child.kill('SIGINT');
     await up.exited;
+  },
+  TEST_MS,
+);
+
+/** Answers by what its redis says, at the address that it is told; it has no packages. */
+const asksRedis = (host: string): string => `
+const { connect } = require('node:net');
+const page = require('node:fs').readFileSync('dist/page', 'utf8');
+if (!process.env.STRIPE_KEY) throw new Error('STRIPE_KEY is needed');
+require('node:http').createServer((_, response) => {
+  const { hostname, port } = new URL(process.env.REDIS_URL);
+  const redis = connect(port, hostname, () => redis.write('PING\\r\\n'));
+  redis.on('data', (said) => { redis.destroy(); response.setHeader('content-type', 'text/html').end('<title>Ping</title>' + page + said); });
+  redis.on('error', (error) => response.writeHead(500).end(error.message));
+}).listen(process.env.PORT, ${host});
+`;
+function pinging(s: Scratch, host: string): string {
+  const folder = join(s.dir, 'pinging');
+  mkdirSync(folder, { recursive: true });
+  const files: Record<string, string> = {
+    'package.json': JSON.stringify({
+      name: 'pinging',
+      version: '1.0.0',
+      scripts: { build: 'node build.js', start: 'node server.js' },
+    }),
+    'build.js':
+      "require('node:fs').mkdirSync('dist', { recursive: true });\nrequire('node:fs').writeFileSync('dist/page', 'built');\n",
+    'server.js': asksRedis(host),
+    '.env.example': 'REDIS_URL=redis://localhost:6379\nSTRIPE_KEY=\n',
+    'compose.yaml': 'services:\n  redis:\n    image: redis:8\n',
+  };
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text);
+  commitAll(folder, 'node_modules/\ndist/\n');
+  return folder;
+}
+const images = async (): Promise<string[]> =>
+  (await on().podman('images', '--format', '{{.Repository}}:{{.Tag}}')).split('\n').filter(Boolean).sort();
+
+real(
+  'what a run exports is built, started and asked by the engine on a clean copy, and nothing of it is left',
+  async ({ onTestFinished }) => {
+    const s = bare(onTestFinished, on().bin);
+    const { result, told } = await run(s, pinging(s, 'process.env.HOST'), '--env', 'STRIPE_KEY=sk-once-given');
+    expect(result, told).toMatchObject({ outcome: 'healthy' });
+    const before = await images();
+    for (const format of ['dockerfile', 'compose']) {
+      const file = join(s.dir, `of-${format}`);
+      const done = await finish(s.rr('export', format, '--check', '--isolation', 'container', '--out', file, '--json'));
+      expect(done.code, done.out + done.err).toBe(0);
+      const last = done.objects.at(-1)!;
+      expect(last).toMatchObject({
+        type: 'export',
+        file,
+        check: { how: 'engine', engine: expect.stringMatching(/^podman 4/), status: 200 },
+      });
+      expect((last.check as { ms: { build: number } }).ms.build).toBeGreaterThan(0);
+      const lines = done.objects.filter(({ type }) => type === 'export-output').map(({ of }) => of);
+      expect(lines).toContain('build');
+      expect(lines).toContain('redis');
+      expect(done.out).not.toContain('sk-once-given');
+    }
+    const dev = s.rr('export', 'devcontainer', '--check');
+    expect(await dev.exited, dev.out() + dev.err()).toBe(0);
+    expect(JSON.parse(dev.out()).image).toBe(`node:${process.versions.node}`);
+    expect(dev.err()).toMatch(/devcontainer of \S+ checked by podman 4\S* in \d+\.\d s \(copy .*\): it holds/);
+    expect(await images()).toEqual(before);
+    expect(await ours()).toEqual([]);
+    await expectNothingLeft(s);
+  },
+  TEST_MS,
+);
+
+real(
+  'an export that does not do in a container what the run did is found, and so is an image that is nowhere',
+  async ({ onTestFinished }) => {
+    const s = bare(onTestFinished, on().bin);
+    const { result, told } = await run(s, pinging(s, "'127.0.0.1'"), '--env', 'STRIPE_KEY=sk-once-given');
+    expect(result, told).toMatchObject({ outcome: 'healthy' });
+    const before = await images();
+    const file = join(s.dir, 'Dockerfile');
+    const check = (...args: string[]) =>
+      finish(s.rr('export', 'dockerfile', '--check', '--out', file, '--json', ...args));
+    const unreached = await check();
+    expect(unreached.code, unreached.out).toBe(1);
+    expect(unreached.objects.at(-1)).toMatchObject({
+      error: { code: 'EXPORT_BROKEN', fix: expect.stringContaining('$HOST') },
+    });
+    expect(existsSync(file)).toBe(false);
+    const recipe = join(result.bundle, 'recipe.json');
+    const proven = JSON.parse(readFileSync(recipe, 'utf8'));
+    writeFileSync(recipe, JSON.stringify({ ...proven, build: ['npm run nothing'] }));
+    const unbuilt = await check();
+    expect(unbuilt.objects.at(-1)).toMatchObject({
+      error: { code: 'EXPORT_BROKEN', message: expect.stringContaining('it cannot be built') },
+    });
+    writeFileSync(recipe, JSON.stringify({ ...proven, tools: { node: '1.2.3' } }));
+    const nowhere = await check();
+    expect(nowhere.objects.at(-1)).toMatchObject({
+      error: { code: 'IMAGE_UNAVAILABLE', fix: expect.stringContaining('podman pull node:1.2.3-slim') },
+    });
+    expect(await images()).toEqual(before);
+    expect(await ours()).toEqual([]);
+    await expectNothingLeft(s);
   },
   TEST_MS,
 );

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import { expectNothingLeft } from './left.js';
 import { freePort } from './ports.js';
 import { commitAll, eventually, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
@@ -156,6 +157,54 @@ test(
       '-c',
       `for p in /proc/[0-9]*; do [ "$(readlink $p/cwd)" = "${actions}" ] && kill -9 "\${p#/proc/}"; done; true`,
     ]);
+  },
+);
+
+/** An engine that refuses everybody, before whichever this machine has. */
+function refusing(s: Scratch): Record<string, string> {
+  const bin = join(s.dir, 'refusing');
+  mkdirSync(bin, { recursive: true });
+  for (const name of ['docker', 'podman'])
+    writeFileSync(join(bin, name), '#!/bin/sh\necho "Error: permission denied" >&2\nexit 125\n', { mode: 0o755 });
+  return { PATH: `${bin}:${process.env.PATH}` };
+}
+
+test(
+  'a script is carried out on a clean copy before it is given; without an engine of the others the form is, and that is said',
+  limits,
+  async () => {
+    const s = scratch();
+    Object.assign(s.env, refusing(s));
+    const folder = repo(s);
+    const { bundle } = await prove(s, folder);
+    // Ignored by git: nobody else has it.
+    mkdirSync(join(folder, 'dist'), { recursive: true });
+    writeFileSync(join(folder, 'dist', 'page'), 'of the first');
+    const script = await finish(s.rr('export', 'script', '--check', '--json'));
+    expect(script.code, script.out + script.err).toBe(0);
+    expect(script.objects.at(-1)).toMatchObject({ type: 'export', check: { how: 'run', engine: null, status: 200 } });
+    expect(script.out).not.toContain(key);
+
+    for (const format of ['dockerfile', 'compose', 'devcontainer', 'github-actions', 'json']) {
+      const one = s.rr('export', format, '--check');
+      expect(await one.exited, one.err()).toBe(0);
+      expect(one.err(), format).toContain('its form is right; ');
+      if (/^d|^compose/.test(format)) expect(one.err(), format).toContain('permission denied');
+    }
+    const wanted = await finish(s.rr('export', 'compose', '--check', '--isolation', 'container', '--json'));
+    expect([wanted.code, wanted.objects.at(-1)]).toMatchObject([3, { error: { code: 'ENGINE_UNAVAILABLE' } }]);
+    expect((await finish(s.rr('export', 'compose', '--isolation', 'container'))).code).toBe(2);
+
+    const recipe = join(bundle, 'recipe.json');
+    writeFileSync(recipe, readFileSync(recipe, 'utf8').replace('"npm run build"', '"npm run buildd"'));
+    const file = join(s.dir, 'run.sh');
+    const broken = await finish(s.rr('export', 'script', '--check', '--out', file, '--json'));
+    expect([broken.code, broken.objects.at(-1)]).toMatchObject([
+      1,
+      { error: { code: 'EXPORT_BROKEN', message: expect.stringContaining('it ends with 1') } },
+    ]);
+    expect(existsSync(file)).toBe(false);
+    await expectNothingLeft(s);
   },
 );
 

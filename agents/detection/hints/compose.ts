@@ -181,6 +181,7 @@ function readApp(
     ...(profiles.length > 0 ? { profiles } : {}),
     ...(once ? { once } : {}),
     ...mountsOf(file, table, place),
+    ...readyOf(table, `${file.path}:${at('healthcheck', 'test') ?? 1}`),
     ...(beside.length > 0 ? { env: fixedOf(variables, parts) } : {}),
   };
   hints.push(sayMember(file, doc.line('services', name), 0.7 * scale, member, place));
@@ -249,6 +250,45 @@ function mountsOf(file: SourceFile, table: Table, place: string): Pick<Member, '
     return posix.isAbsolute(source) || from.startsWith('..') || isOwn ? [] : [{ at, from, volume: null }];
   });
   return mounts.length > 0 ? { mounts } : {};
+}
+
+/** A health check that is a command; one that asks a URL is asked by ourselves. */
+function readyOf({ healthcheck }: Table, from: string): Pick<Member, 'ready'> {
+  const check = asTable(healthcheck);
+  const words = asTexts(check.test);
+  const [how, ...rest] = words;
+  const command = fill(
+    typeof check.test === 'string'
+      ? check.test
+      : how === 'CMD-SHELL'
+        ? rest.join(' ')
+        : how === 'CMD'
+          ? joinArgv(rest)
+          : '',
+  ).trim();
+  if (command === '' || check.disable === true || /https?:\/\//.test(command)) return {};
+  const grace = msOf(check.start_period) ?? 0;
+  const every = Math.max(MIN_EVERY_MS, msOf(check.interval) ?? 30_000);
+  return {
+    ready: {
+      command,
+      everyMs: every,
+      timeoutMs: msOf(check.timeout) || 30_000,
+      tries: Math.max(1, Number.parseInt(String(check.retries ?? 3), 10) || 3),
+      graceMs: grace,
+      graceEveryMs: Math.min(every, Math.max(MIN_EVERY_MS, msOf(check.start_interval) ?? 5_000)),
+      from,
+    },
+  };
+}
+const MIN_EVERY_MS = 100;
+const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, us: 0.001 };
+/** `1m30s`, `500ms`. */
+function msOf(raw: unknown): number | null {
+  const text = typeof raw === 'string' ? fill(raw).trim() : '';
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|us|m|s)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) return null;
+  return Math.round(parts.reduce((sum, [, number, unit]) => sum + Number(number) * UNITS[unit!]!, 0));
 }
 
 const answers = ({ ports, expose, healthcheck }: Table): boolean => {

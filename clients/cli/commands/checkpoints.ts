@@ -8,9 +8,10 @@ import { fail } from '../../../runtime/errors.js';
 import { when as clock, isAddress, pretty, stateText } from '../actor-words.js';
 import { type Client, reach, reachOrFail } from '../connect.js';
 import { diffLines } from '../diff-words.js';
-import { folderOf } from '../embed.js';
+import { checkExport, folderOf } from '../embed.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
+import { harmless } from '../harmless.js';
 import { columns, cut, paints } from '../paint.js';
 import { waterfall } from '../waterfall.js';
 
@@ -270,13 +271,25 @@ export async function runsList({ config, json }: Globals): Promise<number> {
 }
 
 /** Prints what a proven run is as a file for others, or writes it. */
+export interface ExportOptions {
+  out?: string;
+  check: boolean;
+  isolation?: 'none' | 'container';
+}
 export async function exportRun(
   { config, json }: Globals,
   format: string,
   run: string | undefined,
-  { out }: { out?: string },
+  { out, check, isolation }: ExportOptions,
 ): Promise<number> {
+  if (isolation !== undefined && !check)
+    throw fail('USAGE', {
+      met: '--isolation says how an export is checked, and --check is not given',
+      fix: 'add --check',
+    });
   const told = await ask(config, 'runs.export', { format: format as ExportFormat, ...(run ? { run } : {}) });
+  // First: one that does not hold is neither written nor printed.
+  const checked = check ? await checkIt(config, json, told, isolation ?? null) : null;
   const file = out === undefined ? null : resolve(out);
   if (file !== null)
     try {
@@ -287,11 +300,44 @@ export async function exportRun(
       const met = code === 'EEXIST' ? `${file} is there already` : message;
       throw fail('USAGE', { met, fix: 'give a path that is free, or leave --out away: it is printed then' });
     }
-  if (json) object('export', { ...told, file });
+  if (json) object('export', { ...told, file, ...(checked === null ? {} : { check: checked }) });
   else if (file !== null) print(`${file}: ${format} of ${told.run}`);
   else process.stdout.write(told.text);
   return codes.ok;
 }
+
+/** What it prints goes to standard error, so that the export can be piped on; as JSON each line is an object. */
+async function checkIt(
+  config: Config,
+  json: boolean,
+  { run, format, text }: Response<'runs.export'>,
+  isolation: 'none' | 'container' | null,
+) {
+  const ending = new AbortController();
+  const abort = (): void => ending.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, abort);
+  const tell = (line: string): void => void process.stderr.write(`${harmless(line)}\n`);
+  const say = (of: string, line: string): void =>
+    json ? object('export-output', { of, line }) : tell(`  ${of.padEnd(8)} ${line}`);
+  try {
+    const checked = await checkExport(
+      config,
+      { run, format, text },
+      { isolation, env: process.env, say, signal: ending.signal },
+    );
+    if (json) return checked;
+    const { copy, build, start, total } = checked.ms;
+    const by = checked.engine === null ? '' : ` by ${checked.engine}`;
+    const parts =
+      checked.how === 'form' ? '' : ` (copy ${seconds(copy)}, build ${seconds(build)}, start ${seconds(start)})`;
+    for (const note of checked.notes) tell(`! ${note}`);
+    tell(`${format} of ${run} checked${by} in ${seconds(total)}${parts}: ${checked.said}`);
+    return checked;
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, abort);
+  }
+}
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 
 export async function runsShow({ config, json }: Globals, run: string): Promise<number> {
   const timeline = await ask(config, 'runs.timeline', { run });
