@@ -162,13 +162,20 @@ export const Helpless = z.strictObject({
 /** Asks for the changes of the repository that would make the repairs of a proven run needless. */
 export const Propose = z.strictObject({
   type: z.literal('fixer.propose'),
-  service: Service,
-  /** Absolute: the repository as it was given, and as the run works in it. */
+  /** Absolute: the repository as it was given. */
   root: z.string(),
-  work: z.string(),
   kind: z.enum(['local', 'copy', 'clone', 'archive']),
   /** The repairs that helped, `n` from 0 among all of the run. */
-  mended: z.array(z.strictObject({ n: z.int(), rule: z.string(), actions: z.array(Action) })),
+  mended: z.array(
+    z.strictObject({
+      n: z.int(),
+      rule: z.string(),
+      actions: z.array(Action),
+      service: Service,
+      /** Absolute: the repository as the run works in it for that service. */
+      work: z.string(),
+    }),
+  ),
 });
 /** Unified diffs in the run's folder, for a person to apply. Repairs that touch the same file share one. */
 export const Proposed = z.strictObject({
