@@ -3,10 +3,10 @@
  * patch on a clean copy, and that copy is healthy with no repair at all. A few here, the rest with `npm run test:long`.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { editorOf, faults } from '../bench/heal/faults.js';
+import { editorOf, faults, inject } from '../bench/heal/faults.js';
 import { freePort, inTurn } from './beside.js';
 import { expectNothingLeft, treeOf } from './left.js';
 import { commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
@@ -37,12 +37,10 @@ const rows: { kind: string; changes: RegExp; always?: true }[] = [
   { kind: 'lock file of Rust behind Cargo.toml', changes: /^diff --git a\/Cargo\.lock/m },
 ];
 
-function faultyRepo(s: Scratch, kind: string, port: string): string {
+function faultyRepo(s: Scratch, kind: string, port: number): string {
   const fault = faults.find((one) => one.kind === kind)!;
   const repo = s.repo(fault.repo, { git: false });
-  fault.inject(editorOf(repo));
-  for (const file of ['server.js', 'server.ts', 'src/server.ts'].map((name) => join(repo, name)))
-    if (existsSync(file)) writeFileSync(file, readFileSync(file, 'utf8').replaceAll('3000', port));
+  inject(fault, repo, port);
   commitAll(repo, IGNORED);
   return repo;
 }
@@ -53,7 +51,7 @@ test.concurrent.for(rows.filter(({ always }) => always || process.env.RR_LONG))(
   ({ kind, changes }, { onTestFinished }) =>
     inTurn(async () => {
       const s = scratch({ RR_BROKER_IDLE_MS: '300' }, onTestFinished);
-      const repo = faultyRepo(s, kind, String(await freePort()));
+      const repo = faultyRepo(s, kind, await freePort());
       const before = treeOf(repo);
       const { code, out, err } = await finish(s.rr('run', repo, '--once'));
       expect(code, `${out}\n${err}`).toBe(0);
