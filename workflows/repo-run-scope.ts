@@ -143,6 +143,10 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     ),
     envFile: services?.envFile ?? results.config?.envFile,
     reach: services?.services.map(({ host, port }) => `${host}:${port}`),
+    served: services?.services.flatMap(({ kind, host, port }) =>
+      // A run of an older version has none in its overlay.
+      (overlay.served ?? []).flatMap((one) => (one.service === kind ? [{ at: one.port, to: `${host}:${port}` }] : [])),
+    ),
     mended: fixes.flatMap(({ n, rule, actions, helped }) =>
       helped && root ? [{ n, rule, actions, service, work: root }] : [],
     ),

@@ -212,6 +212,7 @@ const steps: Step[] = [
       hosts: '$services.hosts',
       reach: '$reach',
       ownNetwork: '$overlay.ownNetwork',
+      served: '$served',
     },
     needs: ['build', 'port'],
     good: ['runner.started'],

@@ -38,6 +38,8 @@ export const shown: Readonly<Record<string, Shown>> = {
   'tables-missing': fault("tables of somebody else's database"),
   'database-missing': fault('database that a server has not'),
   'login-refused': fault('login that a database refuses'),
+  'service-apart': { by: 'test/e2e/fixed-service.test.ts' },
+  'service-fixed': { by: 'test/e2e/fixed-service.test.ts' },
   'database-absent': fault('second database that only the code names'),
   'docker-start': fault('start that brings its database up with docker', 'docker-missing', 'program-missing'),
   'tls-not-there': fault('TLS asked of a database without it, by a variable'),
