@@ -96,8 +96,8 @@ export interface RunView {
   input: Record<string, unknown>;
   results: Record<string, Record<string, unknown>>;
   overlay: Record<string, unknown>;
-  /** Repairs so far, in order: of the run, or of the part it is for. */
-  fixes?: readonly { rule: string; actions: readonly Record<string, unknown>[]; helped: boolean | null }[];
+  /** Repairs so far, in order: of the run, or of the part it is for; `n` from 0 among all of the run. */
+  fixes?: readonly { n: number; rule: string; actions: readonly Record<string, unknown>[]; helped: boolean | null }[];
 }
 export type Scope = Record<string, unknown>;
 

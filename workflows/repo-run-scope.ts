@@ -143,7 +143,13 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     ),
     envFile: services?.envFile ?? results.config?.envFile,
     reach: services?.services.map(({ host, port }) => `${host}:${port}`),
-    mended: fixes.flatMap(({ rule, actions, helped }, n) => (helped ? [{ n, rule, actions }] : [])),
+    served: services?.services.flatMap(({ kind, host, port }) =>
+      // A run of an older version has none in its overlay.
+      (overlay.served ?? []).flatMap((one) => (one.service === kind ? [{ at: one.port, to: `${host}:${port}` }] : [])),
+    ),
+    mended: fixes.flatMap(({ n, rule, actions, helped }) =>
+      helped && root ? [{ n, rule, actions, service, work: root }] : [],
+    ),
     // Tables are made only in what this run has brought up itself.
     // A database that is a file of the work itself is no less its own.
     fileDatabases: service.fileDatabases?.map(({ path }) => path),

@@ -4,7 +4,7 @@
  * run is named while the rest is held up.
  */
 import type { Plan, Service } from '../agents/detection/contract.js';
-import type { Overlay } from '../agents/fixer/contract.js';
+import type { Overlay, Propose } from '../agents/fixer/contract.js';
 import { canBePlaced } from '../providers/sandbox/places.js';
 import { type ErrorRecord, fail } from '../runtime/errors.js';
 import { at, type Proven, type Scope, type Step, type Workflow } from '../runtime/workflow.js';
@@ -23,7 +23,7 @@ const startStep = repoRun.steps.find(({ id }) => id === 'start')!;
 
 export const runService: Workflow = {
   name: 'run-service',
-  version: 2,
+  version: 3,
   about: 'set the service that is its input up, start it and prove it, mended for itself; a part of run-all',
   mends: true,
   steps: [
@@ -64,6 +64,7 @@ export const runService: Workflow = {
     sockets: '$start.sockets',
     url: '$prove.proof.url',
     proof: '$prove.proof',
+    mended: '$mended',
   },
   scope: ({ run, bundle, job, input, results, overlay, fixes = [] }): Scope => {
     const part = input.part as Part;
@@ -107,7 +108,7 @@ export const runService: Workflow = {
   leave,
 };
 
-type Item = (Peer & Omit<Proven, 'sockets'>) | { error: ErrorRecord };
+type Item = (Peer & Omit<Proven, 'sockets'> & { mended?: Propose['mended'] }) | { error: ErrorRecord };
 const brought = (scope: Scope): { part: Part; item: Item }[] => {
   const items = (at(scope, 'services.items') ?? []) as Item[];
   const parts = scope.parts as Part[];
@@ -116,7 +117,7 @@ const brought = (scope: Scope): { part: Part; item: Item }[] => {
 
 export const runAll: Workflow = {
   name: 'run-all',
-  version: 2,
+  version: 3,
   about: 'bring every service of a repository up, each proven, with the addresses of the others',
   agents: ['fixer', 'monitor'],
   steps: [
@@ -141,14 +142,18 @@ export const runAll: Workflow = {
       concurrency: 1,
       keepGoing: 'any',
     },
+    // Of all of them at once: what was mended of two may be in one file.
+    step('propose', { needs: ['services'] }),
   ],
   output: { order: '$order' },
   scope: ({ run, bundle, job, input, results }): Scope => {
     const plan = results.needs?.plan as Plan | undefined;
     const parts = plan && partsOf(plan, (results.stack?.hints ?? []) as never, (input.profiles ?? []) as string[]);
+    const items = (results.services?.items ?? []) as Item[];
+    const mended = items.flatMap((item) => ('error' in item ? [] : (item.mended ?? [])));
     const writes = parts?.flatMap(({ service: { path, writes: own } }) => own.map((one) => within(path, one)));
     return {
-      ...{ run, bundle, job, input, plan, parts, writes },
+      ...{ run, bundle, job, input, plan, parts, writes, mended },
       order: parts?.map(({ service }) => service.name),
       copy: Boolean(job.copy),
       files: [],

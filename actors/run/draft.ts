@@ -151,7 +151,8 @@ export function scopeOf({ c }: Draft, frame: Frame): Scope {
       if (result !== undefined) results[id] = result;
     }
   }
-  const view: RunView = { run, bundle, job, input, results, overlay, fixes: fixesOf(c, part) };
+  const fixes = fixesOf(c, part).map((fix) => ({ ...fix, n: c.fixes.indexOf(fix) }));
+  const view: RunView = { run, bundle, job, input, results, overlay, fixes };
   return workflow.scope ? workflow.scope(view) : { run, bundle, job, input, overlay, ...results };
 }
 /** The same for one step: an instance sees its `$item` too. */

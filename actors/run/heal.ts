@@ -8,7 +8,7 @@
  * budget, and goes back to its own steps only; what is up beside it is not touched.
  */
 import { roleOf } from '../../agents/database/address.js';
-import { fetchable } from '../../agents/database/contract.js';
+import { fetchable, type Started } from '../../agents/database/contract.js';
 import type { Fixed, Overlay } from '../../agents/fixer/contract.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import type { ErrorRecord } from '../../runtime/errors.js';
@@ -134,16 +134,21 @@ export function healCommand(d: Draft, frame: Frame, id: string, { error, evidenc
 function worldly(
   { graph: { workflow } }: Frame,
   scope: Scope,
-): { can: string[]; startable: readonly string[]; running: string[] } {
+): { can: string[]; startable: readonly string[]; running: string[]; fixed: Started['fixed'] } {
   const does = (kind: string): boolean => workflow.steps.some(({ to }) => to === kind);
-  const apart = workflow.steps.some((step) => 'ownNetwork' in (step.with ?? {}));
-  const others = [...(does('dependency') ? ['install-system-package'] : []), ...(apart ? ['own-network'] : [])];
-  if (!does('database')) return { can: others, startable: [], running: [] };
-  const up = (at(scope, 'services.services') ?? []) as { kind: string }[];
+  const given = (field: string): boolean => workflow.steps.some((step) => field in (step.with ?? {}));
+  const others = [
+    ...(does('dependency') ? ['install-system-package'] : []),
+    ...(given('ownNetwork') ? ['own-network'] : []),
+    ...(given('served') ? ['serve-at'] : []),
+  ];
+  if (!does('database')) return { can: others, startable: [], running: [], fixed: [] };
+  const { services = [], fixed = [] } = (at(scope, 'services') ?? {}) as Partial<Started>;
   return {
     can: ['start-service', 'create-database', 'map-host', ...others],
     startable: fetchable,
-    running: up.map(({ kind }) => kind),
+    running: services.map(({ kind }) => kind),
+    fixed,
   };
 }
 /** The database is one that a person has named with the job; what a fix has set is not. */

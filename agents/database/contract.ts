@@ -111,6 +111,8 @@ export const Started = z.strictObject({
   hosts: z.record(z.string(), z.string()),
   /** Not to be had here. The application may do without. */
   lacking: z.array(Lacking),
+  /** Ports of loopback at which the code looks for one of these servers, which listens elsewhere; `from`: the place in the code. */
+  fixed: z.array(z.strictObject({ kind: z.string(), port: z.int(), from: z.string() })).default([]),
   /** The config agent's variables and those of the services: mode 0600, values never cross the bus. */
   envFile: z.string(),
   set: z.array(z.string()),

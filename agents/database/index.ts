@@ -32,7 +32,7 @@ import { type ServiceEntry, writeEntries, writePrivate } from './entries.js';
 import { lookAt } from './look.js';
 import { migrate } from './migrate.js';
 import { revive, watch } from './revive.js';
-import { theirs, variableOf, variablesFor, wishOf } from './wants.js';
+import { fixedFor, theirs, variableOf, variablesFor, wishOf } from './wants.js';
 
 type Told = { type: 'told'; fact: Fact };
 const told = (fact: Fact): Message => ({ type: 'told', fact }) as Told;
@@ -82,6 +82,7 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
     theirs: [],
     lacking: [],
     hosts: {},
+    fixed: [],
     envFile: '',
     set: [],
   };
@@ -115,6 +116,7 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
     );
     Object.assign(values, variablesFor(kind, kinds, known, wish, running));
     for (const [host] of names) fact.hosts[host] = running.host;
+    fact.fixed.push(...fixedFor(running, known));
     const main = wish.logins[0]!;
     entries.push({
       kind: name,

@@ -1,6 +1,6 @@
 /** What a repository says of its services, read once when they are started: variables, compose files, code. Bounded, read-only. */
 import { lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
-import { join, resolve, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { parseEnv } from 'node:util';
 import { parse } from 'yaml';
 import { isLocal, readAddress } from './address.js';
@@ -16,6 +16,10 @@ const LITERAL =
   /\b(?:postgres(?:ql)?(?:\+\w+)?|mysql2?(?:\+\w+)?|mariadb|redis|mongodb|amqp|nats):\/\/[^\s"'`<>(){}\\,;]+/gi;
 /** As in `wait-for db:5432`, `nc -z db 5432`; a compose file says which of them is a host. */
 const PLACE = /(?<![\w.:/@-])(?:tcp:(?:\/\/)?)?([a-z][\w-]*)[: ]\d{4,5}\b/g;
+/** A port beside its name, as in `port: 6379`. */
+const PORT = /\bport["']?\s*[:=]\s*["']?(\d{4,5})\b/gi;
+/** Whoever asks the environment, on a line or at the end of the one before, may be led elsewhere. */
+const ASKS = /process\.env|import\.meta\.env|environ|getenv|Getenv|\bENV\b|\benv\b\s*[[(.]|config\(|\$\{|:-/;
 const HOST = /\bhost(?:name)?["']?\s*[:=]\s*["']([a-z][\w-]*)["']/gi;
 
 /** @param given what a person gave with the job. */
@@ -39,7 +43,7 @@ export function lookAt(
   for (const { name, default: value } of env) say(name, value, 'code');
   for (const { name } of set) say(name, null, 'config');
   const servers = compose.flatMap((one) => one.servers);
-  const { literals, hosts } = codeOf(folders[0]!);
+  const { literals, hosts, fixed } = codeOf(folders[0]!);
   const kindOf = new Map(servers.map(({ name, kind }) => [name, kind]));
   const named = [
     ...literals.flatMap((text) => readAddress(text) ?? []).map(({ host, kind }) => [host, kind] as const),
@@ -49,6 +53,7 @@ export function lookAt(
     variables: [...variables.values()],
     servers,
     literals,
+    fixed,
     names: Object.fromEntries(named.filter(([host]) => /^[a-z][\w-]*$/i.test(host) && host !== 'localhost')),
   };
 }
@@ -193,9 +198,10 @@ function mysqlLogin(any: (...names: string[]) => string): { user: string; passwo
   return { user: user || (password ? 'root' : ''), password, database: any('MYSQL_DATABASE', 'MARIADB_DATABASE') };
 }
 
-/** Addresses that stand in the code as they are, and what it calls a host. */
-function codeOf(folder: string): { literals: string[]; hosts: string[] } {
+/** Addresses that stand in the code as they are, which of them no variable can change, and what it calls a host. */
+function codeOf(folder: string): { literals: string[]; hosts: string[]; fixed: Known['fixed'][number][] } {
   const found = new Set<string>();
+  const fixed: Known['fixed'][number][] = [];
   const hosts = new Set<string>();
   let files = 0;
   const walk = (at: string, depth: number): void => {
@@ -212,11 +218,27 @@ function codeOf(folder: string): { literals: string[]; hosts: string[] } {
         const address = hit.includes('$') ? null : readAddress(hit);
         if (address !== null && isLocal(address.host)) found.add(hit);
       }
+      if (PROGRAM.test(name)) fixed.push(...fixedIn(text, relative(folder, path)));
     }
   };
   walk(folder, 0);
-  return { literals: [...found].slice(0, 20), hosts: [...hosts].slice(0, 400) };
+  return { literals: [...found].slice(0, 20), hosts: [...hosts].slice(0, 400), fixed: fixed.slice(0, 20) };
 }
+function fixedIn(text: string, path: string): Known['fixed'][number][] {
+  const lines = text.split('\n').map((line) => (line.length > 500 ? '' : line));
+  return lines.flatMap((line, n) => {
+    const before = /(?:[|?(,=:]|\bor)\s*$/.test(lines[n - 1] ?? '') ? lines[n - 1]! : '';
+    if (ASKS.test(line) || ASKS.test(before)) return [];
+    const urls = [...line.matchAll(LITERAL)].flatMap(([hit]) => {
+      const address = readAddress(hit);
+      return address !== null && HERE.test(address.host) ? [{ kind: address.kind, port: address.port }] : [];
+    });
+    const ports = [...line.matchAll(PORT)].map(([, port]) => ({ kind: null, port: Number(port) }));
+    return [...urls, ...ports].map((one) => ({ ...one, from: `${path}:${n + 1}` }));
+  });
+}
+const PROGRAM = /\.(?:[cm]?[jt]sx?|py|rb|go|php|java|kt|rs)$/;
+const HERE = /^(?:localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[?::1\]?)$/i;
 
 /** A path with nothing of it outside the repository; null otherwise. */
 function inside(root: string, path: string | null): string | null {

@@ -8,7 +8,7 @@
 import type { Login, ServiceKind, Wish } from '../../providers/services/kind.js';
 import type { Service } from '../detection/contract.js';
 import { hostOf, isLocal, moveHttp, moveUrl, type Part, readAddress, roleOf, urlOf } from './address.js';
-import { kindOfNeed } from './contract.js';
+import { kindOfNeed, portOfKind } from './contract.js';
 
 /** `given`: by a person. `own`: the repository's `.env`. */
 export interface Variable {
@@ -34,6 +34,8 @@ export interface Known {
   servers: readonly ComposeServer[];
   /** URLs that stand in the code as they are. */
   literals: readonly string[];
+  /** Where the code looks for a server of this machine whatever its variables say. Kind null: only a port is named; port null: the usual one. */
+  fixed: readonly { kind: string | null; port: number | null; from: string }[];
   /** Names in the code that only a compose network knows → the kind of server they mean. */
   names: Readonly<Record<string, string>>;
 }
@@ -239,4 +241,20 @@ export function variableOf(kind: string, kinds: readonly string[], { variables }
     return meaning?.kind === kind && ['url', 'host'].includes(meaning.part);
   });
   return own?.name ?? usualName[kind] ?? `${kind.toUpperCase()}_URL`;
+}
+
+/** Where the code looks for a server that is up elsewhere, each port once. */
+export function fixedFor(
+  { kind, host, port }: { kind: string; host: string; port: number },
+  { fixed }: Pick<Known, 'fixed'>,
+): { kind: string; port: number; from: string }[] {
+  const usual = portOfKind[kind];
+  const meant = fixed.flatMap((one) => {
+    const wanted = one.port ?? usual;
+    const isMeant = one.kind === null ? wanted === usual : one.kind === kind;
+    return isMeant && wanted !== undefined && !(host === '127.0.0.1' && port === wanted)
+      ? [{ kind, port: wanted, from: one.from }]
+      : [];
+  });
+  return [...new Map(meant.reverse().map((one) => [one.port, one])).values()];
 }

@@ -59,6 +59,10 @@ function applyOne(overlay: Overlay, action: Action): Overlay {
       return { ...overlay, packages: [...new Set([...overlay.packages, ...action.packages])] };
     case 'own-network':
       return { ...overlay, ownNetwork: action.port };
+    case 'serve-at': {
+      const others = overlay.served.filter(({ port }) => port !== action.port);
+      return { ...overlay, served: [...others, { service: action.service, port: action.port }] };
+    }
     case 'do-again':
       return overlay;
   }

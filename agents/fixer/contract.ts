@@ -52,6 +52,8 @@ export const Overlay = z.strictObject({
   packages: z.array(z.string()).default([]),
   /** The application is started in a network of its own, where this port, on which it insists, is free. */
   ownNetwork: z.int().nullable().default(null),
+  /** The application is started in a network of its own, where these services of the run answer at these ports of loopback. */
+  served: z.array(z.strictObject({ service: z.string(), port: z.int() })).default([]),
 });
 export const emptyOverlay: z.infer<typeof Overlay> = {
   env: {},
@@ -69,6 +71,7 @@ export const emptyOverlay: z.infer<typeof Overlay> = {
   hosts: {},
   packages: [],
   ownNetwork: null,
+  served: [],
 };
 /** The closed vocabulary of repairs. Values and texts may hold `$generate`, never a secret. */
 export const Action = z.discriminatedUnion('do', [
@@ -96,6 +99,7 @@ export const Action = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('map-host'), host: z.string(), address: z.string() }),
   z.strictObject({ do: z.literal('install-system-package'), packages: z.array(z.string()) }),
   z.strictObject({ do: z.literal('own-network'), port: z.int() }),
+  z.strictObject({ do: z.literal('serve-at'), service: z.string(), port: z.int() }),
   z.strictObject({ do: z.literal('do-again'), step: z.enum(['services', 'deps', 'build', 'start']) }),
 ]);
 /** Repairs that need more than the overlay: who asks says which of them the run can carry out. */
@@ -105,6 +109,7 @@ export const WORLDLY = [
   'map-host',
   'install-system-package',
   'own-network',
+  'serve-at',
 ] as const;
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 
@@ -131,6 +136,8 @@ export const Heal = z.strictObject({
   /** Services it could start, by the names a plan's `needs` may have; and those it has brought up. */
   startable: z.array(z.string()).default([]),
   running: z.array(z.string()).default([]),
+  /** Ports of loopback at which the code looks for one of those, whatever its variables say, and which that has not. */
+  fixed: z.array(z.strictObject({ kind: z.string(), port: z.int(), from: z.string() })).default([]),
   /** The application had been up and proven when it failed; null: it has not come so far yet. */
   later: z
     .strictObject({
@@ -162,13 +169,20 @@ export const Helpless = z.strictObject({
 /** Asks for the changes of the repository that would make the repairs of a proven run needless. */
 export const Propose = z.strictObject({
   type: z.literal('fixer.propose'),
-  service: Service,
-  /** Absolute: the repository as it was given, and as the run works in it. */
+  /** Absolute: the repository as it was given. */
   root: z.string(),
-  work: z.string(),
   kind: z.enum(['local', 'copy', 'clone', 'archive']),
   /** The repairs that helped, `n` from 0 among all of the run. */
-  mended: z.array(z.strictObject({ n: z.int(), rule: z.string(), actions: z.array(Action) })),
+  mended: z.array(
+    z.strictObject({
+      n: z.int(),
+      rule: z.string(),
+      actions: z.array(Action),
+      service: Service,
+      /** Absolute: the repository as the run works in it for that service. */
+      work: z.string(),
+    }),
+  ),
 });
 /** Unified diffs in the run's folder, for a person to apply. Repairs that touch the same file share one. */
 export const Proposed = z.strictObject({

@@ -28,6 +28,7 @@ export interface Explained {
   sure: boolean;
 }
 
+const isVague = ({ vague }: Rule): number => Number(vague ?? false);
 const STEPS: readonly Step[] = ['deps', 'build', 'start', 'prove', 'toolchain'];
 const NOTHING: Look = {
   files: [],
@@ -40,6 +41,7 @@ const NOTHING: Look = {
   holder: null,
   packages: false,
   ownNetwork: false,
+  fixed: [],
 };
 /** Signatures that any text would meet: only their guards tell. */
 const VAGUE =
@@ -91,6 +93,7 @@ export function explainText(text: string): Explained {
     can: [],
     startable: [],
     running: [],
+    fixed: [],
     later: null,
     theirs: false,
   });
@@ -105,7 +108,7 @@ export function explainText(text: string): Explained {
     .filter((rule) => !rule.signature.some((signature) => signature.test(VAGUE)))
     .map((rule) => ({ rule, length: Math.max(...rule.signature.map((one) => one.exec(shown)?.[0].length ?? 0)) }))
     .filter(({ length }) => length > 0)
-    .sort((one, other) => other.length - one.length)[0]?.rule;
+    .sort((one, other) => isVague(one.rule) - isVague(other.rule) || other.length - one.length)[0]?.rule;
   return known === undefined
     ? {
         rule: null,

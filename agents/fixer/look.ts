@@ -34,6 +34,8 @@ export interface Look {
   packages: boolean;
   /** The application could be started in a network of its own. */
   ownNetwork: boolean;
+  /** Where its code looks for a service of the run that is elsewhere, and who is there; null: nobody. */
+  fixed: readonly { kind: string; port: number; from: string; holder: string | null }[];
 }
 
 const FILES = 3_000;
@@ -64,6 +66,9 @@ export async function gather(heal: Heal, bundle: string | null): Promise<Look> {
     }
   const log = endOf(heal.evidence?.log ?? '', heal.evidence?.logFrom ?? 0);
   const holder = await holderOfAny(portsOf(heal));
+  const fixed = await Promise.all(
+    heal.fixed.map(async (one) => ({ ...one, holder: wordsFor(await holderOfAny([one.port])) })),
+  );
   return {
     files,
     texts,
@@ -73,8 +78,9 @@ export async function gather(heal: Heal, bundle: string | null): Promise<Look> {
     memoryMb: Math.floor(Math.min(constrainedMemory() || totalmem(), totalmem(), freemem() * 4) / 2 ** 20),
     nodeDir: await nodeDir(),
     packages: canGetPackages(),
-    holder: holder === null ? null : holder.pid > 0 ? `${holder.name} (pid ${holder.pid})` : holder.name,
-    ownNetwork: holder !== null && bundle !== null && (await canBeApart(bundle)),
+    holder: wordsFor(holder),
+    fixed,
+    ownNetwork: (holder !== null || fixed.length > 0) && bundle !== null && (await canBeApart(bundle)),
   };
 }
 
@@ -94,6 +100,8 @@ async function holderOfAny(ports: readonly number[]): ReturnType<typeof holderOf
   }
   return null;
 }
+const wordsFor = (holder: Awaited<ReturnType<typeof holderOf>>): string | null =>
+  holder === null ? null : holder.pid > 0 ? `${holder.name} (pid ${holder.pid})` : holder.name;
 /** `../`, `../../`, … up to the root of the repository. */
 export const above = (path: string): string[] =>
   path === '.' ? [] : path.split('/').map((_, n) => '../'.repeat(n + 1));

@@ -164,6 +164,7 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
     case 'map-host':
       return 'ports';
     case 'own-network':
+    case 'serve-at':
       return 'start';
     case 'set-env':
       return action.value === GENERATE ? 'config' : null;

@@ -19,7 +19,7 @@ const LARGEST = 8 << 20;
 
 /** @param bundle the run's folder. */
 export async function proposePatches(wanted: Propose, bundle: string, signal: AbortSignal): Promise<Proposed> {
-  const { service, root, work, kind, mended } = wanted;
+  const { root, kind, mended } = wanted;
   const folder = join(bundle, FOLDER);
   await rm(folder, { recursive: true, force: true });
   const none: Proposed = { type: 'fixer.proposed', patches: [] };
@@ -28,7 +28,6 @@ export async function proposePatches(wanted: Propose, bundle: string, signal: Ab
   // Of what was fetched only git knows how it came; a folder of the user's is as it was.
   const isOurs = kind === 'clone' || kind === 'archive';
   if (isOurs && (repository === null || repository.commit === null)) return none;
-  const own = (path: string): string => (service.path === '.' ? path : `${service.path}/${path}`);
   const originals = new Map<string, string | null>();
   const original = async (path: string): Promise<string | null> => {
     if (!originals.has(path)) {
@@ -42,9 +41,11 @@ export async function proposePatches(wanted: Propose, bundle: string, signal: Ab
     return code === 0 && stdout.length <= LARGEST ? stdout.toString('utf8') : null;
   };
   // Who proposes reads at once, and a few paths only: asked of git before.
-  if (isOurs) for (const path of COMMON) await original(own(path));
-  for (const { actions } of mended)
+  for (const { service, actions } of mended) {
+    const own = within(service.path);
+    if (isOurs) for (const path of COMMON) await original(own(path));
     for (const action of actions) if (action.do === 'write-overlay-file') await original(own(action.path));
+  }
   const read = (path: string): string | null => {
     if (!isOurs && !originals.has(path)) originals.set(path, readWithin(root, path));
     return originals.get(path) ?? null;
@@ -53,7 +54,8 @@ export async function proposePatches(wanted: Propose, bundle: string, signal: Ab
   const texts = new Map<string, string>();
   const runnable = new Set<string>();
   const groups: { fixes: number[]; files: Set<string> }[] = [];
-  for (const { n, rule, actions } of mended) {
+  for (const { n, rule, actions, service, work } of mended) {
+    const own = within(service.path);
     const touched = new Set<string>();
     const files: Files = {
       read: (path) => texts.get(own(path)) ?? read(own(path)),
@@ -107,6 +109,11 @@ const COMMON = `package.json package-lock.json Procfile requirements.txt .npmrc 
   .env.dist env.example pnpm-lock.yaml yarn.lock bun.lock poetry.lock uv.lock pdm.lock Pipfile.lock Cargo.lock go.mod go.sum
   Gemfile.lock composer.lock`.split(/\s+/);
 
+/** Paths of a service's folder, from the repository's root. */
+const within =
+  (folder: string) =>
+  (path: string): string =>
+    folder === '.' ? path : `${folder}/${path}`;
 const isInside = (path: string): boolean => {
   const clean = posix.normalize(path);
   return clean === path && !posix.isAbsolute(path) && !/^(?:\.\.|\.git)(?:\/|$)/.test(path);

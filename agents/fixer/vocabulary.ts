@@ -56,6 +56,10 @@ export const vocabulary: Readonly<Record<Action['do'], { does: string; undo: str
     does: 'starts the application in a network of its own, where the port it insists on is free, and brings that out at the port it was leased',
     undo: 'it is started in the network of the machine again',
   },
+  'serve-at': {
+    does: 'starts the application in a network of its own, where a private service answers at the port that stands in its code',
+    undo: 'it is started in the network of the machine again',
+  },
   'do-again': {
     does: 'does a step of the run again, as it was done before: what it had made is there no more',
     undo: 'nothing lies over the repository that would have to go',

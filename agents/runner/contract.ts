@@ -22,6 +22,8 @@ export const Start = z.strictObject({
   reach: z.array(z.string()).default([]),
   /** In a network of its own, where this port, which is taken on the machine, is free; it is brought out at the one leased. */
   ownNetwork: z.int().nullable().default(null),
+  /** In a network of its own, where each of these servers, `to` as `host:port`, is also found at port `at` of loopback. */
+  served: z.array(z.strictObject({ at: z.int(), to: z.string() })).default([]),
   /** Places of an image: `from` an absolute path of the workspace, or the name of a volume that is kept from run to run. */
   mounts: z
     .array(z.strictObject({ at: z.string(), from: z.string().nullable(), volume: z.string().nullable() }))

@@ -70,27 +70,9 @@ export const portEnv = (port: number): Record<string, string> => ({
   STREAMLIT_SERVER_HEADLESS: 'true',
 });
 
-export const start: Perform<Begin> = async (
-  {
-    service,
-    cwd,
-    command,
-    until,
-    tools,
-    envFile,
-    env,
-    port,
-    hosts,
-    reach,
-    ownNetwork,
-    mounts,
-    ready,
-    declared,
-    repository,
-    fresh,
-  },
-  context,
-): Promise<Message> => {
+export const start: Perform<Begin> = async (begin, context): Promise<Message> => {
+  const { service, cwd, command, until, tools, envFile, env, port, hosts, reach } = begin;
+  const { ownNetwork, served, mounts, ready, declared, repository, fresh } = begin;
   const { startMs, buildWallMs } = context.config;
   const wallMs = until === 'exit' ? buildWallMs : null;
   const bins = /(^|\s)rr-static\s/.test(command) ? [{ bin: staticServer(context.bundle), env: {} }] : [];
@@ -99,7 +81,8 @@ export const start: Perform<Begin> = async (
     shell: command,
     hosts,
     reach,
-    apart: ownNetwork,
+    apart: ownNetwork !== null || served.length > 0,
+    served,
     spare: { at: port, of: ownNetwork },
     laid: mounts.map(({ at, from, volume }): Laid => {
       if (volume === null) return { at, from: from!, how: 'link' };

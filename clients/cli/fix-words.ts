@@ -43,6 +43,8 @@ export function actionWords(action: Action): string {
       return `unpack ${action.packages.join(' ')} for it`;
     case 'own-network':
       return `start it in a network of its own, where ${action.port} is free`;
+    case 'serve-at':
+      return `start it in a network of its own, where ${action.service} answers at ${action.port}`;
     case 'do-again':
       return { services: 'bring it up', deps: 'install', build: 'build', start: 'start' }[action.step].concat(' again');
   }

@@ -15,7 +15,7 @@ import { containIn } from '../engine/isolation.js';
 import { npmRegistry, originsAround } from '../network/origins.js';
 import { findSilence, silenceLine } from '../network/silence.js';
 import type { Gate } from '../sandbox/gate.js';
-import { type Decided, decide, keepIn, type Place, readDecided, seedFor } from '../sandbox/index.js';
+import { type Decided, decide, keepIn, type Place, readDecided, type Served, seedFor } from '../sandbox/index.js';
 import { isWithin } from '../sandbox/mounts.js';
 import type { Laid } from '../sandbox/places.js';
 import { readGiven } from '../secrets.js';
@@ -50,10 +50,12 @@ export interface Order {
   hosts?: Readonly<Record<string, string>>;
   /** `host:port` of servers of the run's own, which it may reach also from a network of its own. */
   reach?: readonly string[];
-  /** In a network of its own for the sake of this port, where there is a sandbox. */
-  apart?: number | null;
+  /** In a network of its own, where there is a sandbox. */
+  apart?: boolean;
   /** Where it has such a network: what a port that is taken here is brought out at. */
   spare?: Gate['spare'];
+  /** Where it has such a network: servers that it finds at another port of loopback than their own. */
+  served?: readonly Served[];
   /** Places of an image that it sees, where it has a sandbox. */
   laid?: readonly Laid[];
   /** A program of ours or of the machine, on folders of ours: no repository has a say in what it does, so nothing keeps it in. */
@@ -196,8 +198,9 @@ export async function commandOf({ id, run, bundle, deadlineAt, config, log }: Co
     ? { words: [], env: {}, gate: null }
     : keepIn(allowed, inside, own, {
         hosts: fetches ? await registriesOf(passed) : [],
-        apart: (order.apart ?? null) !== null,
+        apart: order.apart ?? false,
         spare: order.spare ?? null,
+        served: order.served ?? [],
         variables: { ...set, ...order.env },
         lowers: isOffline(await readGiven(bundle)) ? await seedFor(decided, inside) : null,
       });

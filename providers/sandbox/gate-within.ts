@@ -1,7 +1,7 @@
 /**
  * The inner side of a sandbox's gate (gate.ts says what it is and what it speaks).
  *
- *   node gate-within.js <folder> <proxy port> [<address>=<host>:<port> to be found at that port of that address here …]
+ *   node gate-within.js <folder> <proxy port> [<address>:<port here>=<host>:<port> to be found at that place here …]
  *
  * An HTTP proxy for what goes out; beside it, ports that lead to services whose clients know no proxies. It tells the keeper on which ports
  * the application listens and brings connections to them. It leaves when nothing else lives in the sandbox, prints nothing,
@@ -15,10 +15,10 @@ import { firstLine, lines } from './gate.js';
 const [folder, proxyPort, ...handedOn] = process.argv.slice(2);
 const out = join(folder!, 'out');
 const services = handedOn.map((entry) => {
-  const [, address, host, port] = /^(.*?)=(.*):(\d+)$/.exec(entry)!;
-  return { address: address!, host: host!, port: Number(port) };
+  const [, address, here, host, port] = /^(.*?):(\d+)=(.*):(\d+)$/.exec(entry)!;
+  return { address: address!, here: Number(here), host: host!, port: Number(port) };
 });
-const own = new Set([Number(proxyPort), ...services.map(({ port }) => port)]);
+const own = new Set([Number(proxyPort), ...services.map(({ here }) => here)]);
 const LOOK_MS = 100;
 const HEAD_LIMIT = 64 * 1024;
 const LISTENING = '0A';
@@ -77,13 +77,13 @@ const proxy = createServer((client) => {
   };
   client.on('data', hear);
 });
-for (const { address, host, port } of services)
+for (const { address, here, host, port } of services)
   createServer({ pauseOnConnect: true }, (client) => {
     quietly(client);
     dial(host, port, (socket, refusal) => (refusal === null ? join_(client, socket) : client.destroy()));
   })
     .on('error', () => undefined) // said by whoever finds nobody there
-    .listen(port, address);
+    .listen(here, address);
 
 /** Ports with a listener, and on which of the two loopback addresses it is reached. */
 function listening(): Map<number, string> {

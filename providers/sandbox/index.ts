@@ -186,6 +186,11 @@ export interface Keeping {
   env: Record<string, string | null>;
   gate: Gate | null;
 }
+/** A server of this machine, `to` as `host:port`, and the port at which somebody looks for it. */
+export interface Served {
+  at: number;
+  to: string;
+}
 /** What one command asks of its sandbox. */
 export interface Way {
   /** `host:port` that it may reach beside those the job allows, where its network is strict. */
@@ -194,6 +199,8 @@ export interface Way {
   apart?: boolean;
   /** Where it has one: what a port that is taken here is brought out at. */
   spare?: Gate['spare'];
+  /** Where it has one: servers that are found at another port of its loopback than their own. */
+  served?: readonly Served[];
   /** Its variables, whose servers are found also by clients that know no proxies, where no host is refused. */
   variables?: Readonly<Record<string, string>>;
   /** What of the user's package caches is seen: the run has its own then (`seedFor`). */
@@ -203,7 +210,7 @@ export function keepIn(
   { tool, mode, allow, packages: kept, others = [], ...last }: Decided,
   inside: Omit<Inside, 'workspace' | 'inPlace' | 'packages' | 'lowers' | 'ownNetwork' | 'alsoRead' | 'gateFolder'>,
   id: string,
-  { hosts = [], apart = false, spare = null, variables = {}, lowers = null }: Way = {},
+  { hosts = [], apart = false, spare = null, served = [], variables = {}, lowers = null }: Way = {},
 ): Keeping {
   if (tool === null) return { words: [], env: {}, gate: null };
   // The run's folder, and a copy in it, may lie in the first workspace.
@@ -219,7 +226,7 @@ export function keepIn(
   mkdirSync(gateFolder, { recursive: true, mode: 0o755 });
   // Clients of databases and the like know no proxies: for them the name leads to a port within, which leads on.
   const servers = [...allow, ...(strict ? [] : Object.entries(variables).flatMap(serverOf(variables)))];
-  const { handedOn, names } = handOn(servers, inside.hosts);
+  const { handedOn, names } = handOn(servers, served, inside.hosts);
   const begin = [
     'RR_GATE=1',
     ...[process.execPath, program('providers/sandbox/gate-within'), GATE_AT, String(GATE_PORT), ...handedOn].map(quote),
@@ -277,17 +284,21 @@ export function seedFor(
  */
 function handOn(
   servers: readonly string[],
+  served: readonly Served[],
   hosts: Readonly<Record<string, string>>,
 ): { handedOn: string[]; names: Record<string, string> } {
   const names: Record<string, string> = { ...hosts };
-  const handedOn = new Set<string>();
+  const handedOn = new Set(
+    // A client that looks for `localhost` may begin with either of its addresses.
+    served.flatMap(({ at, to }) => ['127.0.0.1', '::1'].map((address) => `${address}:${at}=${to}`)),
+  );
   for (const entry of servers) {
     const [, host, number] = /^([\w.-]+):(\d+)$/.exec(entry) ?? [];
     if (host === undefined || Number(number) < 1024) continue;
     const isHere = host === 'localhost' || host === '127.0.0.1';
     if (!isHere && isIP(host)) continue;
     if (!isHere) names[host] ??= `127.1.0.${(Object.keys(names).length % 250) + 1}`;
-    handedOn.add(`${isHere ? '127.0.0.1' : names[host]}=${host}:${number}`);
+    handedOn.add(`${isHere ? '127.0.0.1' : names[host]}:${number}=${host}:${number}`);
   }
   return { handedOn: [...handedOn], names };
 }

@@ -140,9 +140,16 @@ test('each service is mended for itself while the others stay up, also by a runt
     null,
   ]);
   expect(JSON.parse(readFileSync(join(result.bundle, 'fixes.json'), 'utf8'))).toMatchObject([
-    { of: 'api', rule: 'missing-env', step: 'start', helped: true },
+    { of: 'api', rule: 'missing-env', step: 'start', helped: true, patch: 'patches/001-missing-env.patch' },
     { of: 'web', rule: 'dotenv-file', step: 'start', helped: true },
   ]);
+  expect(result.fixes.map(({ patch }: { patch?: string }) => patch)).toEqual([
+    'patches/001-missing-env.patch',
+    undefined,
+  ]);
+  expect(readFileSync(join(result.bundle, 'patches/001-missing-env.patch'), 'utf8')).toMatch(
+    /^\+\+\+ b\/api\/\.env\.example\n[\s\S]*^\+SESSION_SECRET=$/m,
+  );
   // The one went back to its variables, the other to a copy that has the file; the third to nothing, and none of them to another's steps.
   const began = said('run.step-began').map(
     ({ payload: { of, step, attempt } }) => `${of} ${step.split('.')[1]} ${attempt}`,

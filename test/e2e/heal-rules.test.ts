@@ -1,9 +1,14 @@
+/**
+ * Each rule with a fault that shows it: without the rule the run fails, or has no cause to tell; with it the application is
+ * healthy by its own page, or a person is told the cause. A few here, all with `npm run test:long`.
+ */
 import { expect, test } from 'vitest';
 import { rules } from '../../agents/fixer/rules/index.js';
-import { editorOf, faults } from '../bench/heal/faults.js';
+import { faults, inject } from '../bench/heal/faults.js';
 import { shown } from '../bench/heal/shown.js';
 import { inTurn } from './beside.js';
 import { expectNothingLeft, treeOf } from './left.js';
+import { freePort } from './ports.js';
 import { commitAll, finish, resultOf, scratch } from './rr.js';
 
 const always = ['own-modules-path', 'program-missing'];
@@ -19,7 +24,7 @@ test.concurrent.for(rows)('$rule: $kind', { timeout: 600_000 }, ({ rule, kind, o
     const isRepair = !('error' in rules.find(({ id }) => id === rule)!);
     const s = scratch({ RR_BROKER_IDLE_MS: '300' }, onTestFinished);
     const repo = s.repo(fault.repo, { git: false });
-    fault.inject(editorOf(repo));
+    inject(fault, repo, freePort());
     commitAll(repo, 'node_modules/\ndist/\n.venv/\n__pycache__/\ntarget/\n');
     const before = treeOf(repo);
     const run = async (...options: string[]) => {

@@ -6,9 +6,10 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { editorOf, faults } from '../bench/heal/faults.js';
+import { editorOf, faults, inject } from '../bench/heal/faults.js';
 import { inTurn } from './beside.js';
 import { expectNothingLeft, treeOf } from './left.js';
+import { freePort } from './ports.js';
 import { commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
 
 const IGNORED = 'node_modules/\ndist/\n.venv/\n__pycache__/\ntarget/\n';
@@ -40,7 +41,7 @@ const rows: { kind: string; changes: RegExp; always?: true }[] = [
 function faultyRepo(s: Scratch, kind: string): string {
   const fault = faults.find((one) => one.kind === kind)!;
   const repo = s.repo(fault.repo, { git: false });
-  fault.inject(editorOf(repo));
+  inject(fault, repo, freePort());
   commitAll(repo, IGNORED);
   return repo;
 }
@@ -90,4 +91,40 @@ test.concurrent.for(rows.filter(({ always }) => always || process.env.RR_LONG))(
       const second = resultOf(again.objects);
       expect([second?.outcome, second?.fixes], `${again.out}\n${again.err}`).toEqual(['healthy', []]);
     }),
+);
+
+test.runIf(process.env.RR_LONG)(
+  'what was mended of two services in one file is proposed as one patch, which makes a clean copy healthy',
+  { timeout: 300_000 },
+  async ({ onTestFinished }) => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '300' }, onTestFinished);
+    const repo = s.repo('procfile-shop', { git: false });
+    // Not by its name: what the code names is seen before it could fail.
+    for (const [file, name] of [
+      ['web.js', 'SESSION_SECRET'],
+      ['queue.js', 'COOKIE_SECRET'],
+    ] as const)
+      editorOf(repo).edit(file, (before) => {
+        const words = name.split('_').map((word) => `'${word}'`);
+        return `if (!process.env[[${words.join(', ')}].join('_')]) throw new Error('${name} is required');\n${before}`;
+      });
+    commitAll(repo, `${IGNORED}released.txt\n`);
+    const first = await finish(s.rr('run', repo, '--all', '--once', '--json'));
+    const result = resultOf(first.objects);
+    expect(result, `${first.out}\n${first.err}`).toMatchObject({ outcome: 'healthy', error: null });
+    const told = result.fixes.map(({ of, rule, patch }: Record<string, string>) => [of, rule, patch]);
+    expect(told).toEqual([
+      ['procfile-shop', 'missing-env', 'patches/001-missing-env.patch'],
+      ['procfile-shop-worker', 'missing-env', 'patches/001-missing-env.patch'],
+    ]);
+    expect(readdirSync(join(result.bundle, 'patches'))).toEqual(['001-missing-env.patch']);
+
+    const clean = join(s.dir, 'clean');
+    execFileSync('git', ['clone', '-q', repo, clean]);
+    execFileSync('git', ['apply', join(result.bundle, 'patches/001-missing-env.patch')], { cwd: clean });
+    commitAll(clean, `${IGNORED}released.txt\n`);
+    const again = await finish(s.rr('run', clean, '--all', '--once', '--json', '--state', join(s.dir, 'other')));
+    const second = resultOf(again.objects);
+    expect([second?.outcome, second?.fixes], `${again.out}\n${again.err}`).toEqual(['healthy', []]);
+  },
 );

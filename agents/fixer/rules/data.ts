@@ -112,10 +112,52 @@ function tlsSwitch({ look }: Case): { name: string; value: string } | null {
   return null;
 }
 
+/**
+ * What clients say of a place where another program is, or another's server, or nobody. Each in many words: that the code
+ * looks there and the service is elsewhere is known beside them.
+ */
+const NOT_THERE = [
+  /\bE(?:CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|PROTO)\b/,
+  /[Cc]onnection(?: to server)?[^\n]{0,60} (?:was )?(?:terminated|refused|reset|closed|timed ?out|ended|lost|failed|aborted)/,
+  /[Ss]ocket ?(?:hang up|(?:is |was )?[Cc]losed|[Cc]losed ?[Uu]nexpectedly)/,
+  /(?:[Cc]ould not|[Cc]an(?:no|')t|[Uu]nable to|[Ff]ailed to) (?:connect|reach)/,
+  /[Cc]losed the connection|[Ll]ost connection to|(?:unexpected|premature) (?:EOF|end of)|[Bb]ad handshake|packets? out of order/i,
+  // Where a program answers that speaks something else, mostly HTTP.
+  /Unknown RESP type|Protocol error: |invalid response to SSL negotiation|Frame size \d+ exceeds|[Uu]nexpected response message/i,
+  /password authentication failed|Access denied for user|\b(?:WRONGPASS|NOAUTH)\b|role "[^"\n]+" does not exist/,
+  ...NO_DATABASE,
+  ...PENDING,
+];
+/** Where the code looks for a service that is elsewhere; one whose port another program has before others. */
+const fixedIn = ({ look, heal }: Case): Case['look']['fixed'][number] | undefined => {
+  const left = look.fixed.filter(({ port }) => !heal.overlay.served.some((one) => one.port === port));
+  return left.find(({ holder }) => holder !== null) ?? left[0];
+};
+
 const SQL: readonly string[] = ['postgres', 'mysql'];
 const LOCAL = /^(localhost|127\.|::1$|\[::1\]|0\.0\.0\.0)/;
 
 export const data: readonly Rule[] = [
+  {
+    id: 'service-apart',
+    about:
+      'the code looks for a service at a port of this machine that is not that of the run, and can have a network of its own',
+    steps: ['start', 'prove'],
+    signature: NOT_THERE,
+    vague: true,
+    guard: (found) => found.look.ownNetwork && (fixedIn(found)?.port ?? 0) >= 1024,
+    cause: (found) => {
+      const { kind, port, from, holder } = fixedIn(found)!;
+      return `${from} looks for ${kind} at port ${port}, ${holder === null ? 'where nobody is' : `which ${holder} holds`}`;
+    },
+    does: ['serve-at'],
+    actions: ({ look, heal }) =>
+      look.fixed
+        .filter(({ port }) => port >= 1024 && !heal.overlay.served.some((one) => one.port === port))
+        .map(({ kind, port }) => ({ do: 'serve-at', service: kind, port })),
+    key: (found) => `${fixedIn(found)!.kind} ${fixedIn(found)!.port}`,
+    proves: 'the application reaches the service from a network of its own, and answers',
+  },
   {
     id: 'service-to-start',
     about: 'the application needs a database or another service, and nothing answers where it looks for it',
@@ -217,6 +259,26 @@ export const data: readonly Rule[] = [
 
 /** Asked when no repair is to be had: somebody else's server is never written into. */
 export const dataVerdicts: readonly Rule[] = [
+  {
+    id: 'service-fixed',
+    about: 'the code looks for a service at a port that another program holds, and nowhere else',
+    after: ['service-apart'],
+    steps: ['start', 'prove'],
+    signature: NOT_THERE,
+    vague: true,
+    // What was tried in a network of its own fails for something else.
+    guard: (found) =>
+      (fixedIn(found)?.holder ?? null) !== null && !found.heal.tried.some(({ rule }) => rule === 'service-apart'),
+    cause: (found) => {
+      const { kind, port, from, holder } = fixedIn(found)!;
+      return `${from} looks for ${kind} at port ${port} and nowhere else, and ${holder} holds it`;
+    },
+    error: (found) => {
+      const { kind, port, from, holder } = fixedIn(found)!;
+      const fix = `stop ${holder}, or have ${from} take the address of ${kind} from a variable, then run again`;
+      return { ...fail('PORT_HELD', { port, holder: holder! }).toRecord(), fix };
+    },
+  },
   {
     id: 'tables-missing',
     about: 'tables are not there, in a database that is not ours',

@@ -25,6 +25,8 @@ interface Known {
   /** Only a failure with this error code. */
   code?: string;
   guard?: (found: Case) => boolean;
+  /** Its text may be of much else: what is known beside that tells it, and a text alone tells any other rule rather. */
+  vague?: true;
   /** Why it failed, in words for a person. */
   cause: (found: Case) => string;
 }

@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { lookAt } from '../../../agents/database/look.js';
 import { rolesIn } from '../../../agents/database/migrate.js';
+import type { Known } from '../../../agents/database/wants.js';
 
-function namesOf(files: Record<string, string>): Readonly<Record<string, string>> {
+const namesOf = (files: Record<string, string>) => known(files).names;
+function known(files: Record<string, string>): Known {
   const root = mkdtempSync(join(tmpdir(), 'rr-look-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   const compose = 'services:\n  db:\n    image: postgres:16\n  cache:\n    image: redis:7\n';
   for (const [name, text] of Object.entries({ 'compose.yaml': compose, 'env.json': '{}', ...files }))
     writeFileSync(join(root, name), text);
-  return lookAt({ root, path: '.', env: [], envFile: join(root, 'env.json'), set: [] }, {}).names;
+  return lookAt({ root, path: '.', env: [], envFile: join(root, 'env.json'), set: [] }, {});
 }
 
 test.each([
@@ -22,6 +24,19 @@ test.each([
   ['server.js', 'listen(3000); // see port 3000 and http://localhost:8080', {}],
 ])('%s that says %s knows these hosts', (name, text, names) => {
   expect(namesOf({ [name]: text })).toEqual(names);
+});
+
+test.each([
+  ["createClient({ url: 'redis://localhost:6380' })", [{ kind: 'redis', port: 6380, from: 'server.js:1' }]],
+  ["\nnew Redis('redis://127.0.0.1')", [{ kind: 'redis', port: null, from: 'server.js:2' }]],
+  ["connect({ host: 'localhost', port: 5432 })", [{ kind: null, port: 5432, from: 'server.js:1' }]],
+  // A variable leads elsewhere, and so does a name that resolves for the application alone.
+  ["const url = process.env.REDIS_URL || 'redis://localhost:6379'", []],
+  ["const url = process.env.REDIS_URL ??\n  'redis://localhost:6379'", []],
+  ["createClient({ url: 'redis://cache:6379' })", []],
+  ["createClient({ url: 'rediss://cache.example.com:6379' })", []],
+])('code that says %j looks for its servers at %j and nowhere else', (text, fixed) => {
+  expect(known({ 'server.js': text }).fixed).toEqual(fixed);
 });
 
 test.each([

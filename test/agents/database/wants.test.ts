@@ -1,7 +1,7 @@
 /** Whose service it is, who logs in, and what the application's variables become. */
 import { expect, test } from 'vitest';
 import { isLocal, moveUrl, readAddress, roleOf } from '../../../agents/database/address.js';
-import { kindsOf, theirs, type Variable, variablesFor, wishOf } from '../../../agents/database/wants.js';
+import { fixedFor, kindsOf, theirs, type Variable, variablesFor, wishOf } from '../../../agents/database/wants.js';
 
 const postgres = {
   name: 'postgres',
@@ -14,6 +14,7 @@ const known = (variables: [name: string, value: string | null, by?: Variable['by
   variables: variables.map(([name, value, by = 'config']) => ({ name, value, by })),
   servers: [],
   literals: [],
+  fixed: [],
   names: {},
   ...more,
 });
@@ -253,4 +254,34 @@ test('no text makes the reader of addresses stumble', () => {
     'redis://[::1]:6379',
   ])
     expect(() => readAddress(text)).not.toThrow();
+});
+
+test.each([
+  [
+    'is elsewhere',
+    { host: '127.0.0.1', port: 24_001 },
+    [
+      { kind: 'redis', port: 6379, from: 'b.js:2' },
+      { kind: 'redis', port: 6380, from: 'a.js:1' },
+    ],
+  ],
+  ['is at one of them', { host: '127.0.0.1', port: 6379 }, [{ kind: 'redis', port: 6380, from: 'a.js:1' }]],
+  [
+    'is at another address of loopback',
+    { host: '127.9.9.9', port: 6380 },
+    [
+      { kind: 'redis', port: 6379, from: 'b.js:2' },
+      { kind: 'redis', port: 6380, from: 'a.js:1' },
+    ],
+  ],
+])('where the code looks for a server that %s is told once for each port', (_, place, told) => {
+  const fixed = [
+    { kind: 'redis', port: 6380, from: 'a.js:1' },
+    { kind: null, port: 6379, from: 'b.js:2' },
+    { kind: 'redis', port: null, from: 'c.js:3' },
+    { kind: null, port: 3000, from: 'd.js:4' },
+    { kind: 'postgres', port: 5432, from: 'e.js:5' },
+  ];
+  const found = fixedFor({ kind: 'redis', ...place }, { fixed });
+  expect(found.sort((a, b) => a.port - b.port)).toEqual(told);
 });

@@ -32,6 +32,7 @@ export const lookOf = ({ look = {}, manifest }: Given): Look => ({
   holder: null,
   packages: true,
   ownNetwork: false,
+  fixed: [],
   ...look,
   texts: { ...(manifest === undefined ? {} : { 'package.json': JSON.stringify(manifest) }), ...look.texts },
 });

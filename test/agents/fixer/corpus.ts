@@ -57,6 +57,15 @@ const pinned = { dependencies: { 'is-number': '7.99.0' } };
 const goMod = { texts: { 'go.mod': 'module x\n\ngo 1.22.3\n' }, files: ['go.mod', 'main.go'] };
 /** It had been up. */
 const later = { memoryBytes: 64 << 20 };
+/** The code looks for a service where another program is. */
+const elsewhere = (kind: string, port: number, ownNetwork: boolean): Told => ({
+  step: 'start',
+  given: {
+    running: [kind],
+    can: ['serve-at'],
+    look: { fixed: [{ kind, port, from: 'server.js:3', holder: 'node (pid 7)' }], ownNetwork },
+  },
+});
 const built = (start: string) => ({ commands: { install: ['npm ci'], build: ['npm run build'], start } });
 
 export interface Told {
@@ -315,6 +324,16 @@ const told: Record<string, Told | Told[]> = {
   'server-lost/postgres': { step: 'prove', given: { later, running: ['postgres'] } },
   'ended-from-outside/kernel': { step: 'start', given: { later } },
   'ended-from-outside/limit': { step: 'start', given: { later } },
+  'service-apart/pg-held': [
+    elsewhere('postgres', 5432, true),
+    { ...elsewhere('postgres', 80, true), rule: 'service-fixed' },
+  ],
+  'service-apart/ioredis-http': elsewhere('redis', 6379, true),
+  'service-fixed/redis-held': [
+    elsewhere('redis', 6379, false),
+    { ...elsewhere('redis', 6379, true), rule: 'service-apart' },
+  ],
+  'service-fixed/amqp-http': elsewhere('rabbitmq', 5672, false),
   'laravel-key/page': { given: { look: { files: ['.env.example', 'artisan'] } }, step: 'prove' },
 };
 

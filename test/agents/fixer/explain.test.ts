@@ -21,7 +21,7 @@ test.each(corpus.filter(({ rule }) => rule !== null))(
 );
 
 test('of most outputs the text alone tells the rule', () => {
-  const known = corpus.filter(({ rule }) => rule !== null);
+  const known = corpus.filter(({ rule }) => rules.some(({ id, vague }) => id === rule && !vague));
   const exact = known.filter((piece) => explainText(piece.text).rule === piece.rule);
   expect(exact.length / known.length).toBeGreaterThan(0.85);
 });

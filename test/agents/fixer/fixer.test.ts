@@ -109,6 +109,7 @@ const actions: fc.Arbitrary<Action[]> = fc.array(
     fc.record({ do: fc.constant('map-host' as const), host: text, address: text }),
     fc.record({ do: fc.constant('install-system-package' as const), packages: fc.array(text) }),
     fc.record({ do: fc.constant('own-network' as const), port: fc.nat() }),
+    fc.record({ do: fc.constant('serve-at' as const), service: text, port: fc.nat() }),
     fc.record({
       do: fc.constant('do-again' as const),
       step: fc.constantFrom('services' as const, 'deps' as const, 'build' as const, 'start' as const),

@@ -20,11 +20,15 @@ export interface Fault {
 export type Editor = ReturnType<typeof editorOf>;
 
 /** The fault in a copy of its repository. The port that an application falls back on becomes nobody else's. */
-export function inject(fault: Pick<Fault, 'inject'>, dir: string): void {
+export function inject(
+  fault: Pick<Fault, 'inject'>,
+  dir: string,
+  port = 20_000 + Math.floor(Math.random() * 10_000),
+): void {
   fault.inject(editorOf(dir));
-  const port = String(20_000 + Math.floor(Math.random() * 10_000));
-  for (const path of ['server.js', 'server.ts', 'src/server.ts'].map((name) => join(dir, name)))
-    if (existsSync(path)) writeFileSync(path, readFileSync(path, 'utf8').replace(/\b3000\b/g, port));
+  for (const path of ['server.js', 'server.ts', 'src/server.ts', 'server.py'].map((name) => join(dir, name)))
+    if (existsSync(path))
+      writeFileSync(path, readFileSync(path, 'utf8').replace(/\b(?:3000|80[08]0)\b/g, String(port)));
 }
 
 export function editorOf(dir: string) {

@@ -89,6 +89,11 @@ export const faults: readonly Fault[] = [
     slow: true,
     inject: (repo) => repo.write('.npmrc', 'omit=dev\n'),
   },
+  express('module of development that the start needs', ['declared-module'], (repo) => {
+    repo.json('package.json', ({ dependencies, ...one }) => ({ ...one, devDependencies: dependencies! }));
+    repo.remove('package-lock.json');
+    repo.write('.npmrc', 'omit=dev\n');
+  }),
   // Node: building and starting.
   express(
     'variable of a secret not set',

@@ -166,7 +166,7 @@ export const serviceFaults: readonly Fault[] = [
   ),
   shop(
     'address of the database fixed in the code, its port another program’s',
-    ['service-to-start'],
+    ['service-apart'],
     (repo) => {
       repo.write(COMPOSE, DATABASE);
       server(repo, 'process.env.DATABASE_URL', `'${ADDRESS}'`);
@@ -253,7 +253,7 @@ export const serviceFaults: readonly Fault[] = [
   ),
   visits(
     'address of the cache fixed in the code, its port another program’s',
-    ['service-to-start'],
+    ['service-apart'],
     (repo) => {
       repo.write('compose.yaml', CACHE);
       server(repo, 'process.env.REDIS_URL', `'${LOCAL}'`);

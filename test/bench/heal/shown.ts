@@ -34,13 +34,15 @@ export const shown: Readonly<Record<string, Shown>> = {
   // Databases and services.
   'service-to-start': repo('heal-redis-absent'),
   'service-missing': fault('broker that is not there'),
-  'migration-pending': fault('tables of Django not made'),
+  'migration-pending': fault('tables made by a script of an unusual name'),
   'tables-missing': fault("tables of somebody else's database"),
   'database-missing': fault('database that a server has not'),
   'login-refused': fault('login that a database refuses'),
-  'database-absent': cannot('a server of ours is made with the database that the repository names'),
+  'service-apart': { by: 'test/e2e/fixed-service.test.ts' },
+  'service-fixed': { by: 'test/e2e/fixed-service.test.ts' },
+  'database-absent': fault('second database that only the code names'),
   'docker-start': fault('start that brings its database up with docker', 'docker-missing', 'program-missing'),
-  'tls-not-there': fault('TLS asked of a database without it, by the address'),
+  'tls-not-there': fault('TLS asked of a database without it, by a variable'),
   // What had been up and fails later.
   'build-gone': { by: 'test/e2e/unwell.test.ts' },
   'packages-gone': { by: 'test/e2e/unwell.test.ts' },
@@ -83,7 +85,7 @@ export const shown: Readonly<Record<string, Shown>> = {
   'prisma-client': heavy('prisma with its engines'),
   'prisma-engine': cannot('needs binaries.prisma.sh not to answer'),
   // Modules and programs of Node.
-  'declared-module': fault('packages of development left out', 'declared-program'),
+  'declared-module': fault('module of development that the start needs'),
   'declared-program': fault('packages of development left out', 'declared-module'),
   'undeclared-module': fault('module not declared'),
   'undeclared-program': fault('start calls a program nobody declared'),
