@@ -16,9 +16,11 @@ const stateOf = ({ state, host }: { state?: string; host?: string }): string[] =
 /** Commands that hold processes: these are ended in order, or not at all. */
 const holding = ['run', 'up'];
 
-export async function runCli(argv: string[]): Promise<void> {
-  /** What would have been said on stderr last: the help of a command that was given none of its own. */
-  let written = '';
+/**
+ * Every command with its arguments and options.
+ * @param writeErr what the parser would say on stderr.
+ */
+export function commandLine(json: boolean, writeErr: (text: string) => void): Command {
   const rr = new Command('rr')
     .description(
       'Point it at any repository: it works out what that is, sets it up, runs it, proves that it answers, and repairs it when it breaks.',
@@ -28,14 +30,9 @@ export async function runCli(argv: string[]): Promise<void> {
     .option('--json', 'one JSON object per line on stdout, nothing else', false)
     .option('-V, --version', 'print the version')
     .exitOverride()
-    .configureOutput({
-      writeErr: (text) => {
-        written = text;
-      },
-    })
+    .configureOutput({ writeErr })
     .showHelpAfterError(false)
     .enablePositionalOptions(false);
-  const json = argv.includes('--json');
   const act =
     <A extends unknown[]>(command: (globals: Globals, ...args: A) => Promise<number>) =>
     async (...args: unknown[]): Promise<void> => {
@@ -506,7 +503,16 @@ export async function runCli(argv: string[]): Promise<void> {
   common(rr.command('config'))
     .description('every setting and where it came from')
     .action(act(async (globals) => (await import('./commands/config.js')).config(globals)));
+  return rr;
+}
 
+export async function runCli(argv: string[]): Promise<void> {
+  const json = argv.includes('--json');
+  /** What would have been said on stderr last: the help of a command that was given none of its own. */
+  let written = '';
+  const rr = commandLine(json, (text) => {
+    written = text;
+  });
   try {
     await rr.parseAsync(argv);
   } catch (error) {
