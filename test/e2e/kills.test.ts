@@ -14,7 +14,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
 import { bin, commitAll, eventually, rawClient, type Scratch, scratch } from './rr.js';
 
-const KILLS = process.env.RR_LONG ? 200 : 6;
+const KILLS = process.env.RR_LONG ? 200 : 10;
 const AT_ONCE = 3;
 
 /** Counts what commands of runs say they did: `<run> <what>`. */
