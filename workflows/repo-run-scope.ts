@@ -95,11 +95,19 @@ export function wantsOf(
   }));
 }
 
+/** The service as its start has shown it: what was taken for a job and serves instead is proven and held as what it is. */
+function asFound(service: Service, start: Record<string, unknown> | undefined): Service {
+  const { sockets = [], exitCode = null } = (start ?? {}) as { sockets?: unknown[]; exitCode?: number | null };
+  if (service.proof.how !== 'exit' || sockets.length === 0 || exitCode !== null) return service;
+  return { ...service, kind: 'web-service', proof: { ...service.proof, how: 'http', command: null } };
+}
+
 /** Everything that the steps may name. Pure. */
 export function scope({ run, bundle, job, input, results, overlay: raw, fixes = [] }: RunView): Scope {
   const overlay = raw as unknown as Overlay;
   const plan = results.needs?.plan as Plan | undefined;
-  const service = serviceOf(plan);
+  const planned = serviceOf(plan);
+  const service = planned && asFound(planned, results.start);
   const root = results.workspace?.root as string | undefined;
   const base: Scope = { run, bundle, job, overlay, ...results };
   if (!service) return base;
@@ -128,6 +136,8 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     tests,
     testsMissing: asked && !tests,
     service,
+    // Whether a program ends or serves is told from its code, and may be wrong.
+    until: service.kind === 'job' && service.proof.command === null ? 'either' : service.proof.how,
     cwd: root && join(root, service.path),
     wants: wantsOf(service, overlay, tests ? [...tests.install, tests.command] : []),
     writes: service.writes.map((path) => (service.path === '.' ? path : `${service.path}/${path}`)),
@@ -166,6 +176,8 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     packages: overlay.packages ?? [],
     notPorts: overlay.notPorts,
     wantedPorts: [...(claim?.port ? [claim.port] : []), ...service.ports.map(({ number }) => number)],
+    // Of one that was not known to be a server nobody knows what it speaks.
+    rawTcp: service !== planned,
     wantsPage: service.kind === 'static-site' || (service.framework !== null && pages.has(service.framework)),
   };
 }

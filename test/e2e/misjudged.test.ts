@@ -1,0 +1,76 @@
+/** Repositories that are not what their files made them look like. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { freePort } from './beside.js';
+import { commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
+
+/** A repository of these files, committed. */
+function lay(s: Scratch, files: Record<string, string>): string {
+  const repo = join(s.dir, 'repo');
+  for (const [path, text] of Object.entries({ '.gitignore': '__pycache__\n', ...files })) {
+    mkdirSync(dirname(join(repo, path)), { recursive: true });
+    writeFileSync(join(repo, path), text);
+  }
+  commitAll(repo, '');
+  return repo;
+}
+
+/** Nothing in it is known to serve. */
+const server = (port: number, says: string): string => `
+import importlib
+def main():
+    listener = importlib.import_module('socket').create_server(('127.0.0.1', ${port}))
+    while listener:
+        client, _ = listener.accept()
+        client.recv(65536)
+        client.sendall(b'${says}')
+        client.close()
+if __name__ == '__main__':
+    main()
+`;
+
+test.concurrent.for<[string, string, object]>([
+  [
+    'speaks HTTP',
+    'HTTP/1.0 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\nby hand',
+    { status: 200, excerpt: 'by hand' },
+  ],
+  ['speaks something else', '+PONG\\r\\n', { url: null, notes: [expect.stringContaining('does not speak HTTP')] }],
+])(
+  'what was taken for a job and %s instead of ending is proven and held as a server',
+  { timeout: 90_000 },
+  async ([, says, proof], { onTestFinished }) => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' }, onTestFinished);
+    const repo = lay(s, { 'daemon.py': server(await freePort(), says) });
+    const { objects, err } = await finish(s.rr('run', repo, '--once', '--json'));
+    expect(resultOf(objects), err).toMatchObject({ outcome: 'healthy', kind: 'web-service', services: [{ proof }] });
+  },
+);
+
+test.runIf(process.env.RR_LONG)(
+  'a job that listens while it works is waited for',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = lay(s, {
+      'daemon.py': `
+import importlib, time
+def main():
+    listener = importlib.import_module('socket').create_server(('127.0.0.1', ${await freePort()}))
+    until = time.time() + 14
+    while time.time() < until:
+        sum(range(10000))
+    print('the sum is known')
+if __name__ == '__main__':
+    main()
+`,
+    });
+    const { objects, err } = await finish(s.rr('run', repo, '--once', '--json'));
+    expect(resultOf(objects), err).toMatchObject({
+      outcome: 'healthy',
+      kind: 'job',
+      services: [{ url: null, proof: { excerpt: expect.stringContaining('the sum is known') } }],
+    });
+  },
+  90_000,
+);
