@@ -74,3 +74,27 @@ if __name__ == '__main__':
   },
   90_000,
 );
+
+// The proof gives it 30 s to get well.
+test.runIf(process.env.RR_LONG)(
+  'an application that answers 500 is told with the error in its log, and explained by it',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = lay(s, {
+      'package.json': JSON.stringify({ name: 'ill', scripts: { start: 'node server.js' } }),
+      'server.js': `require('http').createServer((_, response) => {
+  console.error(new TypeError('the shop has no shelves'));
+  response.writeHead(500).end('sorry');
+}).listen(process.env.PORT);`,
+    });
+    const { objects, err } = await finish(s.rr('run', repo, '--once', '--json'));
+    const result = resultOf(objects);
+    expect(result.error, err).toMatchObject({
+      code: 'NOT_PROVEN',
+      message: expect.stringMatching(/answers 500 .*; its log says: TypeError: the shop has no shelves$/),
+    });
+    const { objects: explained } = await finish(s.rr('explain', result.run, '--json'));
+    expect(explained).toMatchObject([{ step: 'prove', line: 'TypeError: the shop has no shelves' }]);
+  },
+  90_000,
+);
