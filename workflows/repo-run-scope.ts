@@ -139,6 +139,7 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     // Whether a program ends or serves is told from its code, and may be wrong.
     until: service.kind === 'job' && service.proof.command === null ? 'either' : service.proof.how,
     cwd: root && join(root, service.path),
+    log: logOf(bundle, service),
     wants: wantsOf(service, overlay, tests ? [...tests.install, tests.command] : []),
     writes: service.writes.map((path) => (service.path === '.' ? path : `${service.path}/${path}`)),
     // What tests write is not known before.
@@ -201,10 +202,12 @@ export const leave: NonNullable<Workflow['leave']> = (step, scoped) => {
   };
 };
 
+const logOf = (bundle: string, { name }: Service): string => `${bundle}/logs/${name.replaceAll('/', '-')}.log`;
+
 /** A proof that failed has seen answers, no command: the application's own log says more. */
 export const evidence: NonNullable<Workflow['evidence']> = (step, s, given) => {
   if (step !== 'prove') return given;
-  const log = `${String(s.bundle)}/logs/${(s.service as Service).name.replaceAll('/', '-')}.log`;
+  const log = logOf(s.bundle as string, s.service as Service);
   const tail = String((given as { excerpt?: string } | null)?.excerpt ?? '');
   const logFrom = (s.start as { logAt?: number } | undefined)?.logAt ?? 0;
   return { command: String(s.startCommand), exitCode: null, signal: null, limit: null, tail, log, logFrom };

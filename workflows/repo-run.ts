@@ -234,6 +234,8 @@ const steps: Step[] = [
       started: { startTime: '$start.startTime' },
       exitCode: '$start.exitCode',
       lines: '$start.lines',
+      log: '$log',
+      logFrom: '$start.logAt',
     },
     needs: ['start'],
     good: ['health.passed'],

@@ -75,6 +75,25 @@ if __name__ == '__main__':
   90_000,
 );
 
+test.concurrent('a server that lives below a path is proven at the address that it prints', {
+  timeout: 90_000,
+}, async ({ onTestFinished }) => {
+  const s = scratch({ RR_BROKER_IDLE_MS: '700' }, onTestFinished);
+  const repo = lay(s, {
+    'package.json': JSON.stringify({ name: 'below', scripts: { start: 'node server.js' } }),
+    'server.js': `const base = ['', 'tea', 'shop', ''].join('/');
+require('http').createServer((request, response) => {
+  response.statusCode = request.url.startsWith(base) ? 200 : 404;
+  response.end('at ' + request.url);
+}).listen(process.env.PORT, () => console.log('Open http://localhost:' + process.env.PORT + base));`,
+  });
+  const { objects, err } = await finish(s.rr('run', repo, '--once', '--json'));
+  expect(resultOf(objects), err).toMatchObject({
+    outcome: 'healthy',
+    services: [{ url: expect.stringMatching(/\/tea\/shop\/$/), proof: { status: 200, from: 'its log' } }],
+  });
+});
+
 // The proof gives it 30 s to get well.
 test.runIf(process.env.RR_LONG)(
   'an application that answers 500 is told with the error in its log, and explained by it',
