@@ -7,6 +7,7 @@ import { type Explained, explainFailure, explainText } from '../agents/fixer/exp
 import { gather } from '../agents/fixer/look.js';
 import { bundleOf } from '../checkpoints/bundle.js';
 import { fail } from '../runtime/errors.js';
+import { evidence as evidenceOf } from '../workflows/repo-run-scope.js';
 import { fromDisk, readJson } from './at-rest.js';
 
 export { forget, readLearned } from '../agents/fixer/learned.js';
@@ -33,6 +34,20 @@ function failuresIn(bundle: string): Failed[] {
   );
 }
 
+const commandOf = (evidence: Heal['evidence']): Heal['evidence'] =>
+  evidence !== null && 'tail' in evidence ? evidence : null;
+/** A proof saw answers: what the run looked into beside them is the application's log. */
+function beside(bundle: string, service: Plan['services'][number], evidence: Heal['evidence']): unknown {
+  const starts = join(bundle, 'steps', 'start');
+  const [last = 0] = existsSync(starts)
+    ? readdirSync(starts)
+        .map(Number)
+        .sort((a, b) => b - a)
+    : [];
+  const start = readJson(join(starts, String(last), 'output.json')) as { command?: string } | null;
+  return evidenceOf('prove', { bundle, service, start, startCommand: start?.command ?? '' }, evidence);
+}
+
 /** @throws RUN_UNKNOWN */
 export async function explainRun(state: string, run: string): Promise<Explained[]> {
   if (!fromDisk(state, run)) throw fail('RUN_UNKNOWN', { run });
@@ -48,7 +63,7 @@ export async function explainRun(state: string, run: string): Promise<Explained[
       step,
       phase: '',
       error: { code, message, fix },
-      evidence: evidence !== null && 'tail' in evidence ? evidence : null,
+      evidence: step === 'prove' && service ? beside(bundle, service, evidence) : commandOf(evidence),
       service,
       overlay: emptyOverlay,
       cwd: join(output?.root ?? '/nowhere', service?.path ?? '.'),

@@ -95,11 +95,19 @@ export function wantsOf(
   }));
 }
 
+/** The service as its start has shown it: what was taken for a job and serves instead is proven and held as what it is. */
+function asFound(service: Service, start: Record<string, unknown> | undefined): Service {
+  const { sockets = [], exitCode = null } = (start ?? {}) as { sockets?: unknown[]; exitCode?: number | null };
+  if (service.proof.how !== 'exit' || sockets.length === 0 || exitCode !== null) return service;
+  return { ...service, kind: 'web-service', proof: { ...service.proof, how: 'http', command: null } };
+}
+
 /** Everything that the steps may name. Pure. */
 export function scope({ run, bundle, job, input, results, overlay: raw, fixes = [] }: RunView): Scope {
   const overlay = raw as unknown as Overlay;
   const plan = results.needs?.plan as Plan | undefined;
-  const service = serviceOf(plan);
+  const planned = serviceOf(plan);
+  const service = planned && asFound(planned, results.start);
   const root = results.workspace?.root as string | undefined;
   const base: Scope = { run, bundle, job, overlay, ...results };
   if (!service) return base;
@@ -128,7 +136,10 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     tests,
     testsMissing: asked && !tests,
     service,
+    // Whether a program ends or serves is told from its code, and may be wrong.
+    until: service.kind === 'job' && service.proof.command === null ? 'either' : service.proof.how,
     cwd: root && join(root, service.path),
+    log: logOf(bundle, service),
     wants: wantsOf(service, overlay, tests ? [...tests.install, tests.command] : []),
     writes: service.writes.map((path) => (service.path === '.' ? path : `${service.path}/${path}`)),
     // What tests write is not known before.
@@ -172,6 +183,8 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     packages: overlay.packages ?? [],
     notPorts: overlay.notPorts,
     wantedPorts: [...(claim?.port ? [claim.port] : []), ...service.ports.map(({ number }) => number)],
+    // Of one that was not known to be a server nobody knows what it speaks.
+    rawTcp: service !== planned,
     wantsPage: service.kind === 'static-site' || (service.framework !== null && pages.has(service.framework)),
   };
 }
@@ -195,10 +208,12 @@ export const leave: NonNullable<Workflow['leave']> = (step, scoped) => {
   };
 };
 
+const logOf = (bundle: string, { name }: Service): string => `${bundle}/logs/${name.replaceAll('/', '-')}.log`;
+
 /** A proof that failed has seen answers, no command: the application's own log says more. */
 export const evidence: NonNullable<Workflow['evidence']> = (step, s, given) => {
   if (step !== 'prove') return given;
-  const log = `${String(s.bundle)}/logs/${(s.service as Service).name.replaceAll('/', '-')}.log`;
+  const log = logOf(s.bundle as string, s.service as Service);
   const tail = String((given as { excerpt?: string } | null)?.excerpt ?? '');
   const logFrom = (s.start as { logAt?: number } | undefined)?.logAt ?? 0;
   return { command: String(s.startCommand), exitCode: null, signal: null, limit: null, tail, log, logFrom };

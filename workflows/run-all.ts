@@ -175,7 +175,7 @@ export const runAll: Workflow = {
         return { ...{ name: service.name, kind: service.kind, app: null, pid: null }, ...nothing, error: item.error };
       const { name, kind, app, pid, sockets, url, proof } = item;
       const again = restart === undefined ? {} : { restart };
-      return { ...{ name, kind, pid, sockets, url, proof, ...again }, app: service.proof.how === 'exit' ? null : app };
+      return { ...{ name, kind, pid, sockets, url, proof, ...again }, app: isOver(service, sockets) ? null : app };
     }),
   describe(id, scope) {
     if (id === 'workspace') return [describe(id, scope), unlaid(scope)].filter(Boolean).join('; ');
@@ -185,6 +185,9 @@ export const runAll: Workflow = {
       .join(', ');
   },
 };
+/** A job that has ended, not one that was found to serve. */
+const isOver = ({ proof }: Service, sockets: readonly unknown[]): boolean =>
+  proof.how === 'exit' && sockets.length === 0;
 const nothing = { sockets: [], url: null, proof: null };
 /** Volumes of a compose file are laid in a sandbox alone. */
 function unlaid(scope: Scope): string {

@@ -1,6 +1,6 @@
 /** Names the rule, the cause and the repair of an output, from its text or from all that a run knows of it. Runs nothing. */
 
-import { mainLine } from '../../providers/process/main-line.js';
+import { errorLine, mainLine } from '../../providers/process/main-line.js';
 import type { Action, Heal } from './contract.js';
 import { emptyOverlay } from './contract.js';
 import type { Look } from './look.js';
@@ -136,7 +136,8 @@ export function explainText(text: string): Explained {
 
 /** @param input the failure as the run has it. */
 export function explainFailure(input: Heal, look: Look): Explained {
-  const line = mainLine(searchable(input.evidence?.tail ?? '')) ?? input.error.message;
+  const inLog = input.step === 'prove' ? errorLine(searchable(look.log)) : null;
+  const line = inLog ?? mainLine(searchable(input.evidence?.tail ?? '')) ?? input.error.message;
   const { code, message, fix } = input.error;
   const one = answer(input, look);
   return one === null

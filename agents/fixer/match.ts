@@ -5,7 +5,7 @@
  * What no rule knows keeps its own error; only the line that says most is picked out of the output.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { mainLine } from '../../providers/process/main-line.js';
+import { errorLine, mainLine } from '../../providers/process/main-line.js';
 import { plain } from '../../providers/process/tail.js';
 import { apply } from './apply.js';
 import { type Action, type Answer, type Fixed, GENERATE, type Heal, type Learned, WORLDLY } from './contract.js';
@@ -50,7 +50,7 @@ export function heal(
   return (
     search(first, input, look, asked, learned) ??
     (log === '' ? null : search(log, input, look, asked, learned)) ??
-    unknown(input, tail || log)
+    unknown(input, tail, log)
   );
 }
 
@@ -173,4 +173,14 @@ function stepChangedBy(action: Action, copied: boolean): string | null {
   }
 }
 
-const unknown = ({ error }: Heal, text: string): Answer => ({ type: 'fixer.helpless', error, cause: mainLine(text) });
+function unknown({ step, error }: Heal, tail: string, log: string): Answer {
+  // What was seen from outside is that it answers badly; why stands in its log.
+  const line = step === 'prove' ? errorLine(log) : null;
+  if (line === null || error.message.includes(line))
+    return { type: 'fixer.helpless', error, cause: mainLine(tail || log) };
+  return {
+    type: 'fixer.helpless',
+    error: { ...error, message: `${error.message}; its log says: ${line}` },
+    cause: line,
+  };
+}

@@ -29,6 +29,9 @@ export const Check = z.strictObject({
   exitCode: z.int().nullable().default(null),
   /** The last lines of its log, for the proof of what has no socket. */
   lines: z.array(z.string()).default([]),
+  /** Absolute path of its log, and from which byte on it is of this start: addresses it prints are asked too. */
+  log: z.string().nullable().default(null),
+  logFrom: z.int().nonnegative().default(0),
 });
 
 export const Proof = z.strictObject({

@@ -2,13 +2,14 @@
  * Health agent: says whether a started application really works, judged by someone other than the one who started it.
  *
  * Hears one `health.check`, asks until the answer is good or the time is up, sees that it stays so for `stayMs`, says
- * exactly one of `health.passed` or `health.failed`, and is ready for the next. It touches nothing but the sockets and
- * the process it was given. Pauses are due times, so a check goes on where it stood after a restart.
+ * exactly one of `health.passed` or `health.failed`, and is ready for the next. It touches nothing but the sockets,
+ * the process and the log it was given. Pauses are due times, so a check goes on where it stood after a restart.
  */
 import { assign, setup } from 'xstate';
 import { type Due, defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
 import { type Check, Command, Ends, Fact, type Proof, type Reason, type Socket } from './contract.js';
 import { evidenceOf, excerptOf, isGood, judgeRound, notProven, type Verdict, wantedOf } from './judge.js';
+import { printedRoutes } from './printed.js';
 import { isAlive, probe, type Seen, type SocketSeen } from './probe.js';
 
 type Look = { check: Check /** Ask the given path alone. */; only: boolean; limitMs: number };
@@ -240,8 +241,18 @@ const machine = setup({
 // Effects: how. Asking twice after a crash does no harm: it only reads.
 const look: Perform<Look> = async ({ check, only, limitMs }, { signal, clock }): Promise<Looked> => {
   const began = clock.now();
-  const round =
-    check.how === 'http' ? await probe(check, { isGood: isGood(check.wantsPage), only, limitMs, signal }) : [];
+  const isWell = isGood(check.wantsPage);
+  const round = check.how === 'http' ? await probe(check, { isGood: isWell, only, limitMs, signal }) : [];
+  // Where nothing known answers well, what it prints of itself may lead to where it does.
+  const printed = only || round.some(({ seen }) => seen.some(isWell)) ? [] : printedRoutes(check);
+  if (round.length > 0 && printed.length > 0) {
+    const left = Math.max(1, limitMs - (clock.now() - began));
+    const more = await probe({ ...check, paths: printed }, { isGood: isWell, only: true, limitMs: left, signal });
+    for (const { socket, seen } of more)
+      round
+        .find((one) => one.socket.port === socket.port && one.socket.host === socket.host)
+        ?.seen.push(...seen.map((one) => ({ ...one, given: false })));
+  }
   return { type: 'looked', began, at: clock.now(), alive: isAlive(check.pid, check.started), round };
 };
 

@@ -9,8 +9,11 @@ export const Start = z.strictObject({
   service: z.string(),
   cwd: z.string(),
   command: z.string(),
-  /** http: wait until it listens; log: until it has stayed up a moment; exit: until it ends. */
-  until: z.enum(['http', 'log', 'exit']),
+  /**
+   * http: wait until it listens; log: until it has stayed up a moment; exit: until it ends; either: until it ends, or
+   * does nothing but listen.
+   */
+  until: z.enum(['http', 'log', 'exit', 'either']),
   tools: z.array(Tool),
   envFile: z.string().nullable(),
   env: z.record(z.string(), z.string()).default({}),

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { removeContainers, stopServers } from '../../providers/engine/containers.js';
 import { findKeeper, type Keeper, type Kept, openKeeper } from '../../providers/process/client.js';
 import { closeRun, commandOf, evidenceOf, failureOf, keeperFor, letGo } from '../../providers/process/execute.js';
+import { familyOf } from '../../providers/process/processes.js';
 import { holderOf, type Listener, listenersOfApp, treeOf } from '../../providers/process/sockets.js';
 import { sweep } from '../../providers/process/sweep.js';
 import { ownWords, tail } from '../../providers/process/tail.js';
@@ -42,6 +43,11 @@ const UNREACHED_MS = 5_000;
 /** What has said nothing for so long is no slow starter (npm alone takes seconds on a busy machine) but silent. */
 const SILENT_MS = 8_000;
 const HALT_GRACE_MS = 2_000;
+/** What was taken for a job and has done nothing but listen for so long, at less than this share of a processor, is a server. */
+const SERVES_MS = 6_000;
+const AT_REST = 0.1;
+/** A port from here up was asked for by nobody: sockets between the processes of a job lie there. */
+const EPHEMERAL = 32_768;
 const LOG_BYTES = 64 * 1024;
 
 /** The port in every way an application may take it. */
@@ -161,6 +167,22 @@ export const start: Perform<Begin> = async (begin, context): Promise<Message> =>
       const exit = await keeper.exited(kept.id, context.signal);
       return exit.code === 0 ? started([], 0) : await fell(null);
     }
+    const reached = (within: Listener[]): Reached[] =>
+      // In a network of its own it listens wherever it likes: only what the keeper brings out is reached, and is its own.
+      prefer(under.gate === null ? within.map(plainly) : broughtOut(within, under.gate.folder), port);
+    if (until === 'either') {
+      const turn = await endOrServe(keeper, app, context);
+      if (turn === 'late') {
+        await keeper.stop(kept.id, HALT_GRACE_MS);
+        const evidence = evidenceOf(command, { code: null, signal: null, limit: 'wall' }, under.log);
+        const error = failureOf(evidence, { wallMs: buildWallMs, idleMs: null });
+        return told({ type: 'runner.failed', error, evidence });
+      }
+      const sockets = turn === 'ended' ? [] : reached(turn);
+      if (sockets.length > 0) return started(sockets, null);
+      const exit = await keeper.exited(kept.id, context.signal);
+      return exit.code === 0 ? started([], 0) : await fell(null);
+    }
     for (
       let first: number | null = null, unreached: number | null = null, began = context.clock.now();
       ;
@@ -168,8 +190,7 @@ export const start: Perform<Begin> = async (begin, context): Promise<Message> =>
     ) {
       const now = context.clock.now();
       const within = await listenersOfApp(app);
-      // In a network of its own it listens wherever it likes: only what the keeper brings out is reached, and is its own.
-      const sockets = prefer(under.gate === null ? within.map(plainly) : broughtOut(within, under.gate.folder), port);
+      const sockets = reached(within);
       if (within.length > 0 && sockets.length === 0) {
         unreached ??= now;
         if (now - unreached > UNREACHED_MS) {
@@ -211,12 +232,36 @@ const broughtOut = (within: readonly Listener[], gate: string): Reached[] => {
   });
 };
 
+type App = Parameters<typeof familyOf>[0];
+/** Waits for the end of what was taken for a job: it has ended, or is found to be a server, or took too long. */
+async function endOrServe(
+  keeper: Keeper,
+  app: App & { id: string },
+  { clock, config, signal }: Parameters<Perform<Begin>>[1],
+): Promise<Listener[] | 'ended' | 'late'> {
+  const began = clock.now();
+  const busy = (): number => familyOf(app).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) * 1_000;
+  let from: { at: number; busy: number } | null = null;
+  for (;;) {
+    await sleep(MOMENT_MS, undefined, { signal });
+    const known = (await keeper.list()).find(({ id }) => id === app.id);
+    if (known?.alive !== true) return 'ended';
+    const now = clock.now();
+    if (now - began > config.buildWallMs) return 'late';
+    const listening = (await listenersOfApp(app)).filter(({ port }) => port < EPHEMERAL);
+    const used = busy();
+    if (listening.length === 0) from = null;
+    else if (from === null || used - from.busy > AT_REST * SERVES_MS) from = { at: now, busy: used };
+    else if (now - from.at > SERVES_MS) return listening;
+  }
+}
+
 /** The leased port first, then those below the ephemeral range, lowest first. */
 const prefer = (found: Reached[], port: number): Reached[] =>
   [...found].sort(
     (a, b) =>
       Number(b.port === port) - Number(a.port === port) ||
-      Number(a.inner >= 32_768) - Number(b.inner >= 32_768) ||
+      Number(a.inner >= EPHEMERAL) - Number(b.inner >= EPHEMERAL) ||
       a.inner - b.inner,
   );
 

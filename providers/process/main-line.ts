@@ -39,13 +39,22 @@ const WEAK =
 /** Of node, npm and their like; the codes of errors are written large. */
 const CODE = /\b(?:ERR_\w+|E[A-Z]{5,})\b/;
 
-/** @returns at most 300 characters; null for a text with nothing to say. */
-export function mainLine(text: string): string | null {
-  const lines = plain(text)
+const saying = (text: string): string[] =>
+  plain(text)
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => !NOISE.some((noise) => noise.test(line)))
     .map((line) => line.replace(/^npm (?:error|ERR!)\s*/, ''));
+
+/** The last line that is an error by its form, in the log of a program that goes on. @returns at most 300 characters. */
+export const errorLine = (text: string): string | null =>
+  saying(text)
+    .findLast((line) => STRONG.test(line))
+    ?.slice(0, 300) ?? null;
+
+/** @returns at most 300 characters; null for a text with nothing to say. */
+export function mainLine(text: string): string | null {
+  const lines = saying(text);
   // Compilers say the first thing first; a program that dies says it last.
   const compiler = lines.find((line) => /\berror TS\d+:|^error\[E\d+\]/.test(line));
   const line =

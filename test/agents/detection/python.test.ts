@@ -286,6 +286,27 @@ test('a library is proven by the tests it has', async () => {
   expect((await found(detectPython, tested)).commands.install.at(-1)).toBe('.venv/bin/python -m pip install pytest');
 });
 
+test('a server of asyncio alone is a server, with the port it falls back on', async () => {
+  const root = scratch({
+    'server.py': [
+      'import asyncio, os',
+      '',
+      'async def main():',
+      "    srv = await asyncio.start_server(handle, '127.0.0.1', int(os.environ.get('PORT', 8765)))",
+      '    async with srv: await srv.serve_forever()',
+      '',
+      "if __name__ == '__main__':",
+      '    asyncio.run(main())',
+    ].join('\n'),
+  });
+  const service = await found(detectPython, root);
+  expect(service).toMatchObject({
+    kind: 'web-service',
+    proof: { how: 'http' },
+    ports: [{ number: 8765, from: 'server.py:4' }],
+  });
+});
+
 test('a function that could serve makes no server of a file that never calls it', async () => {
   const server = 'import uvicorn\ndef go():\n    uvicorn.run("x", port=8123)\n';
   expect(await found(detectPython, scratch({ 'main.py': server }))).toMatchObject({ kind: 'job' });

@@ -229,6 +229,22 @@ test.each([
   expect(ask({ tail })).toMatchObject({ type: 'fixer.helpless', error: { code: 'COMMAND_FAILED' } });
 });
 
+test.each([
+  [
+    'an error',
+    'Traceback (most recent call last):\nshop.Sold: none left\nsqlite3.OperationalError: the disk is slow\nGET / 500',
+    '; its log says: sqlite3.OperationalError: the disk is slow',
+  ],
+  ['no error', 'listening on 4100\n127.0.0.1 - - "GET / HTTP/1.1" 500 -', ''],
+])('of a proof that failed the log is quoted where it has %s', (_, log, quoted) => {
+  const message = 'it answers 500';
+  const fact = ask({ step: 'prove', code: 'NOT_PROVEN', message, tail: 'Internal Server Error', look: { log } });
+  expect(fact).toMatchObject({
+    type: 'fixer.helpless',
+    error: { code: 'NOT_PROVEN', message: `${message}${quoted}` },
+  });
+});
+
 test('a secret of its own is never in the answer; the run goes on from where it is made', () => {
   const from = (step: string, tail: string) => {
     const fact = ask({ step, tail });

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -235,6 +235,26 @@ test.each(bad)('%s', async (_, table, input, reason, message) => {
     error: { code: 'NOT_PROVEN', message: expect.stringMatching(message), fix: expect.any(String) },
   });
   expect(fact).toHaveProperty('evidence.url');
+});
+
+test('where nothing known answers well, the address that the application prints of itself is asked', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'rr-health-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const log = join(dir, 'web.log');
+  const socket = await serve(
+    routes({ '/': { status: 404, body: 'no' }, '/old/': page('old'), '/shop/': page('<h1>Open</h1>') }),
+  );
+  const earlier = `ready at http://localhost:${socket.port}/old/\n`;
+  writeFileSync(
+    log,
+    `${earlier}Open \x1b[1mhttp://localhost:${socket.port}/shop/?key=secret\x1b[0m, or http://localhost:1/x.\n`,
+  );
+  const fact = await drive({ sockets: [socket], log, logFrom: earlier.length });
+  expect(fact).toMatchObject({
+    type: 'health.passed',
+    proof: { status: 200, path: '/shop/', from: 'its log', excerpt: 'Open' },
+  });
+  expect(JSON.stringify(fact)).not.toContain('secret');
 });
 
 test('an application that is ready late passes, also when its check is restarted at every step', async () => {

@@ -62,7 +62,7 @@ const CONSTRUCTORS: Readonly<Record<string, string>> = {
 };
 /** What a file must hold somewhere to be worth reading as code. */
 export const WORTH_READING =
-  /\b(flask|apiflask|flask_openapi3|quart|fastapi|starlette|litestar|sanic|bottle|aiohttp|falcon|gradio|fasthtml|dash|tornado|streamlit|chainlit|nicegui|create_app|make_app|get_app|build_app|app_factory|create_application|__main__|serve_forever|uvicorn|hypercorn|waitress|run_app|run_simple|argparse|click|typer|while True|while 1|discord|telegram|telebot|aiogram|slack_bolt|pyrogram|nextcord|disnake|apscheduler|schedule|asgi|wsgi|application|celery|environ|getenv|import app|import application|import server)\b/i;
+  /\b(flask|apiflask|flask_openapi3|quart|fastapi|starlette|litestar|sanic|bottle|aiohttp|falcon|gradio|fasthtml|dash|tornado|streamlit|chainlit|nicegui|create_app|make_app|get_app|build_app|app_factory|create_application|__main__|serve_forever|start_server|websockets|uvicorn|hypercorn|waitress|run_app|run_simple|argparse|click|typer|while True|while 1|discord|telegram|telebot|aiogram|slack_bolt|pyrogram|nextcord|disnake|apscheduler|schedule|asgi|wsgi|application|celery|environ|getenv|import app|import application|import server)\b/i;
 
 const FACTORY_NAME = /^(create|make|get|build|init)_(app|application|server|api)$|^app_factory$|^create$/;
 const ENTRY_FILES: Readonly<Record<string, number>> = {

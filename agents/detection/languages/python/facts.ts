@@ -180,7 +180,7 @@ export function readRoutes(module: PythonModule, receivers: ReadonlySet<string>)
 }
 
 const SERVES =
-  /^(http\.server\.(HTTPServer|ThreadingHTTPServer)|socketserver\.(TCPServer|ThreadingTCPServer)|wsgiref\.simple_server\.make_server|simple_server\.make_server|uvicorn\.run|waitress\.serve|hypercorn\.\w+|aiohttp\.web\.run_app|bottle\.run|http\.server\.test|flask_socketio\.SocketIO|nicegui\.ui\.run|werkzeug\.serving\.run_simple)$/;
+  /^(asyncio\.start_server|websockets\.(\w+\.)*serve|http\.server\.(HTTPServer|ThreadingHTTPServer)|socketserver\.(TCPServer|ThreadingTCPServer)|wsgiref\.simple_server\.make_server|simple_server\.make_server|uvicorn\.run|waitress\.serve|hypercorn\.\w+|aiohttp\.web\.run_app|bottle\.run|http\.server\.test|flask_socketio\.SocketIO|nicegui\.ui\.run|werkzeug\.serving\.run_simple)$/;
 /** Where the file itself starts to listen when it is run. */
 export function readServing(module: PythonModule): { line: number; name: string } | null {
   for (const statement of module.statements) {
