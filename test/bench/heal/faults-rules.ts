@@ -63,6 +63,12 @@ const client = (repo: Editor): void => {
   shows(repo, "'client ' + require('node:fs').readFileSync('dist/page.txt')");
 };
 
+/** As version managers keep them. */
+const PYTHONS = {
+  has: 'a Python before 3.10, one of 3.11 and one of 3.12',
+  says: 'cd "$(pyenv root)/versions" && ls -d 3.[789].* && ls -d 3.11.* && ls -d 3.12.*',
+};
+
 export const ruleFaults: readonly Fault[] = [
   // What only the system has.
   node(
@@ -178,6 +184,39 @@ export const ruleFaults: readonly Fault[] = [
   node('start that calls docker where there is none', [], (repo) =>
     scripts(repo, { start: 'PATH=/usr/lib/none docker info && node server.js' }),
   ),
+  node(
+    'start by a compose that docker came without',
+    [],
+    (repo) => scripts(repo, { start: 'docker compose up -d && node server.js' }),
+    { where: { has: 'a docker without compose', says: 'docker --version && ! docker compose version' } },
+  ),
+  ...(['from collections import Mapping', 'import imp'] as const).map(
+    (line, n): Fault => ({
+      kind: ['class that left collections with Python 3.10', 'module that left Python with 3.12'][n]!,
+      repo: 'python-plain-server',
+      says: 'Hello from plain Python',
+      rules: [['python-collections', 'module-gone'][n]!],
+      where: PYTHONS,
+      inject(repo) {
+        repo.edit('server.py', (before) => `${line}\n${before}`);
+        repo.write('.python-version', ['3.11', '3.12'][n]!);
+      },
+    }),
+  ),
+  {
+    kind: 'part of the repository that wants an older Python',
+    repo: 'python-plain-server',
+    says: 'Hello from plain Python',
+    rules: ['python-version'],
+    slow: true,
+    where: PYTHONS,
+    inject(repo) {
+      repo.write('requirements.txt', './words\n');
+      repo.write('words/pyproject.toml', '[project]\nname = "words"\nversion = "1.0"\nrequires-python = "<3.10"\n');
+      repo.write('words/words.py', 'TITLE = "Plain"\n');
+      repo.edit('server.py', (before) => `import words\n${before}`);
+    },
+  },
   // Package managers.
   node(
     'compiled part of a package left out',

@@ -138,9 +138,9 @@ export const shown: Readonly<Record<string, Shown>> = {
   'old-era': pypi,
   'headless-opencv': pypi,
   'own-launcher': pypi,
-  'python-collections': cannot('needs a Python before 3.10'),
-  'module-gone': cannot('needs a Python of 3.12 or later beside an older one'),
-  'python-version': cannot('needs several versions of Python'),
+  'python-collections': fault('class that left collections with Python 3.10'),
+  'module-gone': fault('module that left Python with 3.12'),
+  'python-version': fault('part of the repository that wants an older Python'),
   'installed-packages': cannot('needs an index that does not answer'),
   'venv-missing': cannot('needs a Python that came without venv'),
   // The system.
@@ -152,7 +152,7 @@ export const shown: Readonly<Record<string, Shown>> = {
   'program-missing': fault('program that nobody has'),
   'disk-full': fault('disk that is full'),
   'docker-missing': fault('start that calls docker where there is none', 'program-missing'),
-  'compose-missing': cannot('needs a docker that came without compose'),
+  'compose-missing': fault('start by a compose that docker came without'),
   // Other languages.
   'cargo-lock-drift': fault('lock file of Rust behind Cargo.toml'),
   'cargo-workspace': { by: 'test/e2e/heal-beside.test.ts' },
