@@ -172,7 +172,10 @@ export function scope({ run, bundle, job, input, results, overlay: raw, fixes = 
     extraHosts: hosts,
     serviceWants: kinds.map((kind, n) => ({ kind, port: ports[n]?.port })),
     install: [
-      ...(overlay.install ?? claim?.install ?? service.commands.install),
+      ...(overlay.install ?? claim?.install ?? service.commands.install).map((line) =>
+        // An environment keeps the Python it was made with: one from before the fix would be of no use.
+        overlay.versions.python === undefined ? line : line.replace(/ -m venv (?!.*--clear)/, ' -m venv --clear '),
+      ),
       ...overlay.extraInstall,
       ...(tests?.install ?? []),
     ],

@@ -5,13 +5,13 @@
  */
 import { expect, test } from 'vitest';
 import { hold } from '../bench/bring-up.js';
-import { faults, inject } from '../bench/heal/faults.js';
+import { faults, hereOf, inject } from '../bench/heal/faults.js';
 import { inTurn } from './beside.js';
 import { expectNothingLeft, treeOf } from './left.js';
 import { commitAll, finish, resultOf, scratch } from './rr.js';
 
 const always = new Set(['start script with line ends of Windows', 'module of the repository not on the path']);
-const mine = faults.filter(({ kind }) => process.env.RR_LONG || always.has(kind));
+const mine = hereOf(faults.filter(({ kind }) => process.env.RR_LONG || always.has(kind)));
 
 test.concurrent.for(mine)('$kind ($repo)', { timeout: 300_000 }, (fault, { onTestFinished }) =>
   inTurn(async () => {

@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { rules } from '../../agents/fixer/rules/index.js';
-import { faults, inject } from '../bench/heal/faults.js';
+import { faults, hereOf, inject } from '../bench/heal/faults.js';
 import { shown } from '../bench/heal/shown.js';
 import { inTurn } from './beside.js';
 import { expectNothingLeft, treeOf } from './left.js';
@@ -12,15 +12,14 @@ import { freePort } from './ports.js';
 import { commitAll, finish, resultOf, scratch } from './rr.js';
 
 const always = ['own-modules-path', 'program-missing'];
-const rows = Object.entries(shown).flatMap(([rule, by]) =>
-  'fault' in by && (process.env.RR_LONG || always.includes(rule))
-    ? [{ rule, kind: by.fault, others: by.others ?? [] }]
-    : [],
-);
+const rows = Object.entries(shown).flatMap(([rule, by]) => {
+  if (!('fault' in by) || !(process.env.RR_LONG || always.includes(rule))) return [];
+  const [fault] = hereOf(faults.filter(({ kind }) => kind === by.fault));
+  return fault === undefined ? [] : [{ rule, kind: by.fault, fault, others: by.others ?? [] }];
+});
 
-test.concurrent.for(rows)('$rule: $kind', { timeout: 600_000 }, ({ rule, kind, others }, { onTestFinished }) =>
+test.concurrent.for(rows)('$rule: $kind', { timeout: 600_000 }, ({ rule, fault, others }, { onTestFinished }) =>
   inTurn(async () => {
-    const fault = faults.find((one) => one.kind === kind)!;
     const isRepair = !('error' in rules.find(({ id }) => id === rule)!);
     const s = scratch({ RR_BROKER_IDLE_MS: '300' }, onTestFinished);
     const repo = s.repo(fault.repo, { git: false });

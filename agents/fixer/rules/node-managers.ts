@@ -110,10 +110,17 @@ export const nodeManagers: readonly Rule[] = [
   },
   {
     id: 'corepack-keys',
-    about: 'an old corepack does not know the keys that its registry signs with now',
+    about: 'corepack does not know the keys that its registry signs with now, or the registry passes no signatures on',
     steps: ['deps', 'build', 'start'],
-    signature: [/Cannot find matching keyid/],
-    cause: () => 'this corepack is older than the keys that package managers are signed with now',
+    // A registry that stands for another may pass no signatures on.
+    signature: [
+      /Cannot find matching keyid/,
+      /Cannot read properties of undefined[^\n]*\n[\s\S]{0,400}?at verifySignature \(/,
+    ],
+    cause: ({ match }) =>
+      match[0].endsWith('keyid')
+        ? 'this corepack is older than the keys that package managers are signed with now'
+        : 'this registry has no signatures of package managers, which corepack looks for',
     does: ['set-env'],
     actions: () => [env('COREPACK_INTEGRITY_KEYS', '0')],
     key: () => 'keys',

@@ -4,6 +4,9 @@ import { before, installOf, rewriteStep } from './commands.js';
 import { addInstall, type Case, env, languageIs, overlayFile, type Rule, runCommand, useCopy } from './rule.js';
 
 const isGo = languageIs('go');
+/** The repository's root, above a service's own folder. */
+const rootOf = ({ cwd, service: { path } }: Case['heal']): string =>
+  path !== '.' && cwd.endsWith(`/${path}`) ? cwd.slice(0, -path.length - 1) : cwd;
 const isRust = languageIs('rust');
 const isRuby = languageIs('ruby');
 const isPhp = languageIs('php');
@@ -132,8 +135,15 @@ export const otherLanguages: readonly Rule[] = [
     id: 'cargo-workspace',
     about: 'cargo takes the crate for part of a workspace that stands around it',
     steps: ['deps', 'build', 'start'],
-    signature: [/current package believes it's in a workspace when it's not/],
-    guard: (found) => isRust(found) && found.look.texts['Cargo.toml'] !== undefined,
+    signature: [
+      /current package believes it's in a workspace when it's not/,
+      // A workspace that is broken is not the repository's own: it stands outside of it.
+      /failed to load manifest for workspace member [^\n]*\s+referenced (?:by|via) workspace at `([^`\n]+)\/Cargo\.toml`/,
+    ],
+    guard: ({ match, heal, look }) =>
+      heal.service.language === 'rust' &&
+      look.texts['Cargo.toml'] !== undefined &&
+      (match[1] === undefined || !`${match[1]}/`.startsWith(`${rootOf(heal)}/`)),
     cause: () => 'a Cargo.toml above the repository takes it for a part of its own',
     does: ['write-overlay-file'],
     actions: (found) => [overlayFile('Cargo.toml', `${found.look.texts['Cargo.toml']!.trimEnd()}\n\n[workspace]\n`)],

@@ -301,6 +301,14 @@ const told: Record<string, Told | Told[]> = {
     given: { look: { texts: { 'Cargo.toml': '[package]\nname="in"\n' }, files: ['Cargo.toml'] } },
     step: 'build',
   },
+  'cargo-workspace/broken': {
+    given: { look: { texts: { 'Cargo.toml': '[package]\nname="in"\n' }, files: ['Cargo.toml'] } },
+    step: 'build',
+  },
+  'none/cargo-member': {
+    given: { look: { texts: { 'Cargo.toml': '[package]\nname="in"\n' }, files: ['Cargo.toml'] } },
+    step: 'build',
+  },
   'cargo-lock-drift/locked': { step: 'build' },
   'ruby-version/bundle': [
     {},

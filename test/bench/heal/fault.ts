@@ -1,4 +1,5 @@
 /** What a fault is, and how it is put into a copy of a healthy repository. */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -15,6 +16,8 @@ export interface Fault {
   slow?: true;
   /** Ports of 127.0.0.1 that another program has meanwhile. */
   holds?: readonly number[];
+  /** What a machine must have for it beside what is fetched, and a command that ends well where it does. */
+  where?: { has: string; says: string };
   inject(repo: Editor): void;
 }
 export type Editor = ReturnType<typeof editorOf>;
@@ -30,6 +33,14 @@ export function inject(
     if (existsSync(path))
       writeFileSync(path, readFileSync(path, 'utf8').replace(/\b(?:3000|80[08]0)\b/g, String(port)));
 }
+
+/** The faults that can be had on this machine; those that cannot are told of. */
+export const hereOf = (faults: readonly Fault[]): Fault[] =>
+  faults.filter(({ kind, where }) => {
+    if (where === undefined || spawnSync('sh', ['-c', where.says], { stdio: 'ignore' }).status === 0) return true;
+    console.warn(`left out, this machine has not ${where.has}: ${kind}`);
+    return false;
+  });
 
 export function editorOf(dir: string) {
   const at = (path: string): string => join(dir, path);

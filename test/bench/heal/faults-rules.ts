@@ -63,6 +63,12 @@ const client = (repo: Editor): void => {
   shows(repo, "'client ' + require('node:fs').readFileSync('dist/page.txt')");
 };
 
+/** As version managers keep them. */
+const PYTHONS = {
+  has: 'a Python before 3.10, one of 3.11 and one of 3.12',
+  says: 'cd "$(pyenv root)/versions" && ls -d 3.[789].* && ls -d 3.11.* && ls -d 3.12.*',
+};
+
 export const ruleFaults: readonly Fault[] = [
   // What only the system has.
   node(
@@ -154,7 +160,102 @@ export const ruleFaults: readonly Fault[] = [
     (repo) => start(repo, "if (!Object.groupBy(['a'], String).a) throw new Error('no group');"),
     { slow: true },
   ),
+  node(
+    'import in a script that says it is none',
+    ['module-kind'],
+    (repo) => {
+      repo.json('package.json', (one) => ({ ...one, type: 'commonjs' }));
+      repo.edit('server.js', (before) =>
+        before.replace("const http = require('node:http');", "import http from 'node:http';"),
+      );
+    },
+    { slow: true },
+  ),
+  node('build that is held to little memory', ['heap'], (repo) => {
+    repo.write(
+      'make.js',
+      "const held = [];\nfor (let n = 0; n < 120; n++) held.push(Array.from({ length: 131_072 }, (_, one) => one + n + 0.5));\nrequire('node:fs').mkdirSync('dist', { recursive: true });\nrequire('node:fs').writeFileSync('dist/page.txt', 'made of ' + held.length);\n",
+    );
+    scripts(repo, {
+      build: 'NODE_OPTIONS="--max-old-space-size=48 $NODE_OPTIONS" node make.js',
+      start: 'node server.js',
+    });
+  }),
+  node('start that calls docker where there is none', [], (repo) =>
+    scripts(repo, { start: 'PATH=/usr/lib/none docker info && node server.js' }),
+  ),
+  node(
+    'start by a compose that docker came without',
+    [],
+    (repo) => scripts(repo, { start: 'docker compose up -d && node server.js' }),
+    { where: { has: 'a docker without compose', says: 'docker --version && ! docker compose version' } },
+  ),
+  ...(['from collections import Mapping', 'import imp'] as const).map(
+    (line, n): Fault => ({
+      kind: ['class that left collections with Python 3.10', 'module that left Python with 3.12'][n]!,
+      repo: 'python-plain-server',
+      says: 'Hello from plain Python',
+      rules: [['python-collections', 'module-gone'][n]!],
+      where: PYTHONS,
+      inject(repo) {
+        repo.edit('server.py', (before) => `${line}\n${before}`);
+        repo.write('.python-version', ['3.11', '3.12'][n]!);
+      },
+    }),
+  ),
+  {
+    kind: 'part of the repository that wants an older Python',
+    repo: 'python-plain-server',
+    says: 'Hello from plain Python',
+    rules: ['python-version'],
+    slow: true,
+    where: PYTHONS,
+    inject(repo) {
+      repo.write('requirements.txt', './words\n');
+      repo.write('words/pyproject.toml', '[project]\nname = "words"\nversion = "1.0"\nrequires-python = "<3.10"\n');
+      repo.write('words/words.py', 'TITLE = "Plain"\n');
+      repo.edit('server.py', (before) => `import words\n${before}`);
+    },
+  },
   // Package managers.
+  node(
+    'compiled part of a package left out',
+    ['native-not-built'],
+    (repo) => {
+      repo.json('package.json', (one) => ({ ...one, devDependencies: { esbuild: '0.25.9' } }));
+      repo.write('.npmrc', 'omit=optional\nignore-scripts=true\n');
+      scripts(repo, {
+        build: 'esbuild server.js --platform=node --outfile=dist/server.js',
+        start: 'node dist/server.js',
+      });
+    },
+    { slow: true },
+  ),
+  node(
+    'keys of package managers that an old corepack does not know',
+    ['corepack-keys'],
+    (repo) => {
+      repo.json('package.json', (one) => ({ ...one, devDependencies: { corepack: '0.29.4' } }));
+      scripts(repo, { build: 'corepack pnpm@9.15.0 --version', start: 'node server.js' });
+    },
+    { slow: true },
+  ),
+  {
+    kind: 'install scripts that pnpm holds back',
+    repo: 'pnpm-hello',
+    says: 'Hello after',
+    rules: ['scripts-blocked'],
+    slow: true,
+    inject(repo) {
+      repo.json('package.json', (one) => ({
+        ...one,
+        packageManager: 'pnpm@10.17.0',
+        dependencies: { ...one.dependencies, esbuild: '0.25.9' },
+      }));
+      repo.write('.npmrc', 'strict-dep-builds=true\n');
+      repo.remove('pnpm-lock.yaml');
+    },
+  },
   {
     kind: 'registry of the lock file gone',
     repo: 'express-hello',

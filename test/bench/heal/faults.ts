@@ -7,7 +7,7 @@ import { ruleFaults } from './faults-rules.js';
 import { moreFaults } from './more-faults.js';
 import { serviceFaults } from './service-faults.js';
 
-export { editorOf, type Fault, inject } from './fault.js';
+export { editorOf, type Fault, hereOf, inject } from './fault.js';
 
 const EXPRESS = 'Hello from Express';
 const express = (kind: string, rules: readonly string[], inject: Fault['inject'], says = EXPRESS): Fault => ({

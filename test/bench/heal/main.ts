@@ -7,7 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { bringUp, casesIn, each, intoPage, machine, median, shows } from '../bring-up.js';
-import { type Fault, faults, inject } from './faults.js';
+import { type Fault, faults, hereOf, inject } from './faults.js';
 import { type Case, tableOf } from './table.js';
 
 const { values } = parseArgs({
@@ -52,7 +52,7 @@ async function judge(fault: Fault): Promise<Case> {
   };
 }
 
-const wanted = faults.filter(
+const wanted = hereOf(faults).filter(
   ({ kind, repo, slow }) =>
     (values.only === undefined || kind.includes(values.only)) &&
     (values.repo === undefined || repo === values.repo) &&
