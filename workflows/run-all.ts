@@ -3,6 +3,7 @@
  * for it. Each is mended for itself, with an overlay and a budget of its own, while those before it stay up. What cannot
  * run is named while the rest is held up.
  */
+import { posix } from 'node:path';
 import type { Plan, Service } from '../agents/detection/contract.js';
 import type { Overlay } from '../agents/fixer/contract.js';
 import { canBePlaced } from '../providers/sandbox/places.js';
@@ -17,7 +18,7 @@ const step = (id: string, change: Partial<Step> = {}): Step => ({
   ...repoRun.steps.find((one) => one.id === id)!,
   ...change,
 });
-const within = (path: string, one: string): string => (path === '.' ? one : `${path}/${one}`);
+const within = (path: string, one: string): string => posix.join(path, one);
 
 const startStep = repoRun.steps.find(({ id }) => id === 'start')!;
 
@@ -146,7 +147,8 @@ export const runAll: Workflow = {
   scope: ({ run, bundle, job, input, results }): Scope => {
     const plan = results.needs?.plan as Plan | undefined;
     const parts = plan && partsOf(plan, (results.stack?.hints ?? []) as never, (input.profiles ?? []) as string[]);
-    const writes = parts?.flatMap(({ service: { path, writes: own } }) => own.map((one) => within(path, one)));
+    const all = parts?.flatMap(({ service: { path, writes: own } }) => own.map((one) => within(path, one)));
+    const writes = all && [...new Set(all)];
     return {
       ...{ run, bundle, job, input, plan, parts, writes },
       order: parts?.map(({ service }) => service.name),
