@@ -17,16 +17,25 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fail } from '../runtime/errors.js';
 
+/** Writes that are under way in this process, by file. */
+const underWay = new Map<string, Promise<void>>();
+
 /**
- * Replaces a file's text.
+ * Replaces a file's text. Of several at once each waits for the one before, so that the text that was given last stays.
  * @param durable false: no flush; it survives the process, not the machine.
  * @throws STATE_UNWRITABLE with the system's reason (disk full, read-only…); the old text is still there then.
  */
-export async function writeDurably(
-  path: string,
-  text: string,
-  { durable = true }: { durable?: boolean } = {},
-): Promise<void> {
+export async function writeDurably(path: string, text: string, options: { durable?: boolean } = {}): Promise<void> {
+  const before = underWay.get(path) ?? Promise.resolve();
+  const own = before.catch(() => undefined).then(() => replace(path, text, options));
+  underWay.set(path, own);
+  try {
+    await own;
+  } finally {
+    if (underWay.get(path) === own) underWay.delete(path);
+  }
+}
+async function replace(path: string, text: string, { durable = true }: { durable?: boolean }): Promise<void> {
   const beside = `${path}.${process.pid}.tmp`;
   try {
     const file = await openMakingFolder(beside);

@@ -3,6 +3,7 @@
  * for it. Each is mended for itself, with an overlay and a budget of its own, while those before it stay up. What cannot
  * run is named while the rest is held up.
  */
+import { posix } from 'node:path';
 import type { Plan, Service } from '../agents/detection/contract.js';
 import type { Overlay, Propose } from '../agents/fixer/contract.js';
 import { canBePlaced } from '../providers/sandbox/places.js';
@@ -17,7 +18,7 @@ const step = (id: string, change: Partial<Step> = {}): Step => ({
   ...repoRun.steps.find((one) => one.id === id)!,
   ...change,
 });
-const within = (path: string, one: string): string => (path === '.' ? one : `${path}/${one}`);
+const within = (path: string, one: string): string => posix.join(path, one);
 
 const startStep = repoRun.steps.find(({ id }) => id === 'start')!;
 
@@ -151,7 +152,8 @@ export const runAll: Workflow = {
     const parts = plan && partsOf(plan, (results.stack?.hints ?? []) as never, (input.profiles ?? []) as string[]);
     const items = (results.services?.items ?? []) as Item[];
     const mended = items.flatMap((item) => ('error' in item ? [] : (item.mended ?? [])));
-    const writes = parts?.flatMap(({ service: { path, writes: own } }) => own.map((one) => within(path, one)));
+    const all = parts?.flatMap(({ service: { path, writes: own } }) => own.map((one) => within(path, one)));
+    const writes = all && [...new Set(all)];
     return {
       ...{ run, bundle, job, input, plan, parts, writes, mended },
       order: parts?.map(({ service }) => service.name),

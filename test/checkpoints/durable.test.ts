@@ -1,7 +1,16 @@
 /** What a crash, a full disk and a broken file leave behind. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -144,4 +153,16 @@ test('a file of a bundle never leaves its folder', async () => {
   await writeBundle(join(dir, 'run'), [{ path: 'steps/a/1/input.json', text: '{}' }]);
   chmodSync(join(dir, 'run/steps/a/1/input.json'), 0o400);
   await writeBundle(join(dir, 'run'), [{ path: 'steps/a/1/input.json', text: '{}' }]);
+});
+
+test('of texts that are given at once for one file all are taken, and the last one stays', async () => {
+  const dir = scratch();
+  const path = join(dir, 'run.json');
+  for (let round = 0; round < 20; round += 1) {
+    // The longest first: it takes longest to write.
+    const texts = Array.from({ length: 8 }, (_, n) => `${n}${'x'.repeat(50_000 * (8 - n))}`);
+    await Promise.all(texts.map((text) => writeDurably(path, text, { durable: false })));
+    expect(readFileSync(path, 'utf8')).toBe(texts.at(-1));
+  }
+  expect(readdirSync(dir)).toEqual(['run.json']);
 });
