@@ -19,7 +19,10 @@ const step = (id: string, change: Partial<Step> = {}): Step => ({
 });
 const within = (path: string, one: string): string => (path === '.' ? one : `${path}/${one}`);
 
-const startStep = repoRun.steps.find(({ id }) => id === 'start')!;
+const [startStep, proveStep] = ['start', 'prove'].map((name) => repoRun.steps.find(({ id }) => id === name)!) as [
+  Step,
+  Step,
+];
 
 export const runService: Workflow = {
   name: 'run-service',
@@ -50,8 +53,18 @@ export const runService: Workflow = {
     step('migrate'),
     step('build'),
     step('port', { needs: [] }),
-    step('start', { with: { ...startStep.with, mounts: '$mounts', repository: '$job.source', fresh: '$job.fresh' } }),
-    step('prove'),
+    step('start', {
+      with: {
+        ...startStep.with,
+        mounts: '$mounts',
+        repository: '$job.source',
+        fresh: '$job.fresh',
+        container: '$service.container',
+        root: '$root',
+      },
+    }),
+    // What an image listens with need not be HTTP.
+    step('prove', { with: { ...proveStep.with, rawTcp: '$contained' } }),
   ],
   output: {
     name: '$service.name',
@@ -97,6 +110,7 @@ export const runService: Workflow = {
       buildCommands,
       done,
       mounts,
+      contained: service.container !== undefined,
     };
   },
   describe,
@@ -181,8 +195,10 @@ const nothing = { sockets: [], url: null, proof: null };
 /** Volumes of a compose file are laid in a sandbox alone. */
 function unlaid(scope: Scope): string {
   const isKept = String(at(scope, 'workspace.sandbox') ?? '').startsWith('in a sandbox');
-  const lacking = (scope.parts as Part[]).flatMap(({ service: { name }, mounts = [] }) =>
-    mounts.flatMap((one) => (isKept && canBePlaced(one.at) ? [] : [`${one.at} of ${name}`])),
+  const lacking = (scope.parts as Part[]).flatMap(({ service: { name, container }, mounts = [] }) =>
+    mounts.flatMap((one) =>
+      container !== undefined || (isKept && canBePlaced(one.at)) ? [] : [`${one.at} of ${name}`],
+    ),
   );
   return lacking.length > 0 ? `cannot lay ${lacking.join(', ')}` : '';
 }
