@@ -51,13 +51,17 @@ export function partsOf({ services }: Plan, hints: readonly Hint[], profiles: re
   const members = every.filter(isAsked);
   const starts = services.filter(({ commands: { start } }) => start !== null);
   const canRun = starts.filter(({ kind }) => STAYS.includes(kind));
-  const parts = members.length > 0 ? named(starts, members) : [];
-  if (parts.length > 1 || (parts.length > 0 && every.length > members.length)) return sorted(parts);
+  const [foreign, own] = [members.filter(({ alone }) => alone), members.filter(({ alone }) => !alone)];
+  const parts = own.length > 0 ? named(starts, own) : [];
+  const contained = named([], foreign);
+  const ofRepository = every.filter(({ alone }) => !alone);
+  const isProject = parts.length > 1 || ofRepository.length > own.length || contained.length > 0;
+  if (parts.length > 0 && isProject) return sorted([...parts, ...contained]);
   const processes = hints.filter((hint): hint is Process => hint.about === 'command' && IN_PROCFILE.test(hint.from));
   // A Procfile at the root says what runs; what lies in folders is of those processes.
   const isSaid = processes.some(({ from, path }) => path === '.' && !from.startsWith('Procfile.dev'));
   const ofRoot = isSaid ? canRun.filter(({ path }) => path === '.') : [];
-  return released(sorted(unnamed(ofRoot.length > 0 ? ofRoot : canRun)), processes);
+  return released(sorted([...unnamed(ofRoot.length > 0 ? ofRoot : canRun), ...contained]), processes);
 }
 type Process = Extract<Hint, { about: 'command' }>;
 const IN_PROCFILE = /(?:^|\/)Procfile(?:\.dev)?(?::\d+)?$/;
@@ -85,24 +89,46 @@ function named(services: readonly Service[], members: readonly Member[]): Part[]
   const taken = new Set<Service>();
   const isOthers = (one: Service, name: string): boolean =>
     one.process !== undefined && one.process !== name && best.has(one.process);
-  return [...best.values()].flatMap(
-    ({ name, after, links, worker, path, from, restart, once, mounts, ready, env = [] }): Part[] => {
-      const all = services.filter((one) => one.path === path && (once || STAYS.includes(one.kind)));
-      const here = all.filter((one) => !taken.has(one) && !isOthers(one, name));
-      const own =
-        here.find(({ process }) => process === name) ?? here.find(({ kind }) => (kind === 'worker') === worker);
-      // The same image once more, with variables of its own.
-      const found = own ?? here[0] ?? again(all.find(({ kind }) => kind !== 'worker') ?? all[0], name);
-      if (!found) return [];
-      taken.add(found);
-      const set = env.map((variable) => ({ ...variable, required: false, from: from }));
-      const rest = found.env.filter((one) => !set.some((variable) => variable.name === one.name));
-      const { ready: _, ...plain } = found;
-      const waits = ready === undefined || once ? {} : { ready };
-      const service = { ...plain, env: [...rest, ...set], ...waits, ...(once ? ONCE : {}) };
-      return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, mounts, from }];
-    },
-  );
+  return [...best.values()].flatMap((member): Part[] => {
+    const { name, after, links, worker, path, from, restart, once, mounts, ready, alone, env = [] } = member;
+    const all = services.filter((one) => one.path === path && (once || STAYS.includes(one.kind)));
+    const here = all.filter((one) => !taken.has(one) && !isOthers(one, name));
+    const own = here.find(({ process }) => process === name) ?? here.find(({ kind }) => (kind === 'worker') === worker);
+    // The same image once more, with variables of its own.
+    const beside = own ?? here[0] ?? again(all.find(({ kind }) => kind !== 'worker') ?? all[0], name);
+    const found = alone ? containedBy(member) : (beside ?? containedBy(member));
+    if (!found) return [];
+    taken.add(found);
+    const set = env.map((variable) => ({ ...variable, required: false, from: from }));
+    const rest = found.env.filter((one) => !set.some((variable) => variable.name === one.name));
+    const { ready: _, ...plain } = found;
+    const waits = ready === undefined || once ? {} : { ready };
+    const service = { ...plain, env: [...rest, ...set], ...waits, ...(once ? ONCE : {}) };
+    return [{ service, member: name, after, links, knows: links.map(({ to }) => to), restart, mounts, from }];
+  });
+}
+/** A service that a container engine runs; none where the repository's compose file asks for what is not given. */
+function containedBy({ name, path, from, container }: Member): Service | undefined {
+  if (container === undefined) return undefined;
+  const answers = container.ports.length > 0;
+  return {
+    name,
+    path,
+    kind: answers ? 'web-service' : 'worker',
+    language: 'container',
+    framework: null,
+    packageManager: null,
+    versions: {},
+    commands: { install: [], build: [], start: container.image ?? `the image of ${container.build?.file}` },
+    ports: container.ports.map((number) => ({ number, from })),
+    env: [],
+    needs: container.needs,
+    proof: { how: answers ? 'http' : 'log', command: null, paths: [] },
+    container,
+    writes: [],
+    confidence: 0.5,
+    evidence: [],
+  };
 }
 const again = (service: Service | undefined, name: string): Service | undefined =>
   service && { ...service, name: `${service.name}-${name}` };

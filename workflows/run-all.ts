@@ -20,7 +20,10 @@ const step = (id: string, change: Partial<Step> = {}): Step => ({
 });
 const within = (path: string, one: string): string => posix.join(path, one);
 
-const startStep = repoRun.steps.find(({ id }) => id === 'start')!;
+const [startStep, proveStep] = ['start', 'prove'].map((name) => repoRun.steps.find(({ id }) => id === name)!) as [
+  Step,
+  Step,
+];
 
 export const runService: Workflow = {
   name: 'run-service',
@@ -51,8 +54,18 @@ export const runService: Workflow = {
     step('migrate'),
     step('build'),
     step('port', { needs: [] }),
-    step('start', { with: { ...startStep.with, mounts: '$mounts', repository: '$job.source', fresh: '$job.fresh' } }),
-    step('prove'),
+    step('start', {
+      with: {
+        ...startStep.with,
+        mounts: '$mounts',
+        repository: '$job.source',
+        fresh: '$job.fresh',
+        container: '$service.container',
+        root: '$root',
+      },
+    }),
+    // What an image listens with need not be HTTP.
+    step('prove', { with: { ...proveStep.with, rawTcp: '$contained' } }),
   ],
   output: {
     name: '$service.name',
@@ -102,6 +115,7 @@ export const runService: Workflow = {
       buildCommands,
       done,
       mounts,
+      contained: service.container !== undefined,
     };
   },
   describe,
@@ -194,8 +208,10 @@ const nothing = { sockets: [], url: null, proof: null };
 /** Volumes of a compose file are laid in a sandbox alone. */
 function unlaid(scope: Scope): string {
   const isKept = String(at(scope, 'workspace.sandbox') ?? '').startsWith('in a sandbox');
-  const lacking = (scope.parts as Part[]).flatMap(({ service: { name }, mounts = [] }) =>
-    mounts.flatMap((one) => (isKept && canBePlaced(one.at) ? [] : [`${one.at} of ${name}`])),
+  const lacking = (scope.parts as Part[]).flatMap(({ service: { name, container }, mounts = [] }) =>
+    mounts.flatMap((one) =>
+      container !== undefined || (isKept && canBePlaced(one.at)) ? [] : [`${one.at} of ${name}`],
+    ),
   );
   return lacking.length > 0 ? `cannot lay ${lacking.join(', ')}` : '';
 }

@@ -75,6 +75,31 @@ export const Ready = z.strictObject({
   from: From,
 });
 export type Ready = z.infer<typeof Ready>;
+/** How a container engine runs a service of a compose file. */
+export const Contained = z.strictObject({
+  /** Of somebody else; null: it is built. */
+  image: z.string().nullable(),
+  /** Paths from the repository's root. */
+  build: z
+    .strictObject({
+      context: z.string(),
+      file: z.string(),
+      target: z.string().nullable(),
+      args: z.record(z.string(), z.string()),
+    })
+    .nullable(),
+  /** In the place of what the image begins; null: as the image has it. */
+  entrypoint: z.array(z.string()).nullable(),
+  command: z.array(z.string()).nullable(),
+  workdir: z.string().nullable(),
+  /** That it listens on within. */
+  ports: z.array(z.int()),
+  /** Servers of kinds that are known, which it speaks to. */
+  needs: z.array(z.string()),
+  /** It speaks to others of the project. */
+  speaks: z.boolean(),
+});
+export type Contained = z.infer<typeof Contained>;
 export const Service = z.strictObject({
   name: z.string(),
   /** POSIX path from the repository's root, `.` for the root. */
@@ -93,6 +118,8 @@ export const Service = z.strictObject({
   proof: Proof,
   /** Asked once it is up, before it is proven; absent: nobody names such a command. */
   ready: Ready.optional(),
+  /** Run by a container engine; absent: by its commands. */
+  container: Contained.optional(),
   /** Absent: none are named. */
   tests: Tests.optional(),
   /** Tried before `commands`, and left where it does not hold; absent: nobody claims anything else. */
@@ -159,7 +186,11 @@ export const Hint = z.discriminatedUnion('about', [
       .array(z.strictObject({ at: z.string(), from: z.string().nullable(), volume: z.string().nullable() }))
       .optional(),
     ready: Ready.optional(),
-    /** Variables of its own, where several members run in one folder. */
+    /** Where nothing of it can be run as it is; absent: it cannot be run by an engine either. */
+    container: Contained.optional(),
+    /** Nothing of it is in the repository: it is run by an engine or not at all. */
+    alone: z.boolean().optional(),
+    /** Variables of its own, where several members run in one folder or it is run in a container. */
     env: z.array(z.strictObject({ name: z.string(), secret: z.boolean(), default: z.string() })).optional(),
     ...said,
   }),

@@ -4,6 +4,7 @@
  */
 import { setup } from 'xstate';
 import type { z } from 'zod';
+import { findEngine } from '../../providers/engine/find.js';
 import { openTree } from '../../providers/tree.js';
 import { defineActor, type EffectFailed, effect, type Perform } from '../../runtime/actor.js';
 import { type ErrorRecord, RunnerError } from '../../runtime/errors.js';
@@ -53,12 +54,30 @@ const machine = setup({
 const look: Perform<Look> = async ({ root, repository, service }): Promise<Looked> => {
   try {
     const tree = await openTree(root);
-    return { type: 'looked', seen: detect(tree, { repository, service }), error: null };
+    return { type: 'looked', seen: await onThisMachine(detect(tree, { repository, service })), error: null };
   } catch (error) {
     if (error instanceof RunnerError) return { type: 'looked', seen: null, error: error.toRecord() };
     throw error;
   }
 };
+
+/** What only a container engine can run is left out where none answers, and that is noted. */
+async function onThisMachine(seen: Seen): Promise<Seen> {
+  const isContained = seen.hints.some((hint) => hint.about === 'member' && hint.container !== undefined);
+  const { found, looked } = isContained ? await findEngine() : { found: null, looked: [] };
+  return isContained && found === null ? withoutEngine(seen, looked.join('; ')) : seen;
+}
+export function withoutEngine(seen: Seen, why: string): Seen {
+  const lost: string[] = [];
+  const hints = seen.hints.flatMap((hint): Seen['hints'] => {
+    if (hint.about !== 'member' || hint.container === undefined) return [hint];
+    const { container, alone, ...rest } = hint;
+    if (alone !== true) return [rest];
+    lost.push(`${hint.from}: ${hint.name} (${container.image ?? 'an image that is built'}) is left out: ${why}`);
+    return [];
+  });
+  return { ...seen, hints, notes: [...seen.notes, ...lost] };
+}
 
 export const detection = defineActor({
   kind: 'detection',

@@ -32,7 +32,9 @@ export function plan(detected: Detected): Plan {
 
 /** The command of a compose file that says whether it is ready, where no other service of the file shares its folder. */
 function readyOf({ path, process }: Service, { hints }: Detected): Pick<Service, 'ready'> {
-  const here = hints.filter((hint): hint is About<'member'> => hint.about === 'member' && hint.path === path);
+  const here = hints.filter(
+    (hint): hint is About<'member'> => hint.about === 'member' && !hint.alone && hint.path === path,
+  );
   const own = here.filter(({ name }) => name === process);
   const said = own.length > 0 ? own : here;
   if (new Set(said.map(({ name }) => name)).size !== 1) return {};

@@ -1,7 +1,7 @@
 /** What the runner hears and says. It starts the application under the keeper, finds where it listens, and stops it. */
 import { z } from 'zod';
 import { Evidence, Tool } from '../dependency/contract.js';
-import { Ready } from '../detection/contract.js';
+import { Contained, Ready } from '../detection/contract.js';
 
 const failure = z.strictObject({ code: z.string(), message: z.string(), fix: z.string() });
 export const Start = z.strictObject({
@@ -35,6 +35,9 @@ export const Start = z.strictObject({
   ready: Ready.optional(),
   /** Ports that it is said to listen on, as they stand in that command. */
   declared: z.array(z.int()).default([]),
+  /** By a container engine, from `root`, where the repository lies; else by `command`. */
+  container: Contained.optional(),
+  root: z.string().default(''),
   /** What the volumes belong to; and whether they begin empty. */
   repository: z.string().default(''),
   fresh: z.boolean().default(false),

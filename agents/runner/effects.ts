@@ -18,6 +18,7 @@ import type { Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { program } from '../../runtime/program.js';
 import { quote } from '../../runtime/shell.js';
+import { askedWithin, holdIn, isRefused, takes } from './contained.js';
 import type { Command, Fact } from './contract.js';
 import { askedHere, awaitReady } from './ready.js';
 
@@ -78,7 +79,9 @@ export const portEnv = (port: number): Record<string, string> => ({
 
 export const start: Perform<Begin> = async (begin, context): Promise<Message> => {
   const { service, cwd, command, until, tools, envFile, env, port, hosts, reach } = begin;
-  const { ownNetwork, served, mounts, ready, declared, repository, fresh } = begin;
+  const { ownNetwork, served, mounts, ready, declared, repository, fresh, container } = begin;
+  const held = container === undefined ? null : await holdIn(container, begin, context);
+  if (held !== null && isRefused(held)) return told({ type: 'runner.failed', ...held });
   const { startMs, buildWallMs } = context.config;
   const wallMs = until === 'exit' ? buildWallMs : null;
   const bins = /(^|\s)rr-static\s/.test(command) ? [{ bin: staticServer(context.bundle), env: {} }] : [];
@@ -90,7 +93,7 @@ export const start: Perform<Begin> = async (begin, context): Promise<Message> =>
     apart: ownNetwork !== null || served.length > 0,
     served,
     spare: { at: port, of: ownNetwork },
-    laid: mounts.map(({ at, from, volume }): Laid => {
+    laid: (held === null ? mounts : []).map(({ at, from, volume }): Laid => {
       if (volume === null) return { at, from: from!, how: 'link' };
       // One that begins empty is the run's own, and goes with it.
       const kept = fresh ? join(context.bundle, 'volumes') : join(homeOf(context.config.state, repository), 'volumes');
@@ -106,6 +109,7 @@ export const start: Perform<Begin> = async (begin, context): Promise<Message> =>
     wallMs,
     idleMs: null,
     log: `${service}.log`.replaceAll('/', '-'),
+    ...held?.order,
   };
   const under = await commandOf(context, order);
   const keeper = await keeperFor(context);
@@ -153,10 +157,19 @@ export const start: Perform<Begin> = async (begin, context): Promise<Message> =>
         evidence,
       });
     };
+    const listening = async (): Promise<Listener[]> => {
+      const at = held?.published ?? null;
+      if (held === null || at === null) return listenersOfApp(app);
+      return (await takes(held, at)) ? [{ host: '127.0.0.1', port: at, pid: kept.pid }] : [];
+    };
     /** Up, and, where it has a say in that, ready. */
     const isReady = async (sockets: Reached[]): Promise<Message> => {
       const isUp = (): Promise<boolean> => isAlive(keeper, kept, app);
-      const command = ready && askedHere(ready.command, declared, sockets[0]?.inner ?? null);
+      const command =
+        ready &&
+        (held === null
+          ? askedHere(ready.command, declared, sockets[0]?.inner ?? null)
+          : askedWithin(held, ready.command));
       // Beside one in a network of its own no command finds it.
       const fault =
         ready && command && under.gate === null ? await awaitReady({ ...ready, command }, order, isUp, context) : null;
@@ -189,7 +202,7 @@ export const start: Perform<Begin> = async (begin, context): Promise<Message> =>
       await sleep(lookAgainMs(context.clock.now() - began), undefined, { signal: context.signal })
     ) {
       const now = context.clock.now();
-      const within = await listenersOfApp(app);
+      const within = await listening();
       const sockets = reached(within);
       if (within.length > 0 && sockets.length === 0) {
         unreached ??= now;

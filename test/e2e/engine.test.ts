@@ -48,7 +48,9 @@ beforeAll(async () => {
     'WORKDIR /data',
     'CMD ["redis-server"]',
   );
-  const tools = ['cat', 'mkdir', 'sleep', 'rm', 'od', 'tr'].map((name) => [whereIs(name), `/bin/${name}`] as const);
+  const tools = ['cat', 'chmod', 'mkdir', 'sleep', 'rm', 'od', 'tr'].map(
+    (name) => [whereIs(name), `/bin/${name}`] as const,
+  );
   const node = await rootOf(join(made, 'node'), {
     [process.execPath]: '/usr/local/bin/node',
     ...Object.fromEntries(tools),
@@ -387,6 +389,100 @@ real(
       error: { code: 'IMAGE_UNAVAILABLE', fix: expect.stringContaining('podman pull node:1.2.3-slim') },
     });
     expect(await images()).toEqual(before);
+    expect(await ours()).toEqual([]);
+    await expectNothingLeft(s);
+  },
+  TEST_MS,
+);
+
+/** Answers with a text, on a port of its own choice; ready a while after it listens. */
+const answering = (port: number, text: string): string =>
+  JSON.stringify([
+    'node',
+    '-e',
+    `setTimeout(() => require('node:fs').writeFileSync('/tmp/ready', ''), 1500);
+require('node:http').createServer(async (_, response) => response.end('<!doctype html><h1>' + (${text}) + '</h1>')).listen(${port})`,
+  ]);
+const PING = `await new Promise((resolve) => { const { hostname, port } = new URL(process.env.REDIS_URL); const redis = require('node:net').connect(port, hostname, () => redis.write('PING\\r\\n')); redis.on('data', (said) => { redis.destroy(); resolve('redis says ' + said); }); })`;
+function mixed(s: Scratch): string {
+  const folder = join(s.dir, 'mixed');
+  const image = `docker.io/library/node:${process.versions.node}`;
+  const files: Record<string, string> = {
+    'compose.yaml': `services:
+  page:
+    build: ./page
+    expose: [3000]
+    environment:
+      SEARCH_URL: http://search:7700
+    depends_on:
+      search: { condition: service_healthy }
+  search:
+    image: acme/search:1
+    command: ${answering(7700, "'found ' + process.env.WHAT")}
+    expose: [7700]
+    environment:
+      WHAT: apples
+    healthcheck:
+      test: ["CMD-SHELL", "test -f /tmp/ready"]
+      interval: 200ms
+      retries: 50
+  odd:
+    build: ./odd
+    expose: [9100]
+  teller:
+    image: acme/search:1
+    command: ${answering(39_417, PING)}
+    ports: ["39417:39417"]
+    environment:
+      REDIS_URL: redis://redis:6379
+    depends_on: [redis]
+  redis:
+    image: redis:8
+`,
+    'page/package.json': JSON.stringify({ name: 'page', version: '1.0.0', scripts: { start: 'node server.js' } }),
+    'page/Dockerfile': `FROM ${image}\nCOPY . .\nCMD ["node", "server.js"]\n`,
+    'page/server.js': `fetch(process.env.SEARCH_URL).then((answer) => answer.text()).then((heard) =>
+  require('node:http').createServer((_, response) => response.end(heard)).listen(process.env.PORT || 3000));
+`,
+    'odd/Dockerfile': `FROM ${image}\nCOPY . /opt/odd\nRUN chmod 755 /opt/odd/serve\nCMD ["/opt/odd/serve"]\n`,
+    'odd/serve': `#!/bin/sh
+exec node -e "require('node:http').createServer((_, response) => response.end(require('node:fs').readFileSync('/opt/odd/said.txt'))).listen(9100)"
+`,
+    'odd/said.txt': '<!doctype html><h1>of the image that was built</h1>',
+  };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  commitAll(folder, 'node_modules/\n');
+  return folder;
+}
+real(
+  'of a compose project the engine runs what is nowhere in the repository and what nothing else can run, beside what runs natively',
+  async ({ onTestFinished }) => {
+    const s = bare(onTestFinished, on().bin);
+    const folder = mixed(s);
+    const missing = await run(s, folder, '--all');
+    expect(missing.result, JSON.stringify(missing.result)).toMatchObject({
+      outcome: 'healthy',
+      error: { code: 'PARTLY_UP', message: expect.stringContaining('search') },
+    });
+    expect(await ours()).toEqual([]);
+    await on().podman('tag', `docker.io/library/node:${process.versions.node}`, 'docker.io/acme/search:1');
+    const { result, told } = await run(s, folder, '--all');
+    expect(result, told.slice(-4_000)).toMatchObject({ outcome: 'healthy', error: null });
+    const said = Object.fromEntries(
+      result.services.map(({ name, proof }: { name: string; proof: { excerpt?: string } | null }) => [
+        name,
+        String(proof?.excerpt),
+      ]),
+    );
+    expect(said).toMatchObject({
+      search: expect.stringContaining('found apples'),
+      page: expect.stringContaining('found apples'),
+      odd: expect.stringContaining('of the image that was built'),
+      teller: expect.stringContaining('redis says +PONG'),
+    });
     expect(await ours()).toEqual([]);
     await expectNothingLeft(s);
   },

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { freePort } from './beside.js';
+import { freePort } from './ports.js';
 import { commitAll, finish, resultOf, type Scratch, scratch } from './rr.js';
 
 /** A repository of these files, committed. */
@@ -42,7 +42,7 @@ test.concurrent.for<[string, string, object]>([
   { timeout: 90_000 },
   async ([, says, proof], { onTestFinished }) => {
     const s = scratch({ RR_BROKER_IDLE_MS: '700' }, onTestFinished);
-    const repo = lay(s, { 'daemon.py': server(await freePort(), says) });
+    const repo = lay(s, { 'daemon.py': server(freePort(), says) });
     const { objects, err } = await finish(s.rr('run', repo, '--once', '--json'));
     expect(resultOf(objects), err).toMatchObject({ outcome: 'healthy', kind: 'web-service', services: [{ proof }] });
   },
@@ -56,7 +56,7 @@ test.runIf(process.env.RR_LONG)(
       'daemon.py': `
 import importlib, time
 def main():
-    listener = importlib.import_module('socket').create_server(('127.0.0.1', ${await freePort()}))
+    listener = importlib.import_module('socket').create_server(('127.0.0.1', ${freePort()}))
     until = time.time() + 14
     while time.time() < until:
         sum(range(10000))

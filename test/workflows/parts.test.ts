@@ -189,3 +189,32 @@ test('members of one folder are its processes by name, each with its own variabl
   expect(seen).toContainEqual(['twin', 'app-twin', 'web-service', 'http', 'hi']);
   expect(seen.findIndex(([name]) => name === 'load')).toBeLessThan(seen.findIndex(([name]) => name === 'web'));
 });
+
+test('what an engine alone can run comes beside what the repository has, named in its compose file or not', () => {
+  const container = {
+    ...{ image: 'acme/search:1', build: null, entrypoint: null, command: null, workdir: null },
+    ...{ ports: [7700], needs: ['redis'], speaks: false },
+  };
+  const search = member('search', { path: '.', container, alone: true });
+  const root = service('app', { path: '.' });
+  expect(names(partsOf(plan(root), [search])).sort()).toEqual(['app', 'search']);
+  const page = member('page', { path: 'page', after: ['search'] });
+  const parts = partsOf(plan(root, service('page')), [page, search]);
+  expect(names(parts)).toEqual(['search', 'page']);
+  expect(parts[0]!.service).toMatchObject({
+    needs: ['redis'],
+    ports: [{ number: 7700 }],
+    proof: { how: 'http' },
+    container,
+  });
+  // A folder of which nothing runs here; with something that does, that runs.
+  const odd = member('odd', { container: { ...container, image: null, ports: [] } });
+  expect(partsOf(plan(root), [odd, search]).find(({ member: name }) => name === 'odd')!.service).toMatchObject({
+    kind: 'worker',
+    proof: { how: 'log' },
+  });
+  expect(partsOf(plan(service('odd')), [odd, search]).map((part) => part.service.container?.image)).toEqual([
+    undefined,
+    'acme/search:1',
+  ]);
+});

@@ -1,6 +1,6 @@
 /** Compose files: which servers the application needs, and how its own services are started, fed and checked. */
 import { posix } from 'node:path';
-import type { Hint } from '../contract.js';
+import type { Contained, Hint } from '../contract.js';
 import { asList, asTable, asText, asTexts, type Table } from '../values.js';
 import { joinArgv, portIn } from './commands.js';
 import { substitute } from './dockerfile-text.js';
@@ -47,9 +47,126 @@ export const compose: Source = {
       return { name, table, place: server === null ? placeOfPart(file, table) : null, server };
     });
     const apps = parts.filter((part) => part.place !== null);
-    return [...apps.flatMap((part) => readApp(file, doc, part, scale, parts)), ...readNeeds(file, doc, parts, scale)];
+    const foreign = parts.filter((part) => part.place === null && part.server === null);
+    return [
+      ...apps.flatMap((part) => readApp(file, doc, part, scale, parts)),
+      ...foreign.flatMap((part) => readForeign(file, doc, part, scale, parts)),
+      ...readNeeds(file, doc, parts, scale),
+    ];
   },
 };
+
+/** A service of which nothing lies in the repository: somebody's image, or one that is built of somewhere else. */
+function readForeign(file: SourceFile, doc: Read, { name, table }: Part, scale: number, parts: Part[]): Hint[] {
+  const line = doc.line('services', name);
+  const contained = containerOf(file, name, table, parts);
+  if (contained === null) return [];
+  const isOnce = parts.some(({ table: other }) => {
+    const after = asTable(asTable(other.depends_on)[name]);
+    return after.condition === 'service_completed_successfully';
+  });
+  const profiles = asTexts(table.profiles);
+  const member = {
+    name,
+    ...neighbours(name, table, parts),
+    worker: contained.ports.length === 0,
+    ...restartOf(table),
+    ...(profiles.length > 0 ? { profiles } : {}),
+    ...(isOnce ? { once: true } : {}),
+    ...mountsOf(file, table, NOWHERE),
+    ...readyOf(table, `${file.path}:${doc.line('services', name, 'healthcheck')}`, true),
+    container: contained,
+    alone: true,
+    env: valuesOf(table),
+  };
+  return [sayMember(file, line, 0.7 * scale, member, '.')];
+}
+/** No folder of the repository, so that all that is mounted of it counts. */
+const NOWHERE = '';
+const valuesOf = (table: Table) =>
+  environmentOf(table).flatMap(({ name, value }) =>
+    value === null ? [] : [{ name, secret: isSecret(name, value), default: fill(value) }],
+  );
+
+/** What an engine is told of a service; null, with a note: it wants what no service of a run is given. */
+function containerOf(file: SourceFile, name: string, table: Table, parts: Part[]): Contained | null {
+  const said = asText(table.image);
+  const image = said === null || isUnset(said) || !IMAGE.test(fill(said)) ? null : fill(said);
+  const build = buildOf(file, table);
+  const wants = Object.keys(table).filter((key) => BEYOND.has(key) && table[key] !== false);
+  const outside = asList(table.volumes)
+    .map((raw) => (typeof raw === 'string' ? fill(raw).split(':')[0]! : (asText(asTable(raw).source) ?? '')))
+    .filter((source) => /^[/~]|^\.\.(?:\/|$)|^\$/.test(source));
+  const not = [...wants, ...outside, ...(image === null && build === null ? ['an image that is not named'] : [])];
+  if (not.length > 0) {
+    file.note(null, `${name} is left out: it wants ${not.join(', ')}`);
+    return null;
+  }
+  const ports = (['ports', 'expose'] as const).flatMap((key) =>
+    asList(table[key]).flatMap((raw) => targetOf(raw) ?? []),
+  );
+  const variables = environmentOf(table);
+  const names = (other: string): boolean =>
+    dependenciesOf(table).includes(other) ||
+    variables.some(({ value }) => value !== null && namesHost(fill(value), other));
+  const others = parts.filter((part) => part.name !== name && names(part.name));
+  return {
+    image: build === null ? image : null,
+    build,
+    entrypoint: wordsOf(table.entrypoint),
+    command: wordsOf(table.command),
+    workdir: asText(table.working_dir),
+    ports: [...new Set(ports)],
+    needs: [...new Set(others.flatMap(({ server }) => server ?? []))],
+    speaks: others.some(({ server }) => server === null),
+  };
+}
+const IMAGE = /^[a-z0-9][\w./:@-]{0,250}$/i;
+/** Of the machine or of the engine itself. */
+const BEYOND = new Set([
+  'privileged',
+  'devices',
+  'cap_add',
+  'pid',
+  'ipc',
+  'network_mode',
+  'userns_mode',
+  'runtime',
+  'gpus',
+]);
+function buildOf(file: SourceFile, table: Table): Contained['build'] {
+  if (table.build === undefined) return null;
+  const build = typeof table.build === 'string' ? { context: table.build } : asTable(table.build);
+  const given = fill(asText(build.context) ?? '.');
+  const context = posix.normalize(posix.join(posix.dirname(file.path), given)).replace(/\/$/, '');
+  const recipe = posix.normalize(posix.join(context, fill(asText(asTable(build).dockerfile) ?? 'Dockerfile')));
+  if (/^(?:https?|git|ssh):/.test(given) || given.startsWith('/') || context.startsWith('..')) return null;
+  if (!file.tree.has(recipe)) return null;
+  const args = environmentOf({ environment: asTable(build).args });
+  return {
+    context,
+    file: recipe,
+    target: asText(asTable(build).target),
+    args: Object.fromEntries(args.flatMap(({ name, value }) => (value === null ? [] : [[name, fill(value)]]))),
+  };
+}
+function wordsOf(raw: unknown): string[] | null {
+  if (Array.isArray(raw)) return raw.map((word) => fill(String(word)));
+  return typeof raw === 'string' && raw.trim() !== '' ? ['/bin/sh', '-c', `exec ${fill(raw)}`] : null;
+}
+const dependenciesOf = (table: Table): string[] =>
+  Array.isArray(table.depends_on) ? asTexts(table.depends_on) : Object.keys(asTable(table.depends_on));
+/** The others of the project that it comes after, and those that its variables name. */
+function neighbours(name: string, table: Table, parts: readonly Part[]): Pick<Member, 'after' | 'links'> {
+  const members = parts.filter(({ server }) => server === null).map((part) => part.name);
+  return {
+    after: dependenciesOf(table).filter((other) => members.includes(other)),
+    links: environmentOf(table).flatMap(({ name: env, value }) => {
+      const to = value === null ? undefined : members.find((other) => other !== name && namesHost(fill(value), other));
+      return to === undefined ? [] : [{ env, value: fill(value!), to }];
+    }),
+  };
+}
 
 /** What a service takes over from another one, of this file or of one beside it, under what it says itself. */
 function extended(file: SourceFile, tables: Table, name: string, seen: readonly string[] = []): Table {
@@ -164,19 +281,13 @@ function readApp(
   // What is not up in any case says less of the folder that it shares.
   if (profiles.length > 0 && beside.some((part) => asTexts(part.table.profiles).length === 0)) scale *= 0.9;
 
-  const members = parts.filter((part) => part.place !== null).map((part) => part.name);
   const variables = environmentOf(table);
-  const dependencies = Array.isArray(table.depends_on)
-    ? asTexts(table.depends_on)
-    : Object.keys(asTable(table.depends_on));
+  const contained = buildOf(file, table) === null ? null : containerOf(file, name, table, parts);
   const member = {
     name,
-    after: dependencies.filter((other) => members.includes(other)),
-    links: variables.flatMap(({ name: env, value }) => {
-      const to = value === null ? undefined : members.find((other) => other !== name && namesHost(fill(value), other));
-      return to === undefined ? [] : [{ env, value: fill(value!), to }];
-    }),
+    ...neighbours(name, table, parts),
     worker: isWorker,
+    ...(contained === null ? {} : { container: contained }),
     ...restartOf(table),
     ...(profiles.length > 0 ? { profiles } : {}),
     ...(once ? { once } : {}),
@@ -252,8 +363,8 @@ function mountsOf(file: SourceFile, table: Table, place: string): Pick<Member, '
   return mounts.length > 0 ? { mounts } : {};
 }
 
-/** A health check that is a command; one that asks a URL is asked by ourselves. */
-function readyOf({ healthcheck }: Table, from: string): Pick<Member, 'ready'> {
+/** A health check that is a command; one that asks a URL is asked by ourselves, where it is not asked within a container. */
+function readyOf({ healthcheck }: Table, from: string, within = false): Pick<Member, 'ready'> {
   const check = asTable(healthcheck);
   const words = asTexts(check.test);
   const [how, ...rest] = words;
@@ -266,7 +377,7 @@ function readyOf({ healthcheck }: Table, from: string): Pick<Member, 'ready'> {
           ? joinArgv(rest)
           : '',
   ).trim();
-  if (command === '' || check.disable === true || /https?:\/\//.test(command)) return {};
+  if (command === '' || check.disable === true || (!within && /https?:\/\//.test(command))) return {};
   const grace = msOf(check.start_period) ?? 0;
   const every = Math.max(MIN_EVERY_MS, msOf(check.interval) ?? 30_000);
   return {

@@ -134,6 +134,7 @@ test('a compose file gives its own services their folder and names the servers t
     'env compose.yaml:9 SECRET_KEY*=dev in apps/web',
     'health compose.yaml:16 /ready in apps/web',
     'member compose.yaml:17 worker* in apps/worker',
+    'member compose.yaml:24 admin*',
     'member compose.yaml:4 web in apps/web',
     'need compose.yaml:22 postgres in apps/web',
     'need compose.yaml:23 redis in apps/worker',
