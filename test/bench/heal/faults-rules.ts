@@ -217,6 +217,30 @@ export const ruleFaults: readonly Fault[] = [
       repo.edit('server.py', (before) => `import words\n${before}`);
     },
   },
+  {
+    kind: 'application that cannot be installed as a package',
+    repo: 'flask-hello',
+    says: 'Hello from Flask',
+    rules: ['not-a-package'],
+    slow: true,
+    inject(repo) {
+      repo.edit('app.py', (before) => before.replace(/@application\.route\("\/health"\)[\s\S]*?(?=\nif __name__)/, ''));
+      repo.remove('requirements.txt');
+      repo.write(
+        'pyproject.toml',
+        '[project]\nname = "hello"\nversion = "1.0"\ndependencies = ["flask>=2.2"]\n\n[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n',
+      );
+      for (const name of ['words', 'pictures']) repo.write(`${name}/__init__.py`, '');
+    },
+  },
+  {
+    kind: 'page of streamlit started by python itself',
+    repo: 'streamlit-page',
+    says: 'Streamlit',
+    rules: ['own-launcher'],
+    slow: true,
+    inject: (repo) => repo.write('Procfile', 'web: python Home.py\n'),
+  },
   // Package managers.
   node(
     'compiled part of a package left out',
