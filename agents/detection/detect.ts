@@ -68,7 +68,9 @@ function lookAt(place: Place, hints: readonly Hint[]): Service[] {
   const best = ranked[0]?.service;
   if (best === undefined) {
     const only = serviceFromHints(place, hints);
-    return only === null ? [] : [weighHints(only, place, hints)];
+    if (only === null) return [];
+    const main = weighHints(only, place, hints);
+    return [main, ...listWorkers(main, place, hints)];
   }
   const others = ranked
     .slice(1)

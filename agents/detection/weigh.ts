@@ -7,6 +7,7 @@
 import { posix } from 'node:path';
 import type { Evidence, Hint, Service } from './contract.js';
 import { readCode } from './languages/node/code.js';
+import { nodeParts } from './languages/node.js';
 import { bringOutside, familyOf } from './outside.js';
 import { makeService, type Place } from './place.js';
 
@@ -155,13 +156,19 @@ export function serviceFromHints(place: Place, hints: readonly Hint[]): Service 
     return makeService(place, {
       kind: hint.role === 'worker' ? 'worker' : hint.weight >= 0.7 ? 'web-service' : 'unknown',
       language: familyOf(command) ?? 'shell',
-      commands: { install: [], build: [], start: command },
+      ...partsFor(place, command),
       proof: { how: hint.role === 'worker' ? 'log' : 'http', command: null, paths: [] },
       confidence: Math.round(hint.weight * 60) / 100,
       evidence: [toEvidence(`started with \`${hint.command.slice(0, 160)}\``, hint.from)],
     });
   }
   return null;
+}
+
+/** What else its language needs: a package.json that starts nothing by itself says what is installed all the same. */
+function partsFor(place: Place, start: string): Pick<Service, 'commands'> & Partial<Service> {
+  const parts = familyOf(start) === 'node' && place.has('package.json') ? nodeParts(place) : null;
+  return { ...parts, commands: { install: [], build: [], ...parts?.commands, start } };
 }
 
 const inProcfile = /(?:^|\/)Procfile/;

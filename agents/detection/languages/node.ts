@@ -176,6 +176,16 @@ function judgeKind(
 }
 
 type Common = Pick<Service, 'versions' | 'commands' | 'writes' | 'evidence' | 'packageManager'>;
+/** What is common to all that a package.json may start; null: it cannot be read, which is in the notes. */
+export function nodeParts(place: Place): Common | null {
+  const manifest = place.json('package.json');
+  if (manifest === null) return null;
+  const own = Object.keys(asTable(at(manifest, 'dependencies')));
+  const deps = new Set([...own, ...Object.keys(asTable(at(manifest, 'devDependencies')))]);
+  const known: Known = { place, deps, scripts: readScripts(place), manager: findManager(place), server: null };
+  return commonParts(known, null);
+}
+
 function commonParts(known: Known, start: Start | null): Common {
   const { place, manager, deps, scripts } = known;
   const evidence = [...manager.evidence];

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { Plan, type Service } from '../../../agents/detection/contract.js';
 import { type Detection, detect } from '../../../agents/detection/detect.js';
 import { openTree } from '../../../providers/tree.js';
+import { scratch } from './read-service.js';
 
 const repos = join(import.meta.dirname, '../../repos');
 const look = async (name: string, service: string | null = null): Promise<Detection> =>
@@ -429,6 +430,24 @@ describe('a repository of several', () => {
       message: expect.stringContaining('backend, frontend'),
     });
   });
+  test('a Procfile alone says what runs, each process of it; what a package.json wants installed is installed', async () => {
+    const root = scratch({
+      Procfile: 'web: node web.js\nworker: node worker.js\n',
+      'package.json': JSON.stringify({ name: 'letters', dependencies: { express: '4' }, engines: { node: '20' } }),
+      'web.js': "require('express')().listen(process.env.PORT)",
+      'worker.js': 'setInterval(() => {}, 1000)',
+    });
+    const { services } = detect(await openTree(root), { repository: '/somewhere/letters' });
+    expect(services).toMatchObject([
+      { name: 'letters', kind: 'web-service', versions: { node: { want: '20' } } },
+      { name: 'letters-worker', kind: 'worker', process: 'worker' },
+    ]);
+    expect(services.map(({ commands }) => commands)).toEqual([
+      { install: ['npm install'], build: [], start: 'node web.js' },
+      { install: ['npm install'], build: [], start: 'node worker.js' },
+    ]);
+  });
+
   test('a worker of the Procfile is a service of its own', async () => {
     const { services, chosen } = await look('procfile-wins');
     expect(chosen).toEqual(['procfile-wins']);
