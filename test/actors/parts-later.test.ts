@@ -233,6 +233,16 @@ test('two that fall together are repaired one after the other: the second is sta
   expect(asked(well, 'look web-1')).toMatchObject({ well: true });
 });
 
+test('one that falls with a private server waits until that is up again', () => {
+  const run = live();
+  run.hear('server watch', { type: 'database.fell', kind: 'postgres', reason: 'it was ended by SIGKILL' });
+  expect(tags(run.falls('web'))).toEqual([]);
+  expect(healingsOf(run.c())).toMatchObject([{ service: 'web', after: 'postgres' }]);
+  const back = run.hear('server revive postgres', { type: 'database.revived', kind: 'postgres', port: 5432 });
+  expect(tags(back)).toContain('examine parts[1]');
+  expect(types(run.examined('web', { well: true }))).toEqual(['run.app-well']);
+});
+
 test('by its own policy one is started again first, with a pause that doubles; beyond that it is repaired, then lost', () => {
   const run = live({ web: 'always' });
   const pauses: number[] = [];
