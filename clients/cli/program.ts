@@ -187,11 +187,12 @@ export async function runCli(argv: string[]): Promise<void> {
   common(rr.command('logs'))
     .description('what the commands of a run printed')
     .argument('<run>')
+    .argument('[service]', 'only what those of one service did')
     .option('-n, --lines <n>', 'lines of each log', wholeNumber, 200)
     .option('-f, --follow', 'go on as they grow, until the run has ended', false)
     .action(
-      act<[string, { lines: number; follow: boolean }]>(async (globals, run, options) =>
-        (await import('./commands/logs.js')).logs(globals, run, options),
+      act<[string, string | undefined, { lines: number; follow: boolean }]>(async (globals, run, service, options) =>
+        (await import('./commands/logs.js')).logs(globals, run, service, options),
       ),
     );
   common(rr.command('restart'))

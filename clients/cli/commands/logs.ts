@@ -32,6 +32,7 @@ const END_MS = 1_000;
 export async function logs(
   { config, json }: Globals,
   run: string,
+  service: string | undefined,
   { lines, follow }: { lines: number; follow: boolean },
 ): Promise<number> {
   if (!RunId.safeParse(run).success) throw fail('RUN_UNKNOWN', { run });
@@ -40,7 +41,13 @@ export async function logs(
     ? await onDisk(config, run, say)
     : await onBus(config, run, say);
   const names = new Set<string>();
-  const tell = ({ logs: all }: Logs): void => {
+  const others = new Set<string>();
+  // `web` has `web`, `web.install`, `web.build`.
+  const of = service?.replaceAll('/', '-');
+  const isWanted = (name: string): boolean => of === undefined || name === of || name.startsWith(`${of}.`);
+  const tell = ({ logs: every }: Logs): void => {
+    const all = every.filter(({ name }) => isWanted(name));
+    for (const { name } of every) if (!isWanted(name)) others.add(name);
     for (const { name, lines: some } of all) if (some.length > 0) names.add(name);
     for (const { name, lines: some, missed } of all) {
       if (missed) say(`${name}: some lines are missing, it printed faster than they could be read`);
@@ -65,7 +72,13 @@ export async function logs(
         after = { ...after, ...Object.fromEntries(told.logs.map(({ name, at }) => [name, at])) };
         more = told.more;
       }
-      if (over) return codes.ok;
+      if (!over) continue;
+      if (of !== undefined && names.size === 0 && others.size > 0)
+        throw fail('USAGE', {
+          met: `no command of ${service} has printed anything`,
+          fix: `there are logs of ${[...others].sort().join(', ')}`,
+        });
+      return codes.ok;
     }
   } finally {
     await source.close();

@@ -1,8 +1,10 @@
 /** `rr submit`, `ps`, `restart`, `stop`: runs of a runtime that is up. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Response } from '../../../actors/front-door/contract.js';
+import type { Config } from '../../../runtime/config.js';
 import { fail } from '../../../runtime/errors.js';
 import { type Client, reach, reachOrFail } from '../connect.js';
-import { runsAtRest } from '../embed.js';
+import { restingRun, runsAtRest } from '../embed.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
 import { harmless } from '../harmless.js';
@@ -62,14 +64,14 @@ export async function restart({ config, json }: Globals, what: string, one: stri
     const left = new Set(services);
     let isWell = true;
     for (;;) {
-      const { ended, state, steps } = await client.call('runs.get', { run });
+      const { ended, state, steps } = await lookAt(client, config, run);
       if (ended) {
         const why = steps.findLast(({ error }) => error !== null)?.error ?? null;
         if (json) print(JSON.stringify({ type: 'ended', run, state, error: why }));
         else print(`${run} ${state}${why ? `\n    ${why.message}\n    fix: ${why.fix}  [${why.code}]` : ''}`);
         return codes.failed;
       }
-      for (const { service: name, url, up, rising } of (await client.call('runs.status', { run })).services) {
+      for (const { service: name, url, up, rising } of await servicesOf(client, run)) {
         if (rising || !left.delete(name)) continue;
         isWell &&= up;
         const shown = told === '' ? run : `${run} ${name}`;
@@ -83,6 +85,9 @@ export async function restart({ config, json }: Globals, what: string, one: stri
     await client.close();
   }
 }
+
+const servicesOf = async (client: Client, run: string): Promise<Response<'runs.status'>['services']> =>
+  (await client.call('runs.status', { run })).services;
 
 /** @throws USAGE where several runs hold a service of that name up. */
 async function meant(client: Client, what: string): Promise<{ run: string; service: string | null }> {
@@ -102,12 +107,25 @@ async function meant(client: Client, what: string): Promise<{ run: string; servi
   return holding[0] === undefined ? { run: what, service: null } : { run: holding[0], service: what };
 }
 
+type Looked = Pick<Response<'runs.get'>, 'ended' | 'state' | 'steps'>;
+/** A runtime that lives in a `rr run` leaves with the last of its runs: how that ended is on disk then. */
+async function lookAt(client: Client, { state: folder }: Config, run: string): Promise<Looked> {
+  try {
+    return await client.call('runs.get', { run });
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'RUNTIME_UNREACHABLE') throw error;
+    const known = (await runsAtRest(folder, true)).find((one) => one.run === run);
+    if (!known || !(await (await restingRun(folder, run)).ended())) throw error;
+    return { ended: true, state: known.state, steps: [] };
+  }
+}
+
 export async function stop({ config, json }: Globals, run: string): Promise<number> {
   const client = await reachOrFail(config);
   try {
     await client.call('runs.stop', { run });
     for (;;) {
-      const { ended, state } = await client.call('runs.get', { run });
+      const { ended, state } = await lookAt(client, config, run);
       if (ended) {
         print(json ? JSON.stringify({ type: 'ended', run, state }) : `${run} ${state}`);
         return codes.ok;
