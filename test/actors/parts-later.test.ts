@@ -298,6 +298,7 @@ test('one of several is started anew for a person, or all of them one after the 
 
   const all = run.restart(null);
   expect([told(all, 'run.restarting').services, tags(all)]).toEqual([['api', 'web'], ['halt parts[0]']]);
+  expect(all.anew).toEqual(['parts[0]', 'parts[1]']);
   run.halted('api');
   expect(tags(run.comesUp('api')).sort()).toEqual(['halt parts[1]', 'look api-2', 'watch api-2']);
   run.halted('web');
@@ -310,7 +311,8 @@ test('one of several is started anew for a person, or all of them one after the 
 
 test('the next is started anew also where one does not come up', () => {
   const run = live();
-  run.restart(null);
+  // Who looks on sees by its name that the second is to be.
+  expect(run.restart(null).parts['parts[1]']).toMatchObject({ service: 'web', rising: false });
   run.halted('api');
   run.does('api', 'start', { type: 'x.failed', ...failure });
   const lost = run.helpless('api');
