@@ -110,7 +110,7 @@ const Healing = z.strictObject({
   step: z.string().describe('that is at work, or that failed'),
   rule: z.string().nullable().describe('that is being tried; null: one is sought'),
   cause: z.string().nullable().describe('as that rule sees it'),
-  after: z.string().nullable().describe('the service that is repaired before it'),
+  after: z.string().nullable().describe('the service or the private server that is brought up again before it'),
 });
 export const runVerbs = {
   'jobs.submit': {

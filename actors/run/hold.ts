@@ -412,5 +412,7 @@ function startAnew(d: Draft, parts: readonly string[]): void {
   const [first] = more;
   const isFirst = c.anew.length === 0;
   c.anew = [...c.anew, ...more];
+  // Who looks on finds them by their names while they wait.
+  for (const part of more) keepPart(d, part, { service: nameOf(d, part), app: appOf(d, part) });
   if (isFirst && first !== undefined) restart(d, first);
 }

@@ -5,7 +5,8 @@
  * repair is known.
  *
  * One of several is repaired in the same way while the others stay up. Two of them that fall together are repaired one
- * after the other: they may share a folder and its packages, and what mends the one often mends the other.
+ * after the other: they may share a folder and its packages, and what mends the one often mends the other. So is one that
+ * falls while a private server of the run is being begun again.
  */
 import type { Fixed } from '../../agents/fixer/contract.js';
 import { failureOf } from '../../providers/process/execute.js';
@@ -66,7 +67,7 @@ export function recover(d: Draft, part: string | null, fallen: Fallen): Verdict 
   const frame = frameOf(d, part);
   const step = frame.graph.byId.get(fallen.step);
   if (!c.flow?.kinds.includes('fixer') || !mends(frame) || !step?.heal || !scopeOf(d, frame).service) return 'none';
-  const others = recoveries(c).length > 0;
+  const others = recoveries(c).length > 0 || (part !== null && serverDown(c) !== null);
   const recovery: Recovery = {
     ...fallen,
     memoryBytes: null,
@@ -103,6 +104,9 @@ const recoveries = (c: RunContext): [part: string | null, recovery: Recovery][] 
     recovery ? [[part, recovery]] : [],
   ),
 ];
+/** A private server that is being begun again (servers.ts): what it did to a part is known when it is up. */
+const serverDown = ({ servers = {} }: RunContext): string | null =>
+  Object.keys(servers).find((kind) => servers[kind]!.since !== null && !servers[kind]!.lost) ?? null;
 
 /**
  * Gives the turn to the one that has waited longest, when nobody is being repaired any more.
@@ -111,7 +115,7 @@ const recoveries = (c: RunContext): [part: string | null, recovery: Recovery][] 
  */
 export function nextInTurn(d: Draft, canStart: (part: string) => boolean): { part: string; verdict: Verdict } | null {
   const all = recoveries(d.c);
-  if (all.length === 0 || all.some(([, { stage }]) => stage !== 'queued')) return null;
+  if (all.length === 0 || all.some(([, { stage }]) => stage !== 'queued') || serverDown(d.c) !== null) return null;
   const [first] = all.sort(([, a], [, b]) => a.askedAt - b.askedAt);
   const [part, recovery] = first as [string, Recovery];
   const { exit, failure, reason, service } = recovery;
@@ -241,13 +245,13 @@ export function mendIt(d: Draft, part: string | null, changed: readonly string[]
 export interface Healing extends Pick<Recovery, 'service' | 'reason' | 'since' | 'step'> {
   rule: string | null;
   cause: string | null;
-  /** The service whose repair it waits for. */
+  /** The service or the private server whose repair it waits for. */
   after: string | null;
 }
 /** What is being done about those that failed, for who looks on; the one that fell first before the others. */
 export function healingsOf(c: RunContext): Healing[] {
   const all = recoveries(c).sort(([, a], [, b]) => a.since - b.since);
-  const first = all.find(([, { stage }]) => stage !== 'queued')?.[1].service ?? null;
+  const first = all.find(([, { stage }]) => stage !== 'queued')?.[1].service ?? serverDown(c);
   return all.map(([part, { service, reason, since, step, stage, fixed }]) => {
     const fix = trying(c, part) ?? (stage === 'halting' ? fixed : null);
     const within = part === null ? '' : `${part}.`;

@@ -116,7 +116,7 @@ export interface Recovery {
   failure: { error: ErrorRecord; evidence: Evidence | null } | null;
   /** What its processes had when they were looked at last. */
   memoryBytes: number | null;
-  /** `queued`: another part is being repaired, and they may share packages: one after the other. */
+  /** `queued`: another part is being repaired, and they may share packages; or a server is begun again. One after the other. */
   stage: 'queued' | 'looking' | 'seeking' | 'halting' | 'mending';
   askedAt: number;
   /** Repairs of the run before it. */

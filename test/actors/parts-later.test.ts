@@ -233,6 +233,16 @@ test('two that fall together are repaired one after the other: the second is sta
   expect(asked(well, 'look web-1')).toMatchObject({ well: true });
 });
 
+test('one that falls with a private server waits until that is up again', () => {
+  const run = live();
+  run.hear('server watch', { type: 'database.fell', kind: 'postgres', reason: 'it was ended by SIGKILL' });
+  expect(tags(run.falls('web'))).toEqual([]);
+  expect(healingsOf(run.c())).toMatchObject([{ service: 'web', after: 'postgres' }]);
+  const back = run.hear('server revive postgres', { type: 'database.revived', kind: 'postgres', port: 5432 });
+  expect(tags(back)).toContain('examine parts[1]');
+  expect(types(run.examined('web', { well: true }))).toEqual(['run.app-well']);
+});
+
 test('by its own policy one is started again first, with a pause that doubles; beyond that it is repaired, then lost', () => {
   const run = live({ web: 'always' });
   const pauses: number[] = [];
@@ -288,6 +298,7 @@ test('one of several is started anew for a person, or all of them one after the 
 
   const all = run.restart(null);
   expect([told(all, 'run.restarting').services, tags(all)]).toEqual([['api', 'web'], ['halt parts[0]']]);
+  expect(all.anew).toEqual(['parts[0]', 'parts[1]']);
   run.halted('api');
   expect(tags(run.comesUp('api')).sort()).toEqual(['halt parts[1]', 'look api-2', 'watch api-2']);
   run.halted('web');
@@ -300,7 +311,8 @@ test('one of several is started anew for a person, or all of them one after the 
 
 test('the next is started anew also where one does not come up', () => {
   const run = live();
-  run.restart(null);
+  // Who looks on sees by its name that the second is to be.
+  expect(run.restart(null).parts['parts[1]']).toMatchObject({ service: 'web', rising: false });
   run.halted('api');
   run.does('api', 'start', { type: 'x.failed', ...failure });
   const lost = run.helpless('api');

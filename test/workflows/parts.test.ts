@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Hint, Plan, Service } from '../../agents/detection/contract.js';
+import { emptyOverlay } from '../../agents/fixer/contract.js';
 import { handOver, type Part, type Peer, partsOf, placedCommand } from '../../workflows/parts.js';
+import { runService } from '../../workflows/run-all.js';
 
 const service = (name: string, change: Partial<Service> = {}): Service => ({
   ...{ name, path: name, kind: 'web-service', language: 'node', framework: null, packageManager: null, versions: {} },
@@ -216,5 +218,29 @@ test('what an engine alone can run comes beside what the repository has, named i
   expect(partsOf(plan(service('odd')), [odd, search]).map((part) => part.service.container?.image)).toEqual([
     undefined,
     'acme/search:1',
+  ]);
+});
+
+test('what one before has installed is not installed again, unless it is gone; one that is not up gives no address', () => {
+  const commands = { install: ['cd .. && npm ci'], build: ['npm run build'], start: 'node .' };
+  const web = service('web', { commands, env: [env('API_URL', 'http://localhost:4000')] });
+  const part: Part = { service: web, member: null, after: [], links: [], knows: [], from: null };
+  const failed = { error: { code: 'COMMAND_FAILED', message: 'm', fix: 'f' } };
+  const api = { ...peer('api', 4321, [4000]), done: ['/r npm ci'] };
+  const scoped = (
+    peers: unknown[],
+    fixes: { rule: string; actions: { step: string }[]; helped: boolean | null }[] = [],
+  ) =>
+    runService.scope!({
+      ...{ run: 'r', bundle: '/b', job: {}, results: {}, overlay: { ...emptyOverlay }, fixes },
+      input: { part, root: '/r', peers },
+    });
+  expect(scoped([failed, api])).toMatchObject({ install: [], given: { API_URL: 'http://localhost:4321' } });
+  expect(scoped([failed])).toMatchObject({ install: ['cd .. && npm ci'], given: {} });
+  const again = (helped: boolean | null) => [{ rule: 'packages-gone', actions: [{ step: 'deps' }], helped }];
+  expect([null, true, false].map((helped) => scoped([api], again(helped)).install)).toEqual([
+    ['cd .. && npm ci'],
+    ['cd .. && npm ci'],
+    [],
   ]);
 });
