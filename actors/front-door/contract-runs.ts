@@ -148,7 +148,9 @@ export const runVerbs = {
         .record(z.string(), z.string())
         .default({})
         .describe('variables for the application; kept in the folder of the run, never told'),
-      run: RunId.optional().describe('an id of your own making, so that a repeat is the same job'),
+      run: RunId.optional().describe(
+        'an id of your own making, so that a repeat is the same job; of another job it is refused',
+      ),
     }),
     response: z.strictObject({ run: RunId }),
   },

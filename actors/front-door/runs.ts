@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { readStatus } from '../../agents/monitor/observe.js';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
 import type { Message } from '../../runtime/actor.js';
@@ -29,6 +30,12 @@ export function newRunId(now: number): string {
   const suffix = [...randomBytes(6)].map((byte) => 'abcdefghijklmnopqrstuvwxyz0123456789'[byte % 36]).join('');
   return `${time}-${suffix}`;
 }
+
+type Asking = Pick<Known['job'], 'source' | 'workflow' | 'ref' | 'service' | 'input'>;
+/** Whether two requests ask for the same; a run may since have been given a copy to work on. */
+const isSame = (one: Asking, other: Asking): boolean =>
+  (['source', 'workflow', 'ref', 'service'] as const).every((field) => one[field] === other[field]) &&
+  isDeepStrictEqual(one.input ?? {}, other.input ?? {});
 
 export function runHandlers({
   system,
@@ -104,6 +111,10 @@ export function runHandlers({
       if (inputs.length > 0) await writeBundle(bundle, inputs);
     }
     const job = { ...request, source, user };
+    const before = runs()[run];
+    // A repeat is answered as it was; another job must not be taken for one, and lost.
+    if (before && !isSame(before.job, job))
+      throw fail('USAGE', { met: `there is a run ${run} already, of another job`, fix: 'choose another id, or none' });
     await ask(
       main('orchestrator'),
       { type: 'orchestrator.submit', run, job, bundle, slots: config.slots, at } as Message,

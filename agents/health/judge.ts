@@ -67,8 +67,13 @@ export function grade(seen: Seen, wantsPage: boolean): Grade {
     return { grade: 'bad', reason: 'error-page', what: `${answers}, but shows ${page.failure}` };
   if (page.illness !== null && HEALTH_PATH.test(path))
     return { grade: 'bad', reason: 'server-error', what: `${answers} with ${page.illness}` };
-  if (page.html && answer.deadScript !== null)
-    return { grade: 'bad', reason: 'empty-shell', what: `${seen.url} is an empty page and ${answer.deadScript}` };
+  // A page with text and links of its own is there without that script too.
+  const lives = page.textLength > 0 && page.links;
+  if (page.html && answer.deadScript !== null && !lives) {
+    const shell = page.textLength === 0 ? 'is an empty page' : `shows only “${page.excerpt}”`;
+    return { grade: 'bad', reason: 'empty-shell', what: `${seen.url} ${shell} and ${answer.deadScript}` };
+  }
+  if (page.html && answer.deadScript !== null) return { grade: 'good', note: answer.deadScript };
   if (!wantsPage) return { grade: 'good', note: null };
   if (!page.html)
     return { grade: 'bad', reason: 'not-a-page', what: `${answers} with ${answer.contentType ?? 'no content type'}` };
@@ -228,11 +233,20 @@ export const wantedOf = ({ how, wantsPage, rawTcp, giveUpMs, stayMs }: Check): s
   return `${rawTcp ? 'an open port' : wantsPage ? 'a page' : 'a good answer'} within ${giveUpMs / 1000} s, and for ${stayMs / 1000} s after`;
 };
 
-/** Plain text of the last lines of a log, at most 300 characters. */
-export const excerptOf = (lines: string[]): string =>
-  ownWords(lines)
-    .join(' ')
-    .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .slice(-300);
+const EXCERPT = 300;
+const FRAME = /^\s*at .*:\d+:\d+\)?$|^\s*File ".*", line \d+/;
+/** Plain text of the last lines of a log, at most 300 characters: whole lines, and none of a stack. */
+export function excerptOf(lines: string[]): string {
+  const said = ownWords(lines)
+    .map((line) =>
+      line
+        .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
+        .replace(/\s+/g, ' ')
+        .trim(),
+    )
+    .filter((line) => line !== '' && !FRAME.test(line));
+  let excerpt = (said.pop() ?? '').slice(-EXCERPT);
+  for (let line = said.pop(); line !== undefined && line.length + excerpt.length < EXCERPT; line = said.pop())
+    excerpt = `${line} ${excerpt}`;
+  return excerpt;
+}

@@ -18,6 +18,8 @@ export interface Page {
   scripted: boolean;
   /** Images, frames, inputs and the like: something to see although there is no text. */
   embeds: boolean;
+  /** Links that can be seen: a shell that waits for its scripts has none. */
+  links: boolean;
   /** What relative links start from, where the document says so. */
   base: string | null;
   /** The failure the body shows, in words; null: none. */
@@ -140,6 +142,7 @@ export function readPage(body: string, contentType: string | null, status: numbe
       : [],
     scripted: html && /<script\b/i.test(body),
     embeds: html && /<(?:img|canvas|iframe|frame|video|audio|picture|svg|input|object|embed)\b/i.test(body),
+    links: html && /<a\b[^>]*\shref\s*=[^>]*>\s*[^<\s]/i.test(without(body, 'noscript')),
     base: html ? (/<base\b[^>]*?\bhref\s*=\s*["']([^"']*)["']/i.exec(body)?.[1] ?? null) : null,
     failure: failureOf(body, title, text) ?? (heading === '' ? null : failureOf('', null, heading)),
     illness: html ? null : illnessOf(body, contentType),

@@ -255,10 +255,10 @@ async function endOrServe(
   const began = clock.now();
   const busy = (): number => familyOf(app).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) * 1_000;
   let from: { at: number; busy: number } | null = null;
+  const ended = keeper.exited(app.id, signal).then(() => 'ended' as const);
+  ended.catch(() => undefined); // whoever is left here hears of it by asking again
   for (;;) {
-    await sleep(MOMENT_MS, undefined, { signal });
-    const known = (await keeper.list()).find(({ id }) => id === app.id);
-    if (known?.alive !== true) return 'ended';
+    if ((await Promise.race([ended, sleep(MOMENT_MS)])) === 'ended') return 'ended';
     const now = clock.now();
     if (now - began > config.buildWallMs) return 'late';
     const listening = (await listenersOfApp(app)).filter(({ port }) => port < EPHEMERAL);

@@ -40,8 +40,11 @@ const waitWords = ({
       : `waits until ${new Date(until ?? 0).toISOString()}`;
 
 /** `api deps` for `services[0].deps`, which is done for the item called api. */
-const nameOf = ({ step, of }: Extract<Fact, { type: 'run.step-ended' }>): string =>
+const nameOf = ({ step, of }: Extract<Fact, { type: 'run.step-began' | 'run.step-ended' }>): string =>
   of === undefined ? step : step.endsWith(']') ? of : `${of} ${step.slice(step.lastIndexOf('.') + 1)}`;
+
+/** A step that takes longer than the first is said to be at work then, and again after each pause; the last one repeats. */
+const STILL_MS = [10_000, 50_000, 240_000, 300_000];
 
 const healed = ({ of }: { of?: string | undefined }): string => (of === undefined ? 'heal' : `${of} heal`);
 
@@ -59,6 +62,27 @@ export function openVoice(json: boolean): Voice {
   const out = (line: string): void => void process.stdout.write(`${line}\n`);
   const object = (value: object): void => out(JSON.stringify(value));
   const heard = new Set<string>();
+  let told: string | null = null;
+  /** Steps at work, by their keys. */
+  const atWork = new Map<string, NodeJS.Timeout>();
+  const rest = (step: string): void => {
+    clearTimeout(atWork.get(step));
+    atWork.delete(step);
+  };
+  const watch = (step: string, name: string, times = 0, ms = 0): void => {
+    rest(step);
+    const pause = STILL_MS[Math.min(times, STILL_MS.length - 1)]!;
+    const still = (): void => {
+      // What consists of other steps is told by those.
+      if (![...atWork.keys()].some((key) => key.startsWith(`${step}[`)))
+        say(
+          `${name} is at work for ${Math.round((ms + pause) / 1000)} s${told === null ? '' : `; rr logs ${told} -f shows what it prints`}`,
+        );
+      watch(step, name, times + 1, ms + pause);
+    };
+    atWork.set(step, setTimeout(still, pause).unref());
+  };
+  const say = (line: string): void => void process.stderr.write(`${json ? line : dim(`· ${harmless(line)}`)}\n`);
   let settle = (): void => undefined;
   let end = (): void => undefined;
   const settled = new Promise<void>((resolve) => {
@@ -75,8 +99,9 @@ export function openVoice(json: boolean): Voice {
   return {
     settled,
     ended$,
-    say: (line) => void process.stderr.write(`${json ? line : dim(`· ${harmless(line)}`)}\n`),
+    say,
     begin(run, given, elsewhere) {
+      told = run;
       const source = harmless(given).replace(/(:\/\/)[^/?#\s]*@/, '$1'); // a password in a URL is for nobody's screen
       if (json) object({ type: 'run', run, source });
       else
@@ -96,12 +121,17 @@ export function openVoice(json: boolean): Voice {
         return;
       }
       switch (fact.type) {
+        case 'run.step-began':
+          watch(fact.step, nameOf(fact));
+          break;
         case 'run.step-ended':
+          rest(fact.step);
           // One of many of a kind that has nothing of its own to say: the whole says it.
           if (fact.ok && fact.note === '' && fact.step.endsWith(']')) break;
           row(fact.ok ? green('✓') : red('✗'), nameOf(fact), fact.ms, fact.note);
           break;
         case 'run.step-waits':
+          rest(fact.step); // it waits for somebody, who is told
           row(yellow('…'), fact.step, null, waitWords(fact));
           break;
         case 'run.decided':
@@ -194,6 +224,7 @@ export function openVoice(json: boolean): Voice {
       out(dim(`              rr decide ${asked.id} ${asked.options.join('|')}`));
     },
     result(result) {
+      for (const step of [...atWork.keys()]) rest(step);
       if (json) return object(result);
       const { outcome, services, error, ms, bundle, degraded, output, tests, fixes } = harmless(result);
       for (const line of degraded) out(yellow(`! ${line}`));

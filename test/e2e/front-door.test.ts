@@ -102,6 +102,10 @@ test('the same job submitted twice under one id is one run', async () => {
   const source = s.repo('node-job');
   expect(await ask('rr.api.local.jobs.submit', { source, run: 'mine-1' })).toEqual({ run: 'mine-1' });
   expect(await ask('rr.api.local.jobs.submit', { source, run: 'mine-1' })).toEqual({ run: 'mine-1' });
+  for (const other of [{ source: s.repo('node-plain', { as: 'other' }) }, { source, input: { n: 1 } }])
+    expect(await ask('rr.api.local.jobs.submit', { ...other, run: 'mine-1' })).toMatchObject({
+      error: { code: 'USAGE', message: expect.stringContaining('mine-1 already, of another job') },
+    });
   expect((await ask('rr.api.local.runs.list', { all: true })).runs).toHaveLength(1);
   const { result } = await eventually(
     () => ask('rr.api.local.runs.get', { run: 'mine-1' }),

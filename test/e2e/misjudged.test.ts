@@ -117,3 +117,22 @@ test.runIf(process.env.RR_LONG)(
   },
   90_000,
 );
+
+test.runIf(process.env.RR_LONG)(
+  'a start that takes long is told while it is at work, once within the first minute',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const repo = lay(s, {
+      'package.json': JSON.stringify({ name: 'late', scripts: { start: 'node server.js' } }),
+      'server.js':
+        "setTimeout(() => require('http').createServer((_, r) => r.end('late')).listen(process.env.PORT), 13_000);",
+    });
+    const { out, err, code } = await finish(s.rr('run', repo, '--once'));
+    const [, run] = /^ {2}run (\S+)$/m.exec(out)!;
+    expect(err.match(/^· start is at work .*$/gm)).toEqual([
+      `· start is at work for 10 s; rr logs ${run} -f shows what it prints`,
+    ]);
+    expect(code).toBe(0);
+  },
+  90_000,
+);

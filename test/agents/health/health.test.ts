@@ -90,6 +90,12 @@ const good: [string, Record<string, Answer>, CheckInput, object][] = [
     { wantsPage: true },
     { title: 'Shop', notes: ['the page is filled by its scripts, which were not run'] },
   ],
+  [
+    'a page with links of its own is there without a script that is not',
+    { '/': page('<p>Hi <a href="/about.html">About</a></p><script src="/gone.js"></script>') },
+    { wantsPage: true },
+    { status: 200, excerpt: 'Hi About', notes: ['its script /gone.js answers 404'] },
+  ],
   ['a page with a picture only is a page', { '/': page('<img src="/x.png">') }, { wantsPage: true }, { status: 200 }],
   [
     'a tutorial that quotes errors is not an error page',
@@ -202,6 +208,13 @@ const bad: [string, Record<string, Answer>, CheckInput, string, RegExp][] = [
     { wantsPage: true },
     'empty-shell',
     /script \/app\.js answers 404/,
+  ],
+  [
+    'a shell that says it loads, with a link for those without scripts,',
+    { '/': page('Loading <noscript><a href="/plain">plain</a></noscript><script src="/app.js"></script>') },
+    { wantsPage: true },
+    'empty-shell',
+    /shows only “Loading” and its script \/app\.js answers 404/,
   ],
   [
     'a shell whose script is the shell again',
@@ -330,6 +343,12 @@ test('a process that dies after its first answer has died', async () => {
     reason: 'died',
     error: { message: expect.stringContaining('after it was found well') },
   });
+});
+
+test('what a job printed last is quoted in whole lines, without the frames of a stack', async () => {
+  const lines = ['x'.repeat(290), 'not ok 3 - later # TODO', '    at Test.run (node:internal/test:5:1)', '# pass 2'];
+  const fact = await drive({ how: 'exit', exitCode: 0, lines });
+  expect(fact).toMatchObject({ type: 'health.passed', proof: { excerpt: 'not ok 3 - later # TODO # pass 2' } });
 });
 
 test('a worker is proven by staying alive, with the last lines of its log', async () => {
