@@ -4,9 +4,9 @@
  * up already is taken as it is.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
 import { listenersOfApp } from '../../providers/process/sockets.js';
@@ -168,7 +168,16 @@ async function lodge(
     return lodgeAt({ ...wanted, port: await freePort() }, found, place, again, context);
   }
 }
-const LOST = /address already in use/i;
+/** As they say it: most by the system's words, Erlang and MinIO by their own. */
+const LOST = /address already in use|eaddrinuse|port is already in use/i;
+/** What other versions of it have stored at the same place, by the names of their folders. */
+function dataBeside(data: string): string[] {
+  try {
+    return readdirSync(dirname(data)).filter((name) => name !== basename(data));
+  } catch {
+    return []; // the first one
+  }
+}
 const dataOf = (kind: ServiceKind, found: FoundService, { folder }: Place): string =>
   // Files of one major version cannot be read by another.
   join(folder, 'data', kind.dataName?.(found) ?? 'files');
@@ -192,6 +201,8 @@ async function lodgeAt(
   const lodging: Lodging = { data, folder, host: at.host, port: at.port, fresh: isFresh };
   const job = kind.serve(found, lodging, wish);
   const serve = { shell: holding(job.shell), env: job.env };
+  const left = isFresh ? '' : `; its data is left as it is in ${data}`;
+  const beside = isFresh && kind.dataName !== undefined ? dataBeside(data) : [];
   const up = (app: string): Up => ({
     found,
     lodging,
@@ -206,7 +217,8 @@ async function lodgeAt(
       data,
       // One that this run has up already is no news of an earlier one.
       kept: running?.kept ?? kept,
-      note: aside,
+      note:
+        aside ?? (beside.length === 0 ? null : `begins empty: the data of ${beside.join(' and ')} is left as it is`),
     },
   });
   if (running?.app) {
@@ -233,7 +245,7 @@ async function lodgeAt(
       wallMs: initMs,
       idleMs: null,
     });
-    if (exit.code !== 0) throw notStarted(kind.name, reasonOf(evidence), evidence);
+    if (exit.code !== 0) throw notStarted(kind.name, `${reasonOf(evidence)}${left}`, evidence);
   };
   if (isFresh) {
     const job = kind.initialise?.(found, { ...lodging, data: join(folder, 'set-up') }, wish);
@@ -283,7 +295,7 @@ async function lodgeAt(
       if (exit.code === HELD_EXIT) return 'held';
       const evidence = evidenceOf(job.shell, exit, command.log);
       const reason = ended.now ? reasonOf(evidence) : `it was not ready within ${READY_MS / 1_000} s`;
-      throw notStarted(kind.name, reason, evidence);
+      throw notStarted(kind.name, `${reason}${left}`, evidence);
     }
     await perform(3, kind.provide?.(found, lodging, wish));
     return up(begun.id);
