@@ -12,6 +12,7 @@ import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../
 import { listenersOfApp } from '../../providers/process/sockets.js';
 import { tail } from '../../providers/process/tail.js';
 import { findService } from '../../providers/services/find.js';
+import { imageFor } from '../../providers/services/images.js';
 import type { FoundService, Job, Lodging, ServiceKind, Wish } from '../../providers/services/kind.js';
 import {
   claim,
@@ -66,9 +67,13 @@ export interface Wanted {
   at: { host: string; port: number } | null;
 }
 export interface Up {
+  /** As it was begun: in a container its clients are others. */
+  kind: ServiceKind;
   running: Running;
   found: FoundService;
   lodging: Lodging;
+  /** It runs in a container of this image. */
+  image?: string;
   /** How its server is begun. */
   serve: { shell: string; env: Record<string, string> };
 }
@@ -82,7 +87,10 @@ export async function bringUp(wanted: Wanted, context: EffectContext): Promise<U
   const lacks = 'lacking' in onMachine || isOther(wanted, onMachine);
   const image = lacks ? await fromImage({ ...wanted, each: COMMANDS_EACH }, context) : null;
   const said = typeof image === 'string' ? image : null;
-  if (image !== null && typeof image !== 'string') return lodgeIn({ ...wanted, kind: image }, image.own!(), context);
+  if (image !== null && typeof image !== 'string') {
+    const up = await lodgeIn({ ...wanted, kind: image }, image.own!(), context);
+    return { ...up, image: imageFor(wanted.kind.name, wanted.image, wanted.version)! };
+  }
   if ('lacking' in onMachine) {
     const reason = said === null ? onMachine.lacking : `${onMachine.lacking}; ${said}`;
     return { kind: wanted.kind.name, reason, fix: wanted.kind.manual };
@@ -204,6 +212,7 @@ async function lodgeAt(
   const left = isFresh ? '' : `; its data is left as it is in ${data}`;
   const beside = isFresh && kind.dataName !== undefined ? dataBeside(data) : [];
   const up = (app: string): Up => ({
+    kind,
     found,
     lodging,
     serve,
