@@ -359,8 +359,17 @@ long(
     inTurn(async () => {
       const s = open(onTestFinished);
       const folder = s.repo('node-plain', { git: false });
-      const images = { postgres: 'postgres:15', mysql: 'mariadb:10', redis: 'redis:7' };
+      const images = {
+        postgres: 'postgres:15',
+        mysql: 'mariadb:10',
+        redis: 'redis:7',
+        memcached: 'memcached',
+        nats: 'nats',
+        rabbitmq: 'rabbitmq',
+        minio: 'minio/minio',
+      };
       const kinds = Object.keys(images) as (keyof typeof images)[];
+      const kept = ['postgres', 'mysql', 'redis'];
       const composed = kinds.map((kind) => `  ${kind}:\n    image: ${images[kind]}\n`).join('');
       writeFileSync(join(folder, 'compose.yaml'), `services:\n${composed}`);
       const up = s.rr('up', '--foreground', '--json');
@@ -371,7 +380,7 @@ long(
       const get = { sql: 'SELECT a FROM kept;', redis: 'GET kept\n' };
       const tell = async (kind: string, texts: typeof put) =>
         (await finish(s.pipe(kind === 'redis' ? texts.redis : texts.sql, 'db', 'shell', id, '--kind', kind))).out;
-      for (const kind of kinds) await tell(kind, put);
+      for (const kind of kept) await tell(kind, put);
       const addresses = () =>
         Promise.all(kinds.map(async (kind) => (await finish(s.rr('db', 'url', id, '--kind', kind))).out));
       const before = await addresses();
@@ -402,7 +411,7 @@ long(
       const next = s.rr('up', '--foreground', '--json');
       await next.object(({ type }) => type === 'up');
       await eventually(() => told('run.server-restarted'), isBack(2));
-      for (const kind of kinds) expect(await tell(kind, get)).toContain('4711');
+      for (const kind of kept) expect(await tell(kind, get)).toContain('4711');
       expect(await addresses()).toEqual(before);
       await finish(s.rr('stop', id));
       next.child.kill('SIGINT');
@@ -483,6 +492,40 @@ long(
       // What had been put in before is not put in twice.
       expect(mended.output('migrate').done.map(({ what }: { what: string }) => what)).toEqual(['03-many.sql']);
       expect(mended.says).toContain('A LAMP; A CHAIR!, A TABLE!');
+    }),
+);
+
+long(
+  'a disk that fills while the server is up costs none of what was stored before: with room it serves again',
+  { timeout: TEST_MS, skip: process.platform !== 'linux' || process.getuid?.() !== 0 },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('node-plain', { git: false });
+      writeFileSync(join(folder, 'compose.yaml'), 'services:\n  db:\n    image: postgres:15\n');
+      const small = join(s.state, 'services');
+      mkdirSync(small, { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', small]);
+      onTestFinished(() => void execFileSync('umount', ['-l', small]));
+      const up = s.rr('up', '--foreground', '--json');
+      await up.object(({ type }) => type === 'up');
+      const begun = await finish(s.rr('run', folder, '--json', '--detach', '--wait'));
+      const { run: id } = resultOf(begun.objects);
+      const sql = (text: string) => finish(s.pipe(text, 'db', 'shell', id, '--kind', 'postgres'));
+      expect((await sql('CREATE TABLE kept (a int); INSERT INTO kept VALUES (4711); CHECKPOINT;')).code).toBe(0);
+      const [home] = readdirSync(small);
+      execFileSync('sh', ['-c', 'cat /dev/zero > "$1" 2>/dev/null || true', 'sh', join(small, home!, 'filler')]);
+      const refused = await sql('CREATE TABLE many AS SELECT n, md5(n::text) FROM generate_series(1, 2000000) AS n;');
+      expect(refused.err).toMatch(/No space left on device|connection|terminat/);
+      rmSync(join(small, home!, 'filler'));
+      await eventually(
+        async () => (await sql('SELECT a FROM kept;')).out,
+        (out) => out.includes('4711'),
+      );
+      await finish(s.rr('stop', id));
+      up.child.kill('SIGINT');
+      await up.exited;
+      await expectNothingLeft(s);
     }),
 );
 
