@@ -171,13 +171,14 @@ async function lodge(
   try {
     return await lodgeAt(wanted, found, place, { offset, kept, lost: false }, context);
   } catch (error) {
-    if (wanted.at !== null || !(error instanceof NotStarted) || !LOST.test(error.record.message)) throw error;
+    if (wanted.at !== null || !(error instanceof NotStarted) || !saysPortLost(error.record.message)) throw error;
     const again = { offset: offset + COMMANDS_EACH / 4, kept, lost: true };
     return lodgeAt({ ...wanted, port: await freePort() }, found, place, again, context);
   }
 }
 /** As they say it: most by the system's words, Erlang and MinIO by their own. */
-const LOST = /address already in use|eaddrinuse|port is already in use/i;
+const LOST = /address already in use|eaddrinuse|port is already in use|dist_port_already_used/i;
+export const saysPortLost = (reason: string): boolean => LOST.test(reason);
 /** What other versions of it have stored at the same place, by the names of their folders. */
 function dataBeside(data: string): string[] {
   try {
