@@ -120,12 +120,12 @@ export const errors = {
   },
   SERVICE_NOT_STARTED: {
     message: 'the private {service} of this run does not start: {reason}',
-    fix: 'rr logs has its whole output; --fresh begins with empty data, --env gives the application a server of your own',
+    fix: 'rr logs has its whole output; --fresh begins with empty data and removes what was kept; --env gives the application a server of your own',
     retry: 'never',
   },
   SERVICE_LOST: {
     message: 'the private {service} of this run ended {times} times within a minute and is begun no more: {reason}',
-    fix: 'rr logs has its whole output; rr stop, then rr run --fresh begins with empty data',
+    fix: 'rr logs has its whole output; rr stop, then rr run goes on with its data, and rr run --fresh without it',
     retry: 'never',
   },
   MIGRATION_FAILED: {

@@ -4,14 +4,15 @@
  * up already is taken as it is.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
 import { listenersOfApp } from '../../providers/process/sockets.js';
 import { tail } from '../../providers/process/tail.js';
 import { findService } from '../../providers/services/find.js';
+import { imageFor } from '../../providers/services/images.js';
 import type { FoundService, Job, Lodging, ServiceKind, Wish } from '../../providers/services/kind.js';
 import {
   claim,
@@ -66,9 +67,13 @@ export interface Wanted {
   at: { host: string; port: number } | null;
 }
 export interface Up {
+  /** As it was begun: in a container its clients are others. */
+  kind: ServiceKind;
   running: Running;
   found: FoundService;
   lodging: Lodging;
+  /** It runs in a container of this image. */
+  image?: string;
   /** How its server is begun. */
   serve: { shell: string; env: Record<string, string> };
 }
@@ -82,7 +87,10 @@ export async function bringUp(wanted: Wanted, context: EffectContext): Promise<U
   const lacks = 'lacking' in onMachine || isOther(wanted, onMachine);
   const image = lacks ? await fromImage({ ...wanted, each: COMMANDS_EACH }, context) : null;
   const said = typeof image === 'string' ? image : null;
-  if (image !== null && typeof image !== 'string') return lodgeIn({ ...wanted, kind: image }, image.own!(), context);
+  if (image !== null && typeof image !== 'string') {
+    const up = await lodgeIn({ ...wanted, kind: image }, image.own!(), context);
+    return { ...up, image: imageFor(wanted.kind.name, wanted.image, wanted.version)! };
+  }
   if ('lacking' in onMachine) {
     const reason = said === null ? onMachine.lacking : `${onMachine.lacking}; ${said}`;
     return { kind: wanted.kind.name, reason, fix: wanted.kind.manual };
@@ -163,12 +171,22 @@ async function lodge(
   try {
     return await lodgeAt(wanted, found, place, { offset, kept, lost: false }, context);
   } catch (error) {
-    if (wanted.at !== null || !(error instanceof NotStarted) || !LOST.test(error.record.message)) throw error;
+    if (wanted.at !== null || !(error instanceof NotStarted) || !saysPortLost(error.record.message)) throw error;
     const again = { offset: offset + COMMANDS_EACH / 4, kept, lost: true };
     return lodgeAt({ ...wanted, port: await freePort() }, found, place, again, context);
   }
 }
-const LOST = /address already in use/i;
+/** As they say it: most by the system's words, Erlang and MinIO by their own. */
+const LOST = /address already in use|eaddrinuse|port is already in use|dist_port_already_used/i;
+export const saysPortLost = (reason: string): boolean => LOST.test(reason);
+/** What other versions of it have stored at the same place, by the names of their folders. */
+function dataBeside(data: string): string[] {
+  try {
+    return readdirSync(dirname(data)).filter((name) => name !== basename(data));
+  } catch {
+    return []; // the first one
+  }
+}
 const dataOf = (kind: ServiceKind, found: FoundService, { folder }: Place): string =>
   // Files of one major version cannot be read by another.
   join(folder, 'data', kind.dataName?.(found) ?? 'files');
@@ -192,7 +210,10 @@ async function lodgeAt(
   const lodging: Lodging = { data, folder, host: at.host, port: at.port, fresh: isFresh };
   const job = kind.serve(found, lodging, wish);
   const serve = { shell: holding(job.shell), env: job.env };
+  const left = isFresh ? '' : `; its data is left as it is in ${data}`;
+  const beside = isFresh && kind.dataName !== undefined ? dataBeside(data) : [];
   const up = (app: string): Up => ({
+    kind,
     found,
     lodging,
     serve,
@@ -206,7 +227,8 @@ async function lodgeAt(
       data,
       // One that this run has up already is no news of an earlier one.
       kept: running?.kept ?? kept,
-      note: aside,
+      note:
+        aside ?? (beside.length === 0 ? null : `begins empty: the data of ${beside.join(' and ')} is left as it is`),
     },
   });
   if (running?.app) {
@@ -233,7 +255,7 @@ async function lodgeAt(
       wallMs: initMs,
       idleMs: null,
     });
-    if (exit.code !== 0) throw notStarted(kind.name, reasonOf(evidence), evidence);
+    if (exit.code !== 0) throw notStarted(kind.name, `${reasonOf(evidence)}${left}`, evidence);
   };
   if (isFresh) {
     const job = kind.initialise?.(found, { ...lodging, data: join(folder, 'set-up') }, wish);
@@ -283,7 +305,7 @@ async function lodgeAt(
       if (exit.code === HELD_EXIT) return 'held';
       const evidence = evidenceOf(job.shell, exit, command.log);
       const reason = ended.now ? reasonOf(evidence) : `it was not ready within ${READY_MS / 1_000} s`;
-      throw notStarted(kind.name, reason, evidence);
+      throw notStarted(kind.name, `${reason}${left}`, evidence);
     }
     await perform(3, kind.provide?.(found, lodging, wish));
     return up(begun.id);

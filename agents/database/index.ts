@@ -109,7 +109,7 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
       const fix = `${up.fix}, or give one of your own: --env ${variableOf(name, kinds, known)}=${kind.schemes[0]}://…`;
       return void fact.lacking.push({ ...up, fix });
     }
-    const { running, found, lodging, serve } = up;
+    const { kind: begun, running, found, lodging, serve, image: ranFrom } = up;
     const isOther = version && majorOf(version) !== majorOf(found.version) && name === 'postgres';
     fact.services.push(
       isOther ? { ...running, note: [running.note, `asked for ${version}`].filter(Boolean).join(', ') } : running,
@@ -121,12 +121,13 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
     entries.push({
       kind: name,
       url: urlOf(kind.schemes[0]!, running.host, running.port, main),
-      shell: kind.shell?.(found, lodging, main) ?? null,
-      dump: kind.dump?.(found, lodging, main) ?? null,
-      load: kind.load?.(found, lodging, main) ?? null,
+      shell: begun.shell?.(found, lodging, main) ?? null,
+      dump: begun.dump?.(found, lodging, main) ?? null,
+      load: begun.load?.(found, lodging, main) ?? null,
       init: known.servers.filter((server) => server.kind === name).flatMap((server) => server.init),
       data: lodging.data,
       wish,
+      ...(ranFrom === undefined ? {} : { image: ranFrom }),
       serve: { ...serve, cwd: lodging.folder, host: running.host, port: running.port },
     });
   };

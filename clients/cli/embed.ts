@@ -89,6 +89,9 @@ export const databaseReady = async (kind: string, host: string, port: number): P
   const wish = { logins: [{ ...one.login, user: one.login.user || 'nobody' }] };
   return isReady(one, { host, port, data: '', folder: '', fresh: false }, wish);
 };
+/** Why a kind of service has no client, and what to do instead; null: its client is a program that is not here. */
+export const withoutClient = async (kind: string, what: 'shell' | 'dump'): Promise<string | null> =>
+  (await import('../../providers/services/index.js')).serviceKinds[kind]?.without?.[what] ?? null;
 /** Logs from the disk go over no wire. */
 const LOCAL_BYTES = 8 * 1024 * 1024;
 /** Whether a run of this folder has ended; and its logs. Both need no runtime. */

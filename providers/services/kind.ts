@@ -52,6 +52,8 @@ export interface ServiceKind {
   folders: readonly string[];
   /** Debian's packages with the server and its clients, the server's first; empty: it is not to be had there. */
   packages: readonly string[];
+  /** Clients that are in those packages; what is in our cache without them is fetched again where it can be. */
+  clients?: readonly string[];
   /** A script in them that names where it would have been installed. */
   rewrite?: Rewrite;
   versionOf?: readonly string[];
@@ -96,6 +98,8 @@ export interface ServiceKind {
   dump?(found: FoundService, lodging: Lodging, login: Login): Client | null;
   /** Takes SQL on its standard input and ends at the first error. */
   load?(found: FoundService, lodging: Lodging, login: Login): Client | null;
+  /** Why there is no client of it to be had, and what a person does instead; default: its program is not here. */
+  without?: { shell?: string; dump?: string };
   /** What a person does where it is not to be had, e.g. the package to install. */
   manual: string;
 }

@@ -21,5 +21,12 @@ export const mail: ServiceKind = {
     env: {},
   }),
   ask: () => ({ send: Buffer.alloc(0), isReady: (heard) => heard.toString('latin1').startsWith('220 ') }),
+  // Its messages, one after the other, as a mail program reads them.
+  dump: (_, { data }) => ({
+    command: 'sh',
+    args: ['-c', 'for one in "$1"/*.eml; do [ ! -e "$one" ] || cat "$one"; done', 'sh', data],
+    env: {},
+  }),
+  without: { shell: 'each message is a file: rr db url --json says in which folder' },
   manual: 'nothing is needed for it',
 };

@@ -61,5 +61,11 @@ export const minio: ServiceKind = {
     send: Buffer.from('GET /minio/health/live HTTP/1.0\r\n\r\n'),
     isReady: (heard) => /^HTTP\/1\.[01] 200/.test(heard.toString('latin1')),
   }),
+  dump: (found, { data }) =>
+    isOurs(found) ? { command: found.server, args: [program('providers/services/s3/dump'), data], env: {} } : null,
+  without: {
+    shell: 'give the address and the keys of rr db url to a client of S3, e.g. aws s3 or mc',
+    dump: 'give the address and the keys of rr db url to a client of S3, e.g. mc mirror',
+  },
   manual: 'nothing is needed for it',
 };

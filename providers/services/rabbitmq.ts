@@ -129,5 +129,9 @@ export const rabbitmq: ServiceKind = {
     send: Buffer.from('AMQP\0\0\x09\x01', 'latin1'),
     isReady: (heard) => heard.length > 8 && heard[0] === 1,
   }),
+  without: {
+    shell: 'connect a client of AMQP of your own to the address of rr db url',
+    dump: 'messages are given to whoever takes them: connect a client of AMQP to the address of rr db url',
+  },
   manual: 'install RabbitMQ (Debian: apt-get install rabbitmq-server)',
 };

@@ -149,6 +149,36 @@ real(
 );
 
 real(
+  'a server in a container is looked into, and begun again in one with its data when it is killed',
+  async ({ onTestFinished }) => {
+    const s = bare(onTestFinished, on().bin);
+    const up = s.rr('up', '--foreground', '--json');
+    await up.object(({ type }) => type === 'up');
+    const begun = await finish(s.rr('run', s.repo('express-redis'), '--json', '--detach', '--wait'));
+    const { run: id } = resultOf(begun.objects);
+    const look = async (text: string) => (await finish(s.pipe(text, 'db', 'shell', id, '--kind', 'redis'))).out;
+    expect(await look('SET kept 4711\n')).toContain('OK');
+    const before = await ours();
+    expect(before).toHaveLength(1);
+    await on().podman('kill', '--signal', 'KILL', before[0]!);
+    await eventually(
+      () => factsOf(s.state, id).map(({ type }) => type),
+      (types) => types.includes('run.server-restarted'),
+    );
+    expect(await look('GET kept\n')).toContain('4711');
+    const after = await ours();
+    expect(after).toHaveLength(1);
+    expect(after).not.toEqual(before);
+    await finish(s.rr('stop', id));
+    up.child.kill('SIGINT');
+    await up.exited;
+    await expectNothingLeft(s);
+    expect(await ours()).toEqual([]);
+  },
+  TEST_MS,
+);
+
+real(
   'an image that is not here and cannot be fetched is told once, with what to do, and the run goes on',
   async ({ onTestFinished }) => {
     const s = bare(onTestFinished, on().bin);

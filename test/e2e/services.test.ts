@@ -8,7 +8,9 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
@@ -352,8 +354,17 @@ long.concurrent(
     inTurn(async () => {
       const s = open(onTestFinished);
       const folder = s.repo('node-plain', { git: false });
-      const images = { postgres: 'postgres:15', mysql: 'mariadb:10', redis: 'redis:7' };
+      const images = {
+        postgres: 'postgres:15',
+        mysql: 'mariadb:10',
+        redis: 'redis:7',
+        memcached: 'memcached',
+        nats: 'nats',
+        rabbitmq: 'rabbitmq',
+        minio: 'minio/minio',
+      };
       const kinds = Object.keys(images) as (keyof typeof images)[];
+      const kept = ['postgres', 'mysql', 'redis'];
       const composed = kinds.map((kind) => `  ${kind}:\n    image: ${images[kind]}\n`).join('');
       writeFileSync(join(folder, 'compose.yaml'), `services:\n${composed}`);
       const up = s.rr('up', '--foreground', '--json');
@@ -364,7 +375,7 @@ long.concurrent(
       const get = { sql: 'SELECT a FROM kept;', redis: 'GET kept\n' };
       const tell = async (kind: string, texts: typeof put) =>
         (await finish(s.pipe(kind === 'redis' ? texts.redis : texts.sql, 'db', 'shell', id, '--kind', kind))).out;
-      for (const kind of kinds) await tell(kind, put);
+      for (const kind of kept) await tell(kind, put);
       const addresses = () =>
         Promise.all(kinds.map(async (kind) => (await finish(s.rr('db', 'url', id, '--kind', kind))).out));
       const before = await addresses();
@@ -395,7 +406,7 @@ long.concurrent(
       const next = s.rr('up', '--foreground', '--json');
       await next.object(({ type }) => type === 'up');
       await eventually(() => told('run.server-restarted'), isBack(2));
-      for (const kind of kinds) expect(await tell(kind, get)).toContain('4711');
+      for (const kind of kept) expect(await tell(kind, get)).toContain('4711');
       expect(await addresses()).toEqual(before);
       await finish(s.rr('stop', id));
       next.child.kill('SIGINT');
@@ -477,6 +488,40 @@ long.concurrent(
 );
 
 long.concurrent(
+  'a disk that fills while the server is up costs none of what was stored before: with room it serves again',
+  { timeout: TEST_MS, skip: process.platform !== 'linux' || process.getuid?.() !== 0 },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('node-plain', { git: false });
+      writeFileSync(join(folder, 'compose.yaml'), 'services:\n  db:\n    image: postgres:15\n');
+      const small = join(s.state, 'services');
+      mkdirSync(small, { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', small]);
+      onTestFinished(() => void execFileSync('umount', ['-l', small]));
+      const up = s.rr('up', '--foreground', '--json');
+      await up.object(({ type }) => type === 'up');
+      const begun = await finish(s.rr('run', folder, '--json', '--detach', '--wait'));
+      const { run: id } = resultOf(begun.objects);
+      const sql = (text: string) => finish(s.pipe(text, 'db', 'shell', id, '--kind', 'postgres'));
+      expect((await sql('CREATE TABLE kept (a int); INSERT INTO kept VALUES (4711); CHECKPOINT;')).code).toBe(0);
+      const [home] = readdirSync(small);
+      execFileSync('sh', ['-c', 'cat /dev/zero > "$1" 2>/dev/null || true', 'sh', join(small, home!, 'filler')]);
+      const refused = await sql('CREATE TABLE many AS SELECT n, md5(n::text) FROM generate_series(1, 2000000) AS n;');
+      expect(refused.err).toMatch(/No space left on device|connection|terminat/);
+      rmSync(join(small, home!, 'filler'));
+      await eventually(
+        async () => (await sql('SELECT a FROM kept;')).out,
+        (out) => out.includes('4711'),
+      );
+      await finish(s.rr('stop', id));
+      up.child.kill('SIGINT');
+      await up.exited;
+      await expectNothingLeft(s);
+    }),
+);
+
+long.concurrent(
   'rabbitmq: the login and virtual host of the application, messages kept for the next run, and nothing of it shared with the machine',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -532,6 +577,14 @@ long.concurrent(
       expect(kept(second.says)).toBeGreaterThan(kept(first.says));
       const address = await finish(s.rr('db', 'url', '--kind', 'minio'));
       expect(address.out).toMatch(/^http:\/\/shop:p%40ss-word@127\.0\.0\.1:\d+\/photos\n$/);
+      const out = join(s.dir, 'out');
+      mkdirSync(out);
+      writeFileSync(join(s.dir, 'all.tar'), (await finish(s.rr('db', 'dump', '--kind', 'minio'))).out);
+      execFileSync('tar', ['-xf', join(s.dir, 'all.tar'), '-C', out]);
+      const visits = readdirSync(join(out, 'photos/visits'));
+      expect(visits.length).toBeGreaterThanOrEqual(kept(second.says));
+      expect(readFileSync(join(out, 'photos/visits', visits[0]!), 'utf8')).toBe('hello over s3');
+      await expectNothingLeft(s);
     }),
 );
 
@@ -657,6 +710,149 @@ long.concurrent(
       const facts = factsOf(s.state, result.run);
       const { payload } = facts.find(({ type, payload: one }) => type === 'run.step-ended' && one.step === 'services');
       expect(payload.ms).toBeLessThan(60_000);
+    }),
+);
+
+long.concurrent(
+  'each kind of server is looked into, or says what to do instead',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('node-plain', { git: false });
+      const images = {
+        postgres: 'postgres:15',
+        mysql: 'mariadb:10',
+        redis: 'valkey/valkey:8',
+        memcached: 'memcached',
+        nats: 'nats:2',
+        mail: 'axllent/mailpit',
+        rabbitmq: 'rabbitmq:3',
+        minio: 'minio/minio',
+      };
+      const composed = Object.entries(images).map(([kind, image]) => `  ${kind}:\n    image: ${image}\n`);
+      writeFileSync(join(folder, 'compose.yaml'), `services:\n${composed.join('')}`);
+      const { result, output } = await run(s, folder);
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+      const { services, lacking } = output('services');
+      expect([services.map(({ kind }: { kind: string }) => kind).sort(), lacking]).toEqual([
+        Object.keys(images).sort(),
+        [],
+      ]);
+      const db = async (what: string, kind: string, text = '') =>
+        finish(s.pipe(text, 'db', what, result.run, '--kind', kind));
+      const schemes = {
+        postgres: 'postgresql',
+        mysql: 'mysql',
+        redis: 'redis',
+        memcached: 'memcached',
+        nats: 'nats',
+        mail: 'smtp',
+        rabbitmq: 'amqp',
+        minio: 'http',
+      };
+      for (const [kind, scheme] of Object.entries(schemes))
+        expect((await db('url', kind)).out).toMatch(new RegExp(`^${scheme}://(\\S+@)?127\\.0\\.0\\.1:\\d+\\S*\\n$`));
+      const sql = 'CREATE TABLE kept (a int); INSERT INTO kept VALUES (4711);';
+      for (const kind of ['postgres', 'mysql']) {
+        expect((await db('shell', kind, sql)).code).toBe(0);
+        expect((await db('dump', kind)).out).toContain('4711');
+      }
+      expect((await db('shell', 'redis', 'SET kept of-old\nGET kept\n')).out).toContain('of-old');
+      expect((await db('dump', 'redis')).out).toMatch(/^REDIS\d{4}.*of-old/s);
+      expect(await db('dump', 'mail')).toMatchObject({ code: 0, out: '' });
+      for (const kind of ['memcached', 'nats', 'mail', 'rabbitmq', 'minio']) {
+        const none = await db('shell', kind);
+        expect([none.code, none.err]).toEqual([2, expect.stringContaining(`there is no rr db shell for ${kind}`)]);
+        expect(none.err).toMatch(/rr db url/);
+      }
+      for (const kind of ['memcached', 'nats', 'rabbitmq'])
+        expect((await db('dump', kind)).err).toContain(`there is no rr db dump for ${kind}`);
+      await expectNothingLeft(s);
+    }),
+);
+
+long.concurrent(
+  'data that a server cannot read, or that another version has written, is named and never touched',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('node-plain', { git: false });
+      const broken = {
+        postgres: ['postgres:15', 'global/pg_control'],
+        mysql: ['mariadb:10', 'ibdata1'],
+        redis: ['redis:7', 'appendonlydir/appendonly.aof.manifest'],
+      } as const;
+      for (const [kind, [image, file]] of Object.entries(broken)) {
+        writeFileSync(join(folder, 'compose.yaml'), `services:\n  store:\n    image: ${image}\n`);
+        const first = await run(s, folder);
+        expect(first.result, JSON.stringify(first.result.error)).toMatchObject({ outcome: 'healthy', error: null });
+        const { data } = first.output('services').services[0];
+        const whole = readFileSync(join(data, file));
+        writeFileSync(join(data, file), 'nothing of what it was\n');
+        const before = readdirSync(data).sort();
+        const failed = await run(s, folder);
+        const why = `${kind}: ${JSON.stringify(failed.result.error)}`;
+        expect(failed.result.error?.code, why).toBe('SERVICE_NOT_STARTED');
+        expect(failed.result.error.message, why).toContain(`its data is left as it is in ${data}`);
+        expect(failed.result.error.message, why).not.toMatch(/printed nothing/);
+        expect(failed.result.error.fix).toContain('--fresh');
+        expect(readdirSync(data)).toEqual(expect.arrayContaining(before.filter((name) => !/pid|lock|sock/.test(name))));
+        writeFileSync(join(data, file), whole);
+        const mended = await run(s, folder);
+        expect(mended.result.error, kind).toBeNull();
+        expect(mended.output('services').services[0].kept).toBe(true);
+        if (kind !== 'postgres') continue;
+        // As it is when the system has gone on to another major version.
+        renameSync(data, join(data, '../9'));
+        const other = await run(s, folder);
+        expect(other.output('services').services[0]).toMatchObject({
+          kept: false,
+          note: expect.stringContaining('begins empty: the data of 9 is left as it is'),
+        });
+        expect(existsSync(join(data, '../9', file))).toBe(true);
+      }
+    }),
+);
+
+long.concurrent(
+  'what is to be had nowhere is told with what was looked for, what to install and the variable to give, and the run goes on',
+  { timeout: TEST_MS },
+  ({ onTestFinished }) =>
+    inTurn(async () => {
+      const s = open(onTestFinished);
+      const folder = s.repo('node-plain', { git: false });
+      const text = 'services:\n  docs:\n    image: mongo:8\n  words:\n    image: opensearchproject/opensearch:3\n';
+      writeFileSync(join(folder, 'compose.yaml'), text);
+      writeFileSync(join(folder, '.env.example'), 'MONGO_URL=mongodb://me:secret@docs:27017/shop\n');
+      // A machine that has them, or an engine, has something better to do.
+      const bare = join(s.dir, 'bare');
+      mkdirSync(bare);
+      for (const at of (s.env.PATH ?? '').split(':').filter((one) => existsSync(one)))
+        for (const name of readdirSync(at))
+          if (!/^(?:mongod|elasticsearch|opensearch|docker|podman)$/.test(name) && !existsSync(join(bare, name)))
+            symlinkSync(join(at, name), join(bare, name));
+      s.env.PATH = bare;
+      s.env.RR_SANDBOX = 'off';
+      const { result, output, told } = await run(s, folder);
+      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy' });
+      const lacking = output('services').lacking as { kind: string; reason: string; fix: string }[];
+      expect(lacking.sort((a, b) => (a.kind < b.kind ? -1 : 1))).toEqual([
+        {
+          kind: 'elasticsearch',
+          reason: expect.stringMatching(
+            /no elasticsearch or opensearch on PATH; no container engine for .*opensearch:3/,
+          ),
+          fix: expect.stringMatching(/^install Elasticsearch or OpenSearch .*--env ELASTICSEARCH_URL=http:\/\/…$/),
+        },
+        {
+          kind: 'mongodb',
+          reason: expect.stringMatching(/no mongod on PATH; no container engine for docker\.io\/library\/mongo:8/),
+          fix: expect.stringMatching(/^install MongoDB .*--env MONGO_URL=mongodb:\/\/…$/),
+        },
+      ]);
+      expect(told).not.toContain('secret');
     }),
 );
 

@@ -229,7 +229,7 @@ test('what one before has installed is not installed again, unless it is gone; o
   const api = { ...peer('api', 4321, [4000]), done: ['/r npm ci'] };
   const scoped = (
     peers: unknown[],
-    fixes: { rule: string; actions: { step: string }[]; helped: boolean | null }[] = [],
+    fixes: { n: number; rule: string; actions: { step: string }[]; helped: boolean | null }[] = [],
   ) =>
     runService.scope!({
       ...{ run: 'r', bundle: '/b', job: {}, results: {}, overlay: { ...emptyOverlay }, fixes },
@@ -237,7 +237,7 @@ test('what one before has installed is not installed again, unless it is gone; o
     });
   expect(scoped([failed, api])).toMatchObject({ install: [], given: { API_URL: 'http://localhost:4321' } });
   expect(scoped([failed])).toMatchObject({ install: ['cd .. && npm ci'], given: {} });
-  const again = (helped: boolean | null) => [{ rule: 'packages-gone', actions: [{ step: 'deps' }], helped }];
+  const again = (helped: boolean | null) => [{ n: 0, rule: 'packages-gone', actions: [{ step: 'deps' }], helped }];
   expect([null, true, false].map((helped) => scoped([api], again(helped)).install)).toEqual([
     ['cd .. && npm ci'],
     ['cd .. && npm ci'],

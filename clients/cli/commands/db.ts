@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../../actors/front-door/contract-databases.js';
 import { fail } from '../../../runtime/errors.js';
 import { reach } from '../connect.js';
-import { databaseReady, databasesAtRest, runsAtRest } from '../embed.js';
+import { databaseReady, databasesAtRest, runsAtRest, withoutClient } from '../embed.js';
 import { codes } from '../exit.js';
 import type { Globals } from '../globals.js';
 
@@ -80,7 +80,9 @@ async function enter(
   const { run, databases } = await look(globals, wanted, options);
   const one = choose(run, databases, options);
   const client = one[what];
-  if (client === null)
+  if (client === null) {
+    const why = await withoutClient(one.kind, what);
+    if (why !== null) throw fail('USAGE', { met: `there is no rr db ${what} for ${one.kind}`, fix: why });
     throw fail('TOOL_MISSING', {
       tool: `a client of ${one.kind}`,
       wanted: 'of any version',
@@ -88,6 +90,7 @@ async function enter(
       met: 'none',
       fix: `install one, or use the address with a program of your own: rr db url ${run} --kind ${one.kind}`,
     });
+  }
   const server = one.up ? null : await begin(run, one);
   // Ctrl-C is the client's: it ends a query, not this program.
   const stay = (): void => {};
