@@ -4,6 +4,7 @@
  * One that this does not help, or that nobody wants started again, is repaired where a rule knows how (recover.ts).
  */
 import type { Evidence } from '../../agents/dependency/contract.js';
+import { engineFault } from '../../providers/engine/faults.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
@@ -151,7 +152,10 @@ export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answere
   } = (fact ?? {}) as Partial<Exit> & { lost?: boolean };
   const exit = { exitCode, signal, limit, lines };
   if (c.recovery) return endedMeanwhile(c, exit);
-  const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : unseen;
+  // In a container: what ended is not the application but what held it.
+  const engine = engineFault(exitCode, lines.join('\n'));
+  const broke = engine && fail('ENGINE_FAILED', { command: c.held[app], ...engine }).toRecord();
+  const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : (broke ?? unseen);
   if (!(STARTS in c.steps)) return oneOfManyEnded(d, app, { exitCode, signal, lines, error });
   c.fell = { exitCode, signal, lines, error };
   c.downSince ??= d.now;

@@ -8,6 +8,7 @@ import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { engineFault } from '../../providers/engine/faults.js';
 import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
 import { listenersOfApp } from '../../providers/process/sockets.js';
 import { tail } from '../../providers/process/tail.js';
@@ -112,14 +113,13 @@ async function lodgeIn(wanted: Wanted, found: FoundService, context: EffectConte
  * @param folder as the lodging of it was. @throws NotStarted
  */
 export async function beginAgain(
-  wanted: Pick<Wanted, 'kind' | 'wish'> & { at: { host: string; port: number } },
+  wanted: Pick<Wanted, 'kind' | 'wish' | 'image'> & { at: { host: string; port: number } },
   folder: string,
   context: EffectContext,
 ): Promise<Up> {
-  const { kind, at } = wanted;
-  const { config, run, signal, log } = context;
-  const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
-  if ('lacking' in found) throw notStarted(kind.name, found.lacking, null);
+  const { at } = wanted;
+  const { run, signal } = context;
+  const { kind, found } = await whereFrom(wanted, context);
   const app = readHolder(folder)?.app ?? null;
   let failure = notStarted(kind.name, `another server holds ${folder}`, null);
   for (let n = 0; n < TRIES; n += 1) {
@@ -129,10 +129,10 @@ export async function beginAgain(
     try {
       const all = {
         ...wanted,
+        kind,
         n,
         port: at.port,
         repository: '',
-        image: null,
         version: null,
         fresh: false,
         named: false,
@@ -150,6 +150,22 @@ export async function beginAgain(
 }
 const TRIES = 4;
 const TRY_MS = 700;
+/** The program of a server, or the image, it came from. @throws NotStarted where that is not to be had any more. */
+async function whereFrom(
+  { kind, image }: Pick<Wanted, 'kind' | 'image'>,
+  context: EffectContext,
+): Promise<{ kind: ServiceKind; found: FoundService }> {
+  const { config, signal, log } = context;
+  if (image !== null) {
+    const contained = await fromImage({ kind, n: 0, each: COMMANDS_EACH, image, version: null }, context);
+    if (contained === null || typeof contained === 'string')
+      throw notStarted(kind.name, contained ?? `there is no image of it`, null);
+    return { kind: contained, found: contained.own!() };
+  }
+  const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
+  if ('lacking' in found) throw notStarted(kind.name, found.lacking, null);
+  return { kind, found };
+}
 
 /** The port may have become another's since it was leased: then once more, on one that is free. */
 async function lodge(
@@ -355,6 +371,8 @@ export function reasonOf({ log, exitCode, signal }: Evidence): string {
   const lines = tail(log, LOG_LINES, LOG_BYTES).filter((line) => line.trim() !== '');
   const full = lines.find((line) => /no space left on device|disk (?:is )?full|errno: 28|ENOSPC/i.test(line));
   if (full !== undefined) return `the disk is full (${full.trim()})`;
+  const engine = engineFault(exitCode, lines.join('\n'));
+  if (engine !== null) return `the container engine could not run it: ${engine.reason}; ${engine.fix}`;
   const how = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
   return lines.length === 0 ? `it ended with ${how} and printed nothing` : `${lines.join(' | ')} (${how})`;
 }

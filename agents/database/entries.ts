@@ -16,6 +16,8 @@ export interface ServiceEntry {
   data: string;
   /** Who logs in; absent: it was brought up before this was kept. */
   wish?: Wish;
+  /** The image that its server comes out of; absent: none. */
+  image?: string;
   serve: { shell: string; env: Record<string, string>; cwd: string; host: string; port: number };
 }
 const file = (bundle: string): string => join(bundle, 'inputs', 'services.json');

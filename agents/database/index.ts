@@ -125,6 +125,7 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
       init: known.servers.filter((server) => server.kind === name).flatMap((server) => server.init),
       data: lodging.data,
       wish,
+      ...(found.image === undefined ? {} : { image: found.image }),
       serve: { ...serve, cwd: lodging.folder, host: running.host, port: running.port },
     });
   };

@@ -66,9 +66,13 @@ export const revive: Perform<Revive> = async ({ kind, inMs }, context): Promise<
   const known = serviceKinds[kind];
   if (entry?.wish === undefined || known === undefined)
     throw fail('SERVICE_NOT_STARTED', { service: kind, reason: 'this run has none' });
-  const { serve, wish } = entry;
+  const { serve, wish, image = null } = entry;
   try {
-    const up = await beginAgain({ kind: known, wish, at: { host: serve.host, port: serve.port } }, serve.cwd, context);
+    const up = await beginAgain(
+      { kind: known, wish, image, at: { host: serve.host, port: serve.port } },
+      serve.cwd,
+      context,
+    );
     writeEntries(context.bundle, [{ ...entry, serve: { ...serve, ...up.serve } }]);
     return told({ type: 'database.revived', kind, port: up.running.port });
   } catch (error) {
