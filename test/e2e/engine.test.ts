@@ -558,3 +558,47 @@ real(
   },
   TEST_MS,
 );
+
+real(
+  'an engine that goes away under an application is one error that says so; once it is back nothing of the run is left',
+  async ({ onTestFinished }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'rr-engine-dies-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const gone = join(folder, 'gone');
+    // As a client does whose daemon ends: it says so and ends, whatever it was to wait for.
+    const bin = program(
+      join(folder, 'bin'),
+      'podman',
+      `[ ! -e ${gone} ] || { echo "Cannot connect to the Docker daemon" >&2; exit 125; }
+[ "$1" = run ] || exec ${on().bin}/podman "$@"
+${on().bin}/podman "$@" &
+client=$!
+trap 'kill -TERM $client' TERM
+while kill -0 $client 2>/dev/null; do
+  [ ! -e ${gone} ] || { echo "error waiting for container: unexpected EOF" >&2; exit 125; }
+  sleep 0.2
+done
+wait $client`,
+    );
+    const s = bare(onTestFinished, bin);
+    const repo = pinging(s, 'process.env.HOST');
+    rmSync(join(repo, 'compose.yaml'));
+    writeFileSync(join(repo, 'server.js'), whereAmI);
+    rmSync(join(repo, '.env.example'));
+    const rr = s.rr('run', repo, '--json', '--isolation', 'container');
+    const result = await rr.object(({ type }) => type === 'result', 120_000);
+    expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy' });
+    expect(await ours()).toHaveLength(1);
+    writeFileSync(gone, '');
+    const exited = await rr.object(({ type }) => type === 'run.app-exited', 60_000);
+    expect(exited).toMatchObject({
+      error: { code: 'ENGINE_FAILED', message: expect.stringContaining('it has gone away') },
+    });
+    expect(await rr.exited).toBe(1);
+    await expectNothingLeft(s);
+    rmSync(gone);
+    await finish(s.rr('run', repo, '--once', '--json', '--isolation', 'container'));
+    await eventually(ours, (all) => all.length === 0, 30_000);
+  },
+  TEST_MS,
+);
