@@ -148,6 +148,11 @@ export const errors = {
     fix: '{fix}; or run without --isolation container',
     retry: 'never',
   },
+  ENGINE_FAILED: {
+    message: 'the container engine could not carry `{command}` out: {reason}',
+    fix: '{fix}',
+    retry: 'later',
+  },
   EXPORT_BROKEN: {
     message: 'what run {run} exports as {format} does not hold: {reason}',
     fix: '{fix}',

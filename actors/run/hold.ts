@@ -7,6 +7,7 @@
  * rises and is given up for itself while the others are held, and the run ends when none is left.
  */
 import type { Evidence } from '../../agents/dependency/contract.js';
+import { engineFault } from '../../providers/engine/faults.js';
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import { main } from '../../runtime/subjects.js';
@@ -184,7 +185,10 @@ export function appEnded(d: Draft, app: string, { fact, error: unseen }: Answere
     limit = null,
   } = (fact ?? {}) as Partial<Exit> & { lost?: boolean };
   const exit = { exitCode, signal, limit, lines };
-  const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : unseen;
+  // In a container: what ended is not the application but what held it.
+  const engine = engineFault(exitCode, lines.join('\n'));
+  const broke = engine && fail('ENGINE_FAILED', { command: c.held[app], ...engine }).toRecord();
+  const error = lost ? fail('KEEPER_LOST', { run: c.run }).toRecord() : (broke ?? unseen);
   const service = c.held[app]!;
   if (part === undefined) return loseApp(d, app, { exitCode, signal, lines, error });
   if (recovery) return endedMeanwhile(d, part, exit);

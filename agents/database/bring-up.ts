@@ -8,11 +8,11 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'no
 import { type AddressInfo, createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { engineFault } from '../../providers/engine/faults.js';
 import { commandOf, type Evidence, evidenceOf, execute, keeperFor } from '../../providers/process/execute.js';
 import { listenersOfApp } from '../../providers/process/sockets.js';
 import { tail } from '../../providers/process/tail.js';
 import { findService } from '../../providers/services/find.js';
-import { imageFor } from '../../providers/services/images.js';
 import type { FoundService, Job, Lodging, ServiceKind, Wish } from '../../providers/services/kind.js';
 import {
   claim,
@@ -72,8 +72,6 @@ export interface Up {
   running: Running;
   found: FoundService;
   lodging: Lodging;
-  /** It runs in a container of this image. */
-  image?: string;
   /** How its server is begun. */
   serve: { shell: string; env: Record<string, string> };
 }
@@ -87,10 +85,7 @@ export async function bringUp(wanted: Wanted, context: EffectContext): Promise<U
   const lacks = 'lacking' in onMachine || isOther(wanted, onMachine);
   const image = lacks ? await fromImage({ ...wanted, each: COMMANDS_EACH }, context) : null;
   const said = typeof image === 'string' ? image : null;
-  if (image !== null && typeof image !== 'string') {
-    const up = await lodgeIn({ ...wanted, kind: image }, image.own!(), context);
-    return { ...up, image: imageFor(wanted.kind.name, wanted.image, wanted.version)! };
-  }
+  if (image !== null && typeof image !== 'string') return lodgeIn({ ...wanted, kind: image }, image.own!(), context);
   if ('lacking' in onMachine) {
     const reason = said === null ? onMachine.lacking : `${onMachine.lacking}; ${said}`;
     return { kind: wanted.kind.name, reason, fix: wanted.kind.manual };
@@ -120,14 +115,13 @@ async function lodgeIn(wanted: Wanted, found: FoundService, context: EffectConte
  * @param folder as the lodging of it was. @throws NotStarted
  */
 export async function beginAgain(
-  wanted: Pick<Wanted, 'kind' | 'wish'> & { at: { host: string; port: number } },
+  wanted: Pick<Wanted, 'kind' | 'wish' | 'image'> & { at: { host: string; port: number } },
   folder: string,
   context: EffectContext,
 ): Promise<Up> {
-  const { kind, at } = wanted;
-  const { config, run, signal, log } = context;
-  const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
-  if ('lacking' in found) throw notStarted(kind.name, found.lacking, null);
+  const { at } = wanted;
+  const { run, signal } = context;
+  const { kind, found } = await whereFrom(wanted, context);
   const app = readHolder(folder)?.app ?? null;
   let failure = notStarted(kind.name, `another server holds ${folder}`, null);
   for (let n = 0; n < TRIES; n += 1) {
@@ -137,10 +131,10 @@ export async function beginAgain(
     try {
       const all = {
         ...wanted,
+        kind,
         n,
         port: at.port,
         repository: '',
-        image: null,
         version: null,
         fresh: false,
         named: false,
@@ -158,6 +152,22 @@ export async function beginAgain(
 }
 const TRIES = 4;
 const TRY_MS = 700;
+/** The program of a server, or the image, it came from. @throws NotStarted where that is not to be had any more. */
+async function whereFrom(
+  { kind, image }: Pick<Wanted, 'kind' | 'image'>,
+  context: EffectContext,
+): Promise<{ kind: ServiceKind; found: FoundService }> {
+  const { config, signal, log } = context;
+  if (image !== null) {
+    const contained = await fromImage({ kind, n: 0, each: COMMANDS_EACH, image, version: null }, context);
+    if (contained === null || typeof contained === 'string')
+      throw notStarted(kind.name, contained ?? `there is no image of it`, null);
+    return { kind: contained, found: contained.own!() };
+  }
+  const found = await findService(kind, { cache: config.cache, say: (line) => log.info(line), signal });
+  if ('lacking' in found) throw notStarted(kind.name, found.lacking, null);
+  return { kind, found };
+}
 
 /** The port may have become another's since it was leased: then once more, on one that is free. */
 async function lodge(
@@ -377,6 +387,8 @@ export function reasonOf({ log, exitCode, signal }: Evidence): string {
   const lines = tail(log, LOG_LINES, LOG_BYTES).filter((line) => line.trim() !== '');
   const full = lines.find((line) => /no space left on device|disk (?:is )?full|errno: 28|ENOSPC/i.test(line));
   if (full !== undefined) return `the disk is full (${full.trim()})`;
+  const engine = engineFault(exitCode, lines.join('\n'));
+  if (engine !== null) return `the container engine could not run it: ${engine.reason}; ${engine.fix}`;
   const how = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
   return lines.length === 0 ? `it ended with ${how} and printed nothing` : `${lines.join(' | ')} (${how})`;
 }

@@ -16,7 +16,7 @@ export interface ServiceEntry {
   data: string;
   /** Who logs in; absent: it was brought up before this was kept. */
   wish?: Wish;
-  /** It runs in a container of this image. */
+  /** The image that its server comes out of; absent: none. */
   image?: string;
   serve: { shell: string; env: Record<string, string>; cwd: string; host: string; port: number };
 }

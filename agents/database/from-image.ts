@@ -38,17 +38,6 @@ export async function fromImage(
   return inContainer(kind, found, image, { run, state: config.state });
 }
 
-/** One that ran in a container is begun again in one. @returns a text: why it cannot be, for people. */
-export async function againInContainer(
-  kind: ServiceKind,
-  image: string,
-  { run, config }: Pick<EffectContext, 'run' | 'config'>,
-): Promise<ServiceKind | string> {
-  const { found, looked } = await findEngine();
-  if (found === null) return `no container engine for ${image} (${looked.join('; ')})`;
-  return inContainer(kind, found, image, { run, state: config.state });
-}
-
 /** Under the keeper, so its progress is output of the run. @returns null, or why it did not come. */
 async function pull(
   engine: Engine,

@@ -109,7 +109,7 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
       const fix = `${up.fix}, or give one of your own: --env ${variableOf(name, kinds, known)}=${kind.schemes[0]}://…`;
       return void fact.lacking.push({ ...up, fix });
     }
-    const { kind: begun, running, found, lodging, serve, image: ranFrom } = up;
+    const { kind: begun, running, found, lodging, serve } = up;
     const isOther = version && majorOf(version) !== majorOf(found.version) && name === 'postgres';
     fact.services.push(
       isOther ? { ...running, note: [running.note, `asked for ${version}`].filter(Boolean).join(', ') } : running,
@@ -127,7 +127,7 @@ const start: Perform<Start> = async (wanted, context): Promise<Message> => {
       init: known.servers.filter((server) => server.kind === name).flatMap((server) => server.init),
       data: lodging.data,
       wish,
-      ...(ranFrom === undefined ? {} : { image: ranFrom }),
+      ...(found.image === undefined ? {} : { image: found.image }),
       serve: { ...serve, cwd: lodging.folder, host: running.host, port: running.port },
     });
   };

@@ -7,10 +7,9 @@ import { readHolder } from '../../providers/services/lodging.js';
 import type { EffectContext, Message, Perform } from '../../runtime/actor.js';
 import { fail } from '../../runtime/errors.js';
 import { isAlive } from '../../runtime/identity.js';
-import { beginAgain, NotStarted, notStarted, reasonOf } from './bring-up.js';
+import { beginAgain, NotStarted, reasonOf } from './bring-up.js';
 import type { Fact, Revive, Watch } from './contract.js';
 import { readEntries, type ServiceEntry, writeEntries } from './entries.js';
-import { againInContainer } from './from-image.js';
 
 /** What is set up anew is not down. */
 const LOOK_MS = 200;
@@ -67,12 +66,10 @@ export const revive: Perform<Revive> = async ({ kind, inMs }, context): Promise<
   const known = serviceKinds[kind];
   if (entry?.wish === undefined || known === undefined)
     throw fail('SERVICE_NOT_STARTED', { service: kind, reason: 'this run has none' });
-  const { serve, wish, image } = entry;
+  const { serve, wish, image = null } = entry;
   try {
-    const kindNow = image === undefined ? known : await againInContainer(known, image, context);
-    if (typeof kindNow === 'string') throw notStarted(kind, kindNow, null);
     const up = await beginAgain(
-      { kind: kindNow, wish, at: { host: serve.host, port: serve.port } },
+      { kind: known, wish, image, at: { host: serve.host, port: serve.port } },
       serve.cwd,
       context,
     );

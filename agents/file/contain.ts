@@ -6,14 +6,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  containerName,
   hasImage,
   isMountable,
   noteEngine,
   pathWithin,
   pullCommand,
   removeOrphans,
+  runWords,
 } from '../../providers/engine/containers.js';
-import { complaint, findEngine } from '../../providers/engine/find.js';
+import { call, complaint, findEngine } from '../../providers/engine/find.js';
 import { baseImage, builtName, type Contained, dockerfileOf } from '../../providers/engine/isolation.js';
 import { execute } from '../../providers/process/execute.js';
 import type { EffectContext } from '../../runtime/actor.js';
@@ -22,6 +24,7 @@ import { quote } from '../../runtime/shell.js';
 import { Plan } from '../detection/contract.js';
 
 const IDLE_MS = 2 * 60_000;
+const SHELL_MS = 30_000;
 
 /** @throws ENGINE_UNAVAILABLE where no engine answers, IMAGE_UNAVAILABLE where its image is not to be had. */
 export async function contain(workspace: string, context: EffectContext): Promise<Contained & { said: string }> {
@@ -60,12 +63,23 @@ export async function contain(workspace: string, context: EffectContext): Promis
     path: await pathWithin(engine, image),
     said: `in containers of ${engine.name} ${engine.version} (${how})`,
   });
+  const shellLacksIn = async (image: string): Promise<string | null> => {
+    const words = runWords(engine, {
+      ...{ name: containerName(context.run, 'shell'), run: context.run, state: config.state, part: 'command', image },
+      ...{ publish: [], network: 'own', mounts: [], env: [], cwd: null, user: null, hosts: {} },
+      command: ['/bin/sh', '-c', ':'],
+    });
+    const { worked, said } = await call(engine, words.slice(1), SHELL_MS);
+    return worked ? null : `its own Dockerfile is not used, since what it builds runs no shell: ${said}`;
+  };
   const folder = dockerfileOf(workspace, service?.path ?? '.');
   let unbuilt: string | null = null;
   if (folder !== null) {
     const image = builtName(folder);
     const build = `exec ${quote(engine.program)} build --tag ${quote(image)} --file ${quote(join(folder, 'Dockerfile'))} ${quote(folder)}`;
     unbuilt = (await hasImage(engine, image)) ? null : await perform(1, build);
+    // Whatever is done in it is done by a shell: one that is empty but for a program is for something else.
+    unbuilt = unbuilt === null ? await shellLacksIn(image) : `its own Dockerfile could not be built: ${unbuilt}`;
     if (unbuilt === null) return within(image, 'its own Dockerfile, built');
   }
   const image = baseImage(service ?? { language: '', versions: {} });
@@ -75,9 +89,9 @@ export async function contain(workspace: string, context: EffectContext): Promis
       image,
       engine: engine.name,
       otherwise: 'run without --isolation container',
-      reason: unbuilt === null ? unfetched : `${unfetched}; its own Dockerfile could not be built: ${unbuilt}`,
+      reason: unbuilt === null ? unfetched : `${unfetched}; ${unbuilt}`,
     });
-  return within(image, unbuilt === null ? image : `${image}; its own Dockerfile could not be built: ${unbuilt}`);
+  return within(image, unbuilt === null ? image : `${image}; ${unbuilt}`);
 }
 
 /** The service that the run is for; null where there is no plan. */

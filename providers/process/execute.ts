@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import type { EffectContext } from '../../runtime/actor.js';
 import { type ErrorRecord, fail, RunnerError } from '../../runtime/errors.js';
 import { isAlive } from '../../runtime/identity.js';
+import { engineFault } from '../engine/faults.js';
 import { containIn } from '../engine/isolation.js';
 import { npmRegistry, originsAround } from '../network/origins.js';
 import { findSilence, silenceLine } from '../network/silence.js';
@@ -337,6 +338,8 @@ export function failureOf(
     .map(([, name]) => name!)
     .filter((name) => own.includes(name.split(':')[0]!));
   if (refused.length > 0) return fail('HOST_REFUSED', { command, host: [...new Set(refused)].join(', ') }).toRecord();
+  const engine = engineFault(exitCode, text);
+  if (engine !== null) return fail('ENGINE_FAILED', { command, ...engine }).toRecord();
   const met = exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`;
   return fail('COMMAND_FAILED', {
     command,

@@ -159,6 +159,7 @@ export function inContainer(
     from: 'engine',
     env: engine.env,
     path: [],
+    image,
   };
   return {
     ...kind,

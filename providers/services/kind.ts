@@ -13,6 +13,8 @@ export interface FoundService {
   env: Record<string, string>;
   /** Folders that hold its programs. */
   path: string[];
+  /** From an engine: the image that it comes out of. */
+  image?: string;
 }
 /** Who logs in, and to what. An empty text: there is none. */
 export interface Login {

@@ -518,3 +518,117 @@ real(
   },
   TEST_MS,
 );
+
+real(
+  'a server in a container that dies is begun again from its image; when its engine is gone that is told, and nothing of it is left',
+  async ({ onTestFinished }) => {
+    // The engine, for as long as the file `gone` is not there.
+    const folder = mkdtempSync(join(tmpdir(), 'rr-engine-gone-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const gone = join(folder, 'gone');
+    const bin = program(
+      join(folder, 'bin'),
+      'podman',
+      `[ ! -e ${gone} ] || { echo "Cannot connect to the engine" >&2; exit 125; }\nexec ${on().bin}/podman "$@"`,
+    );
+    const s = bare(onTestFinished, bin);
+    const rr = s.rr('run', pinging(s, 'process.env.HOST'), '--json', '--env', 'STRIPE_KEY=sk-once-given');
+    const result = await rr.object(({ type }) => type === 'result', 120_000);
+    expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy' });
+    const { run: id, services } = result as unknown as { run: string; services: { url: string }[] };
+    const page = async (): Promise<string> => (await fetch(services[0]!.url)).text();
+    const facts = (type: string) => factsOf(s.state, id).filter((fact) => fact.type === type);
+    expect(await page()).toContain('+PONG');
+    await on().podman('kill', ...(await ours()));
+    await eventually(
+      () => facts('run.server-restarted'),
+      (all) => all.length === 1,
+      60_000,
+    );
+    await eventually(page, (text) => text.includes('+PONG'), 20_000);
+    expect(await ours()).toHaveLength(1);
+
+    writeFileSync(gone, '');
+    await on().podman('kill', ...(await ours()));
+    const [lost] = await eventually(
+      () => facts('run.server-lost'),
+      (all) => all.length === 1,
+      90_000,
+    );
+    expect(lost!.payload).toMatchObject({
+      error: { code: 'SERVICE_LOST', message: expect.stringContaining('Cannot connect to the engine') },
+    });
+    rmSync(gone);
+    rr.child.kill('SIGINT');
+    await rr.exited;
+    expect(await ours()).toEqual([]);
+    await expectNothingLeft(s);
+  },
+  TEST_MS,
+);
+
+real(
+  'an image without a shell is told as that: of its own Dockerfile it is replaced',
+  async ({ onTestFinished }) => {
+    const s = bare(onTestFinished, on().bin);
+    const folder = s.repo('express-redis');
+    writeFileSync(join(folder, 'server.js'), whereAmI);
+    writeFileSync(
+      join(folder, 'package.json'),
+      JSON.stringify({ name: 'where', version: '1.0.0', scripts: { start: 'node server.js' } }),
+    );
+    rmSync(join(folder, 'package-lock.json'));
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY package.json /\nCMD ["/nothing"]\n');
+    const { result, output, says } = await run(s, folder, '--isolation', 'container');
+    expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy' });
+    expect(output('workspace').sandbox).toContain('its own Dockerfile is not used, since what it builds runs no shell');
+    expect(says).toContain('image: box of node');
+    expect(await ours()).toEqual([]);
+    await expectNothingLeft(s);
+  },
+  TEST_MS,
+);
+
+real(
+  'an engine that goes away under an application is one error that says so; once it is back nothing of the run is left',
+  async ({ onTestFinished }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'rr-engine-dies-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const gone = join(folder, 'gone');
+    // As a client does whose daemon ends: it says so and ends, whatever it was to wait for.
+    const bin = program(
+      join(folder, 'bin'),
+      'podman',
+      `[ ! -e ${gone} ] || { echo "Cannot connect to the Docker daemon" >&2; exit 125; }
+[ "$1" = run ] || exec ${on().bin}/podman "$@"
+${on().bin}/podman "$@" &
+client=$!
+trap 'kill -TERM $client' TERM
+while kill -0 $client 2>/dev/null; do
+  [ ! -e ${gone} ] || { echo "error waiting for container: unexpected EOF" >&2; exit 125; }
+  sleep 0.2
+done
+wait $client`,
+    );
+    const s = bare(onTestFinished, bin);
+    const repo = pinging(s, 'process.env.HOST');
+    rmSync(join(repo, 'compose.yaml'));
+    writeFileSync(join(repo, 'server.js'), whereAmI);
+    rmSync(join(repo, '.env.example'));
+    const rr = s.rr('run', repo, '--json', '--isolation', 'container');
+    const result = await rr.object(({ type }) => type === 'result', 120_000);
+    expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy' });
+    expect(await ours()).toHaveLength(1);
+    writeFileSync(gone, '');
+    const exited = await rr.object(({ type }) => type === 'run.app-exited', 60_000);
+    expect(exited).toMatchObject({
+      error: { code: 'ENGINE_FAILED', message: expect.stringContaining('it has gone away') },
+    });
+    expect(await rr.exited).toBe(1);
+    await expectNothingLeft(s);
+    rmSync(gone);
+    await finish(s.rr('run', repo, '--once', '--json', '--isolation', 'container'));
+    await eventually(ours, (all) => all.length === 0, 30_000);
+  },
+  TEST_MS,
+);
