@@ -20,7 +20,11 @@ const NOISE: readonly RegExp[] = [
   /^(?:error )?Command failed with exit code/,
   /^info Visit /,
   /^error: script ".*" (?:exited|was terminated)/,
-  /^make(?:\[\d+\])?: \*\*\*/,
+  /^make(?:\[\d+\])?: \*\*\* (?!No rule)/,
+  // Where a program of Rust was when it panicked, and what Maven says after what it had to say.
+  /^stack backtrace:$/,
+  /^\d+: (?:0x[0-9a-f]+ - )?[\w<{].*(?:::|main)/,
+  /^\[ERROR\]\s*(?:$|\[Help \d+\]|To see the full stack trace|Re-run Maven|For more information about the errors|After correcting the problems)/,
   /^Emitted 'error' event/,
   /^(?:node:)?internal\//,
   /^node:\w+(?:\/\w+)*:\d+$/,

@@ -121,7 +121,7 @@ const NOT_THERE = [
   /[Cc]onnection(?: to server)?[^\n]{0,60} (?:was )?(?:terminated|refused|reset|closed|timed ?out|ended|lost|failed|aborted)/,
   /[Ss]ocket ?(?:hang up|(?:is |was )?[Cc]losed|[Cc]losed ?[Uu]nexpectedly)/,
   /(?:[Cc]ould not|[Cc]an(?:no|')t|[Uu]nable to|[Ff]ailed to) (?:connect|reach)/,
-  /[Cc]losed the connection|[Ll]ost connection to|(?:unexpected|premature) (?:EOF|end of)|[Bb]ad handshake|packets? out of order/i,
+  /[Cc]losed the connection|[Ll]ost connection to|premature EOF|end of (?:stream|packet)|[Bb]ad handshake|packets? out of order/i,
   // Where a program answers that speaks something else, mostly HTTP.
   /Unknown RESP type|Protocol error: |invalid response to SSL negotiation|Frame size \d+ exceeds|[Uu]nexpected response message/i,
   /password authentication failed|Access denied for user|\b(?:WRONGPASS|NOAUTH)\b|role "[^"\n]+" does not exist/,

@@ -1,6 +1,6 @@
 /** Files of the repository that cannot be run or written as they are: line ends, rights, folders that are not there. */
 import type { Action } from '../contract.js';
-import { before, quote, rewriteStep, scriptIn as scriptOf, withBins, within } from './commands.js';
+import { before, escapeRegExp, quote, rewriteStep, scriptIn as scriptOf, withBins, within } from './commands.js';
 import { type Case, type Rule, runCommand, useCopy } from './rule.js';
 
 /** The script that the text names, or the one a command of the service calls. */
@@ -26,6 +26,26 @@ const folderIn = (found: Case): string | null => {
   const folder = isFile ? path.split('/').slice(0, -1).join('/') : path;
   return folder === '' || found.look.files.some((file) => file.startsWith(`${folder}/`)) ? null : folder;
 };
+
+/** What a plain shell says of the words of bash. */
+const BASH = [
+  /([\w./-]+): (?:line )?\d+: (?:source|\[\[|pushd|popd|declare|shopt|typeset|mapfile): not found/,
+  /([\w./-]+): (?:line )?\d+: (?:Bad substitution|set: Illegal option -o pipefail|Syntax error: (?:"\("|redirection) unexpected)/,
+];
+const isShell = (name: string): boolean => /^(?:\/bin\/)?(?:sh|dash)$/.test(name);
+const plainPath = (path: string): string => path.replace(/^\.\//, '');
+/** The same run by bash: the whole line, or the script that it calls. */
+function withBash(found: Case, line: string): string {
+  const body = scriptOf(found, line) ?? line;
+  const name = found.match[1]!;
+  if (isShell(name)) return `bash -c ${quote(withBins(found, body))}`;
+  const path = escapeRegExp(plainPath(name));
+  const next = body.replace(
+    new RegExp(`(^|[\\s;&|(])(?:(?:ba|da)?sh\\s+)?((?:\\./)?${path})(?=$|[\\s;&|)])`),
+    '$1bash $2',
+  );
+  return next === body ? line : withBins(found, next);
+}
 
 const WINDOWS_SET = /(?<![\w-])SET (\w+)=("[^"]*"|[^\s&"]*)\s*&&\s*/gi;
 /** The commands of the step that failed, what scripts set in the words of Windows set in those of this system. */
@@ -72,6 +92,19 @@ export const files: readonly Rule[] = [
     proves: 'the script runs',
   },
   {
+    id: 'bash-script',
+    about: 'a script in the words of bash is run by a plain shell',
+    steps: ['deps', 'build', 'start'],
+    signature: BASH,
+    guard: (found) => isShell(found.match[1]!) || found.look.files.includes(plainPath(found.match[1]!)),
+    cause: ({ match }) =>
+      `${isShell(match[1]!) ? 'a command' : plainPath(match[1]!)} is written for bash and run by a plain shell`,
+    does: ['set-command'],
+    actions: (found) => rewriteStep(found, (line) => withBash(found, line)),
+    key: ({ match }) => plainPath(match[1]!),
+    proves: 'the command passes',
+  },
+  {
     id: 'not-executable',
     about: 'a script of the repository is not marked as one that may be run',
     steps: ['deps', 'build', 'start'],
@@ -93,6 +126,8 @@ export const files: readonly Rule[] = [
     about: 'the application writes into a folder that nobody made',
     steps: ['build', 'start', 'prove'],
     signature: [
+      // The line of the code before what SQLite says, which names no file.
+      /connect\(["'](?:file:)?([\w./-]+\/[\w-]+\.\w{1,7})["'][^\n]*\n(?:[^\n]*\n){0,3}?[^\n]*unable to open database file/,
       /ENOENT: no such file or directory, (?:scandir|open|mkdir|opendir|watch|copyfile|access|stat) '([^'\n]+)'/,
       /(?:FileNotFoundError|NotADirectoryError): \[Errno 2?0?\d?\] No such file or directory: '([^'\n]+)'/,
       /open ([\w./-]+\/[\w.-]*): no such file or directory/,

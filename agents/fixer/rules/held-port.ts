@@ -4,7 +4,7 @@ export const HELD = [
   /[Pp]ort:? (\d{2,5})[^\n]{0,12}? (?:is |was )?(?:already |currently )?(?:in use|being used|occupied|allocated|taken|used|not available|unavailable)/,
   /(?:\[?[\w.:]*\]?):(\d{2,5})\b[^\n]{0,40}(?:bind: )?[Aa]ddress already in use/,
   /[Aa]ddress already in use[^\n]*?:(\d{2,5})\b/,
-  /(?:Connection in use|bind)[^\n]*?['"(][\w.:]*['"]?, ?(\d{2,5})\)/,
+  /(?:Connection in use|bind on address)[^\n]*?['"(][\w.:]*['"]?, ?(\d{2,5})\)/,
   /listen EACCES: permission denied [^\n]*?:(\d{1,5})\b/,
 ];
 /** Without its number. */

@@ -126,6 +126,12 @@ const NO_FILE = [
 /** The entry that a failure names, from the service's folder. */
 const entryOf = (found: Case): string | null => (found.match[1] === undefined ? null : within(found, found.match[1]));
 
+/** The start runs a file that is there: what is missing is asked for by that. */
+function startsAnother(found: Case, missing: string): boolean {
+  const file = /^(?:\w+=\S*\s+)*node\s+(?:\.\/)?([\w./-]+\.[cm]?js)$/.exec(startBody(found).trim())?.[1];
+  return file !== undefined && file !== missing && found.look.files.includes(file);
+}
+
 function realEntry(found: Case): Action[] {
   const missing = entryOf(found)!;
   const base = missing
@@ -274,7 +280,7 @@ export const nodeRun: readonly Rule[] = [
     id: 'typescript-entry',
     about: 'node is started on TypeScript, which this version does not run',
     steps: ['start'],
-    signature: [/Unknown file extension "\.tsx?"/, /ERR_UNKNOWN_FILE_EXTENSION/],
+    signature: [/Unknown file extension "\.(?:[cm]?tsx?|jsx)"/],
     cause: () => 'node is started on TypeScript, which this version does not run',
     does: ['set-command', 'add-install'],
     actions: throughTsx,
@@ -352,7 +358,8 @@ export const nodeRun: readonly Rule[] = [
         path !== null &&
         !path.startsWith('node_modules/') &&
         !/imported from/.test(found.text) &&
-        startOf(found) !== ''
+        startOf(found) !== '' &&
+        !startsAnother(found, path)
       );
     },
     cause: (found) => `the start names ${entryOf(found)}, which is not there`,

@@ -316,7 +316,8 @@ export const otherLanguages: readonly Rule[] = [
       /Could not (?:transfer artifact|resolve dependencies)[^\n]*(?:repo\.maven|repo1\.maven|Unknown host|Network is unreachable|timed out|Connection refused)/,
       /Unknown host repo\.maven\.apache\.org/,
     ],
-    guard: isJava,
+    // One that is told to stay offline has looked already.
+    guard: (found) => isJava(found) && !/in offline mode/.test(found.text),
     cause: () => 'the repository of Maven does not answer; what it has from before is used',
     does: ['set-command'],
     actions: (found) =>

@@ -66,6 +66,34 @@ const GONE: Record<string, string> = {
   crypt: '<3.13',
   audioop: '<3.13',
 };
+/** What newer versions of Python have not any more, beside modules, by how it is missed. */
+const LEFT: readonly [RegExp, string][] = [
+  [/module 'asyncio' has no attribute '(coroutine)'/, '<3.11'],
+  [/module 'inspect' has no attribute '(getargspec|formatargspec)'/, '<3.11'],
+  [/module 'ssl' has no attribute '(wrap_socket|match_hostname)'/, '<3.12'],
+  [/module 'configparser' has no attribute '(SafeConfigParser)'/, '<3.12'],
+  [/module 'unittest' has no attribute '(makeSuite|findTestCases)'/, '<3.13'],
+];
+/** What came with a version of it. */
+const CAME: readonly [RegExp, string][] = [
+  [/No module named '(tomllib)'/, '>=3.11'],
+  [/No module named '(zoneinfo|graphlib)'/, '>=3.9'],
+  [/cannot import name '(override|TypeAliasType)' from 'typing'/, '>=3.12'],
+  [
+    /cannot import name '(Self|Never|LiteralString|NotRequired|Required|Unpack|TypeVarTuple|assert_never|assert_type|reveal_type|dataclass_transform)' from 'typing'/,
+    '>=3.11',
+  ],
+  [/cannot import name '(TypeAlias|ParamSpec|TypeGuard|Concatenate)' from 'typing'/, '>=3.10'],
+  [/cannot import name '(StrEnum)' from 'enum'|cannot import name '(UTC)' from 'datetime'/, '>=3.11'],
+  [/cannot import name '(batched)' from 'itertools'/, '>=3.12'],
+  [/module 'asyncio' has no attribute '(TaskGroup|timeout|Runner)'/, '>=3.11'],
+  [/unsupported operand type\(s\) (for \|): '(?:type|NoneType)' and '(?:type|NoneType)'/, '>=3.10'],
+  [/'type' object (is not subscriptable)/, '>=3.9'],
+];
+const versionFor = (table: typeof CAME, { text }: Case): string =>
+  table.find(([pattern]) => pattern.test(text))?.[1] ?? '';
+const namedIn = ({ match }: Case): string => match.slice(1).find((one) => one !== undefined) ?? match[0];
+const CAME_MODULES = ['tomllib', 'zoneinfo', 'graphlib'];
 const moduleOf = ({ match }: Case): string => (match[1] ?? '').split('.')[0]!;
 const packageOf = (module: string): string => PACKAGES[module] ?? module.replaceAll('_', '-');
 const normal = (name: string): string =>
@@ -300,12 +328,37 @@ export const python: readonly Rule[] = [
     proves: 'the module is found',
   },
   {
+    id: 'name-gone',
+    about: 'a name was taken out of newer versions of Python',
+    steps: ['deps', 'build', 'start', 'prove'],
+    signature: LEFT.map(([pattern]) => pattern),
+    guard: (found) => found.heal.service.language === 'python' && !found.heal.overlay.relaxed.includes('python'),
+    cause: (found) => `${found.match[1]} left Python with ${versionFor(LEFT, found).slice(1)}`,
+    does: ['choose-version'],
+    actions: (found) => [{ do: 'choose-version', tool: 'python', want: versionFor(LEFT, found) }],
+    key: ({ match }) => match[1]!,
+    proves: 'the name is found',
+  },
+  {
+    id: 'python-too-old',
+    about: 'the code uses what a newer version of Python has',
+    steps: ['deps', 'build', 'start', 'prove'],
+    signature: CAME.map(([pattern]) => pattern),
+    guard: (found) => found.heal.service.language === 'python' && !found.heal.overlay.relaxed.includes('python'),
+    cause: (found) => `the code uses what came with Python ${versionFor(CAME, found).slice(2)} (${namedIn(found)})`,
+    does: ['choose-version'],
+    actions: (found) => [{ do: 'choose-version', tool: 'python', want: versionFor(CAME, found) }],
+    key: namedIn,
+    proves: 'the code is understood',
+  },
+  {
     id: 'python-module',
     about: 'a module is not installed',
     after: ['python-path', 'wrong-app'],
     steps: ['build', 'start', 'prove'],
     signature: NO_MODULE,
-    guard: (found) => /^[A-Za-z]\w*$/.test(moduleOf(found)) && !(moduleOf(found) in GONE),
+    guard: (found) =>
+      /^[A-Za-z]\w*$/.test(moduleOf(found)) && !(moduleOf(found) in GONE) && !CAME_MODULES.includes(moduleOf(found)),
     cause: (found) =>
       `${moduleOf(found)} is used and ${declares(found, packageOf(moduleOf(found))) ? 'not installed' : 'nothing declares it'}`,
     does: ['add-install', 'set-command', 'use-copy'],

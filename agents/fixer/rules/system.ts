@@ -232,6 +232,11 @@ export const systemVerdicts: readonly Rule[] = [
     steps: ['deps', 'build'],
     signature: MISSING_HEADER,
     after: ['header-to-install', 'ready-made-wheel'],
+    // In quotes and in no folder: one of the repository's own, which is made before the rest or left out.
+    guard: (found) =>
+      packagesFor(normal(header(found))).length > 0 ||
+      header(found).includes('/') ||
+      !found.text.includes(`#include "${header(found)}"`),
     cause: (found) => `${header(found)} is needed to compile a package, and this machine has none`,
     error: (found) => {
       const packages = packagesFor(normal(header(found)));

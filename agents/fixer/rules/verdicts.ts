@@ -276,6 +276,8 @@ export const missingThings: readonly Rule[] = [
     ],
     steps: ['deps', 'build', 'start'],
     signature: MISSING_PROGRAM.slice(0, 4),
+    // Words of a shell are no programs.
+    guard: ({ match }) => !/^(?:source|pushd|popd|declare|shopt|typeset|mapfile)$/.test(match[1]!),
     cause: ({ match }) => `${match[1]} is called, and this machine has none`,
     error: ({ match }) => {
       const program = match[1]!;

@@ -301,6 +301,32 @@ const told: Record<string, Told | Told[]> = {
     given: { look: { texts: { 'Cargo.toml': '[package]\nname="in"\n' }, files: ['Cargo.toml'] } },
     step: 'build',
   },
+  'bash-script/sh-bashism': { step: 'start', given: { service: run('sh s.sh'), look: { files: ['s.sh'] } } },
+  'bash-script/sh-pipefail': { step: 'start', given: { service: run('./run.sh'), look: { files: ['run.sh'] } } },
+  'bash-script/npm-source': {
+    step: 'start',
+    given: { manifest: { scripts: { start: 'source ./env.sh && node server.js' } }, service: run('npm start') },
+  },
+  'python-too-old/py-union38': { given: { service: py('python a.py') } },
+  'name-gone/py-wrapsocket': { step: 'start', given: { service: py('python a.py') } },
+  'missing-folder/py-sqliteopen': { step: 'start', given: { service: py('python a.py') } },
+  'none/mvn-offline': {
+    step: 'build',
+    given: {
+      service: {
+        language: 'java',
+        packageManager: 'maven',
+        commands: { install: [], build: ['mvn -q package'], start: 'java -jar a.jar' },
+      },
+    },
+  },
+  'none/node-worker': { step: 'start', given: { service: run('node a.js'), look: { files: ['a.js', 'server.js'] } } },
+  'none/node-unknownext': {
+    step: 'start',
+    given: { service: run('node a.mjs'), look: { files: ['a.mjs', 'page.txt'] } },
+  },
+  'none/py-bind': { step: 'start', given: { service: py('python a.py') } },
+  'none/gcc-own': { step: 'build' },
   'cargo-workspace/broken': {
     given: { look: { texts: { 'Cargo.toml': '[package]\nname="in"\n' }, files: ['Cargo.toml'] } },
     step: 'build',

@@ -401,6 +401,18 @@ test.each([
     'ValueError: too small',
   ],
   ["\u001b[31mError: nope\u001b[0m\n    at x (/a.js:1:1) {\n  code: 'X'\n}\n\nNode.js v20.1.0\n", 'Error: nope'],
+  [
+    "thread 'main' panicked at src/main.rs:1:54:\nindex out of bounds: the len is 0 but the index is 0\nstack backtrace:\n   0: __rustc::rust_begin_unwind\n             at /rustc/59/library/std/src/panicking.rs:689:5\n   1: <usize as core::slice::index::SliceIndex<[T]>>::index\n   5: core::ops::function::FnOnce::call_once\nnote: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.\n",
+    'index out of bounds: the len is 0 but the index is 0',
+  ],
+  [
+    "make: *** No rule to make target 'thing.o', needed by 'all'.  Stop.\n",
+    "make: *** No rule to make target 'thing.o', needed by 'all'.  Stop.",
+  ],
+  [
+    '[ERROR]   The project  (/app/pom.xml) has 1 error\n[ERROR] \n[ERROR] Re-run Maven using the -X switch to enable full debug logging.\n[ERROR] [Help 1] http://cwiki.example.test/ProjectBuildingException\n',
+    '[ERROR]   The project  (/app/pom.xml) has 1 error',
+  ],
   ['just words\n\n', 'just words'],
   ['\n  \n', null],
 ])('of %j the line that says most is %j', (given, line) => {

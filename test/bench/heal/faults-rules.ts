@@ -65,8 +65,8 @@ const client = (repo: Editor): void => {
 
 /** As version managers keep them. */
 const PYTHONS = {
-  has: 'a Python before 3.10, one of 3.11 and one of 3.12',
-  says: 'cd "$(pyenv root)/versions" && ls -d 3.[789].* && ls -d 3.11.* && ls -d 3.12.*',
+  has: 'Python 3.9, 3.11 and 3.12',
+  says: 'cd "$(pyenv root)/versions" && ls -d 3.9.* && ls -d 3.11.* && ls -d 3.12.*',
 };
 
 export const ruleFaults: readonly Fault[] = [
@@ -190,19 +190,38 @@ export const ruleFaults: readonly Fault[] = [
     (repo) => scripts(repo, { start: 'docker compose up -d && node server.js' }),
     { where: { has: 'a docker without compose', says: 'docker --version && ! docker compose version' } },
   ),
-  ...(['from collections import Mapping', 'import imp'] as const).map(
-    (line, n): Fault => ({
-      kind: ['class that left collections with Python 3.10', 'module that left Python with 3.12'][n]!,
+  ...[
+    ['class that left collections with Python 3.10', 'python-collections', '3.11', 'from collections import Mapping'],
+    ['module that left Python with 3.12', 'module-gone', '3.12', 'import imp'],
+    ['name that left Python with 3.11', 'name-gone', '3.11', 'import inspect\ninspect.getargspec'],
+    ['module that came with Python 3.11', 'python-too-old', '3.9', 'import tomllib'],
+  ].map(
+    ([kind, rule, version, line]): Fault => ({
+      kind: kind!,
       repo: 'python-plain-server',
       says: 'Hello from plain Python',
-      rules: [['python-collections', 'module-gone'][n]!],
+      rules: [rule!],
       where: PYTHONS,
       inject(repo) {
         repo.edit('server.py', (before) => `${line}\n${before}`);
-        repo.write('.python-version', ['3.11', '3.12'][n]!);
+        repo.write('.python-version', version!);
       },
     }),
   ),
+  {
+    kind: 'folder of a database that is a file not there',
+    repo: 'python-plain-server',
+    says: 'Hello from plain Python',
+    rules: ['missing-folder'],
+    inject: (repo) =>
+      repo.edit('server.py', (before) => `import sqlite3\nsqlite3.connect("instance/shop.db")\n${before}`),
+  },
+  node('script of bash run by a plain shell', ['bash-script'], (repo) => {
+    repo.write('run.sh', '#!/bin/sh\nset -euo pipefail\nsource ./words.sh\nexec node server.js\n', 0o755);
+    repo.write('words.sh', 'export WORD=hello\n');
+    scripts(repo, { start: './run.sh' });
+    start(repo, "if (process.env.WORD !== 'hello') throw new Error('no word');");
+  }),
   {
     kind: 'part of the repository that wants an older Python',
     repo: 'python-plain-server',
