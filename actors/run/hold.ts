@@ -366,7 +366,7 @@ export function takeTurns(d: Draft): void {
   }
 }
 const turn = (d: Draft): ReturnType<typeof nextInTurn> =>
-  d.c.mode === 'up' ? nextInTurn(d, (part) => lately(d, part).length < RESTARTS) : null;
+  d.c.mode === 'up' || d.c.mode === 'restarting' ? nextInTurn(d, (part) => lately(d, part).length < RESTARTS) : null;
 /** Somebody asks for a restart, of one of several or of all. @returns what is said to it. */
 export function askedAnew(d: Draft, service: string | null): Fact {
   const { c } = d;

@@ -67,7 +67,7 @@ export function recover(d: Draft, part: string | null, fallen: Fallen): Verdict 
   const frame = frameOf(d, part);
   const step = frame.graph.byId.get(fallen.step);
   if (!c.flow?.kinds.includes('fixer') || !mends(frame) || !step?.heal || !scopeOf(d, frame).service) return 'none';
-  const others = recoveries(c).length > 0 || (part !== null && serverDown(c) !== null);
+  const others = recoveries(c).length > 0 || serverDown(c) !== null;
   const recovery: Recovery = {
     ...fallen,
     memoryBytes: null,
@@ -104,20 +104,32 @@ const recoveries = (c: RunContext): [part: string | null, recovery: Recovery][] 
     recovery ? [[part, recovery]] : [],
   ),
 ];
-/** A private server that is being begun again (servers.ts): what it did to a part is known when it is up. */
+/** A private server that is being begun again (servers.ts): a repair would begin it a second time, on the same data. */
 const serverDown = ({ servers = {} }: RunContext): string | null =>
   Object.keys(servers).find((kind) => servers[kind]!.since !== null && !servers[kind]!.lost) ?? null;
+/** A server has fallen, which may well be why: those for whom nothing has been ended yet wait for it. */
+export function waitForServer(d: Draft): void {
+  for (const [part, recovery] of recoveries(d.c)) {
+    const { stage, app, failure } = recovery;
+    if (stage !== 'looking' && stage !== 'seeking') continue;
+    // Of one that was started and failed the failure is all that is known; of the others it is found out anew.
+    keepLife(d, part, { recovery: { ...recovery, stage: 'queued', failure: app === '' ? failure : null } });
+  }
+}
 
 /**
  * Gives the turn to the one that has waited longest, when nobody is being repaired any more.
  * @param canStart whether one that has ended may be started again first: what was just repaired may have been its cause too.
  * @returns its part and what becomes of it; null: nobody's turn has come.
  */
-export function nextInTurn(d: Draft, canStart: (part: string) => boolean): { part: string; verdict: Verdict } | null {
+export function nextInTurn(
+  d: Draft,
+  canStart: (part: string | null) => boolean,
+): { part: string | null; verdict: Verdict } | null {
   const all = recoveries(d.c);
   if (all.length === 0 || all.some(([, { stage }]) => stage !== 'queued') || serverDown(d.c) !== null) return null;
   const [first] = all.sort(([, a], [, b]) => a.askedAt - b.askedAt);
-  const [part, recovery] = first as [string, Recovery];
+  const [part, recovery] = first!;
   const { exit, failure, reason, service } = recovery;
   if ((exit || failure) && canStart(part)) {
     keepLife(d, part, { recovery: null });

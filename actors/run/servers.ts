@@ -6,6 +6,7 @@
 import type { Answered, Message } from '../../runtime/actor.js';
 import { type ErrorRecord, fail } from '../../runtime/errors.js';
 import type { Draft } from './draft.js';
+import { waitForServer } from './recover.js';
 import { FOREVER_MS, MINUTE, type ServerFalls } from './state.js';
 
 const AGAIN = 5;
@@ -57,6 +58,7 @@ function fell(d: Draft, kind: string, reason: string): void {
     c.out.facts.push({ type: 'run.server-lost', server: kind, error });
     return watch(d);
   }
+  waitForServer(d);
   const inMs = lately.length === 0 ? 0 : PAUSE_MS * 2 ** lately.length;
   note(d, kind, { again: [...lately, now], since: c.servers?.[kind]?.since ?? now });
   c.out.facts.push({ type: 'run.server-fell', server: kind, reason, restart: lately.length + 1, inMs });

@@ -235,6 +235,28 @@ test('it is not repaired for ever: after three repairs of a phase it is lost, un
   expect(well.repaired().heals).toBe(4);
 });
 
+test('one that ends with a private server is started again when that is up, and only then repaired', () => {
+  const run = live();
+  run.hear('server watch', { type: 'database.fell', kind: 'postgres', reason: 'it was ended by SIGKILL' });
+  const waits = run.exits();
+  expect([waits.state, types(waits), tags(waits)]).toEqual(['healing', ['run.app-healing'], []]);
+  const back = run.hear('server revive postgres', { type: 'database.revived', kind: 'postgres', port: 5432 });
+  expect([back.state, types(back)]).toEqual(['up', ['run.server-restarted', 'run.app-fell']]);
+  run.due();
+  run.halted();
+  const failing = run.does('start', { type: 'runner.failed', ...failure });
+  expect([failing.state, tags(failing)]).toEqual(['healing', ['recover']]);
+
+  // Its end may be heard of before that of the server.
+  const first = live();
+  first.exits();
+  first.examined();
+  first.hear('server watch', { type: 'database.fell', kind: 'postgres', reason: 'it was ended by SIGKILL' });
+  expect(tags(first.fixed('start'))).toEqual([]);
+  const late = first.hear('server revive postgres', { type: 'database.revived', kind: 'postgres', port: 5432 });
+  expect(types(late)).toEqual(['run.server-restarted', 'run.app-fell']);
+});
+
 test('by its policy one is started again first; a start that fails is repaired at once, and the next start tried where nothing helps', () => {
   const run = live('on-failure');
   expect(types(run.exits())).toEqual(['run.app-fell']);

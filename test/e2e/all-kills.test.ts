@@ -133,6 +133,10 @@ test.runIf(process.env.RR_LONG)(
       const web = (await allWell()).services.find(({ service }) => service === 'web')!;
       const shown = async (): Promise<string> => (await fetch(web.url!).catch(() => null))?.text() ?? '';
       await eventually(shown, (text) => text.endsWith('apples'));
+      await eventually(
+        () => pidOf('jobs').length,
+        (count) => count > 0,
+      );
       await allWell();
       // Each of them once, and untouched what nobody has touched.
       const now = { api: pidOf('api'), web: pidOf('web'), jobs: pidOf('jobs') };

@@ -55,8 +55,10 @@ test('a compose project of three services is brought up in the order of its need
   process.kill(mailer(), 'SIGTERM');
   expect((await said('run.app-exited')).payload).toMatchObject({ service: 'mailer' });
   expect((await fetch(services[1]!.url!)).status).toBe(200);
-  expect((await finish(s.rr('restart', run, 'mailer'))).code).toBe(0);
-  expect(apps(s)).toHaveLength(3);
+  if (process.env.RR_LONG) {
+    expect((await finish(s.rr('restart', run, 'mailer'))).code).toBe(0);
+    expect(apps(s)).toHaveLength(3);
+  }
   expect(rr.child.exitCode).toBe(null);
   rr.child.kill('SIGINT');
   expect(await rr.exited).toBe(0);

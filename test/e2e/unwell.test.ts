@@ -199,18 +199,25 @@ long(
 );
 
 long(
-  'its server dies: it is brought up again, with its data',
+  'its server dies: that is brought up again with its data, and with it the application',
   async () => {
-    const { s, run, url, healed, bye } = await up('express-redis', { npm_config_prefer_offline: 'true' });
+    const { s, run, url, told, status, bye } = await up('express-redis', { npm_config_prefer_offline: 'true' });
     const visits = async (at: string) => Number(/visits: (\d+)/.exec(await text(at))?.[1]);
     for (let n = 0; n < 3; n += 1) await text(await url());
     const services = join(s.state, 'runs', run, 'steps/services/1/output.json');
     const { port } = JSON.parse(readFileSync(services, 'utf8')).services[0] as { port: number };
     const server = (await holderOf(port))!;
     process.kill(server.pid, 'SIGKILL');
-    const { rules, url: after } = await healed(1);
-    expect(rules).toEqual(['server-lost']);
-    expect(await visits(String(after))).toBeGreaterThan(0);
+    await eventually(
+      () => told('run.server-restarted').length,
+      (times) => times === 1,
+    );
+    const { services: now } = await eventually(status, (seen) => {
+      const [one] = seen.services as { up: boolean; rising: boolean; well: boolean }[];
+      return one!.up && one!.well && !one!.rising;
+    });
+    expect(await visits(now[0].url)).toBeGreaterThan(0);
+    expect(told('run.fix-tried')).toEqual([]);
     await bye();
   },
   300_000,
