@@ -303,7 +303,7 @@ const orphans: Check = async ({ state, lives, count }) => {
         if (name.endsWith('.tmp')) {
           if (old(join(state, path)) || (pid > 0 && startTimeOf(pid) === null))
             found.push(finding('file-cut-short', path, 'a crash cut its writing short', remove(path), true));
-        } else if (/\.partial$/.test(name)) {
+        } else if (/\.partial$|^keeper\.json\.new$/.test(name)) {
           if (!lives) found.push(finding('file-cut-short', path, 'a crash cut its making short', remove(path), true));
         } else if (!names.test(name))
           found.push(finding('file-unknown', path, 'nobody of ours makes it', remove(path)));

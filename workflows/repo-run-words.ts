@@ -94,7 +94,8 @@ export function describe(step: string, s: Scope): string {
       const { services, chosen } = get<{ services: Service[]; chosen: string[] }>('stack');
       const one = services.find(({ name }) => name === chosen[0]);
       if (!one) return 'nothing known';
-      const others = services.length > 1 ? `, one of ${services.length} services` : '';
+      const others =
+        services.length > 1 ? `, one of ${services.length} services (--all runs all, --service NAME another)` : '';
       return `${one.name}: ${[one.language, one.framework, one.kind].filter(Boolean).join(', ')}${others} (${one.evidence[0]?.file ?? one.path})`;
     }
     case 'needs': {
@@ -156,7 +157,7 @@ export function describe(step: string, s: Scope): string {
         inner?: number | null;
       }>('start');
       const where = inner ? ` (${inner} in a network of its own)` : '';
-      return `${command}${sockets.length > 0 ? `, listens on ${list(sockets.map(({ port }) => String(port)))}${where}` : exitCode === null ? ', is up' : `, ended with ${exitCode}`}`;
+      return `${command}${sockets.length > 0 ? `, listens on ${list([...new Set(sockets.map(({ port }) => String(port)))])}${where}` : exitCode === null ? ', is up' : `, ended with ${exitCode}`}`;
     }
     case 'prove': {
       const { proof } = get<{

@@ -75,9 +75,8 @@ export function runHandlers({
     (one.result?.outcome === 'healthy' ? contextOf(run)?.result : null) ?? one.result;
   const stop = async (run: string, reason: 'stop' | 'cancel') => {
     if (known(run).ended) return { run, state: known(run).state };
-    const fact = (await ask(main('orchestrator'), { type: 'orchestrator.stop', run, reason } as Message)) as Message & {
-      state?: Known['state'];
-    };
+    const command = { type: 'orchestrator.stop', run, reason, at: clock.now() } as Message;
+    const fact = (await ask(main('orchestrator'), command)) as Message & { state?: Known['state'] };
     if (!fact.state) throw fail('RUN_UNKNOWN', { run });
     return { run, state: fact.state };
   };

@@ -19,6 +19,8 @@ export const Stop = z.strictObject({
   type: z.literal('orchestrator.stop'),
   run: z.string(),
   reason: z.enum(['stop', 'cancel']),
+  /** Epoch ms. */
+  at: z.number().optional(),
 });
 export const Accepted = z.strictObject({ type: z.literal('orchestrator.accepted'), run: z.string() });
 export const Stopping = z.strictObject({ type: z.literal('orchestrator.stopping'), run: z.string(), state: State });

@@ -86,9 +86,9 @@ const dismiss = (run: string): Ask => ({
   withinMs: MINUTE,
   tag: `dismiss ${run}`,
 });
-const stopRun = (run: string, reason: 'stop' | 'cancel'): Ask => ({
+const stopRun = (run: string, reason: 'stop' | 'cancel', at?: number): Ask => ({
   to: `${run}/run/run-1`,
-  command: { type: 'run.stop', reason } as Message,
+  command: { type: 'run.stop', reason, ...(at === undefined ? {} : { at }) } as Message,
   withinMs: MINUTE,
   tag: `stop ${run}`,
 });
@@ -129,7 +129,7 @@ export function orchestrate(before: OrchestratorContext, event: Event, kindsOf: 
       finish(c, event.run, failedResult(event.run, known, 'cancelled', fail('INTERRUPTED').toRecord()), true);
     else {
       change(event.run, { unwanted: true });
-      asks.push(stopRun(event.run, event.reason));
+      asks.push(stopRun(event.run, event.reason, event.at));
     }
     return c;
   }

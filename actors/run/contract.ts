@@ -123,7 +123,12 @@ export const Start = z.strictObject({
   seed: Seed.optional(),
 });
 /** Ends an `up` run, or gives up one that is not proven yet. */
-export const Stop = z.strictObject({ type: z.literal('run.stop'), reason: z.enum(['stop', 'cancel']) });
+export const Stop = z.strictObject({
+  type: z.literal('run.stop'),
+  reason: z.enum(['stop', 'cancel']),
+  /** Epoch ms at which it was asked for: up to then its time is counted. */
+  at: z.number().optional(),
+});
 export const Watch = z.strictObject({ type: z.literal('run.watch') });
 /** Answers a step that asks for approval; `step` null: the only one that does. */
 export const Decide = z.strictObject({

@@ -62,7 +62,7 @@ type Of<T extends Command['type']> = Extract<Command, { type: T }>;
  */
 export function walk(workflow: Workflow | null, before: RunContext, event: Walked): RunContext {
   const by = workflow ?? gone(before, event);
-  const now = 'at' in event ? event.at : before.clockedAt;
+  const now = ('at' in event ? event.at : undefined) ?? before.clockedAt;
   const d = draftOf(by, before, now);
   try {
     if (!workflow && isAtWork(before)) refuse(d, missing(before));

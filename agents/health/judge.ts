@@ -234,7 +234,7 @@ export const wantedOf = ({ how, wantsPage, rawTcp, giveUpMs, stayMs }: Check): s
 };
 
 const EXCERPT = 300;
-const FRAME = /^\s*at .*:\d+:\d+\)?$|^\s*File ".*", line \d+/;
+const FRAME = /^(?:at )?[^()"']{0,80}\(?(?:node:|file:|\/)\S*:\d+:\d+\)?[\s{]*$|^File ".*", line \d+/;
 /** Plain text of the last lines of a log, at most 300 characters: whole lines, and none of a stack. */
 export function excerptOf(lines: string[]): string {
   const said = ownWords(lines)

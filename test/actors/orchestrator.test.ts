@@ -153,6 +153,16 @@ test('a run cancelled while its actors are made is dismissed and never started',
   expect(town.c.runs.r1).toMatchObject({ state: 'cancelled', ended: true });
 });
 
+test('a run is told when it was asked to stop: its time is counted up to then', () => {
+  const town = new Town(1);
+  town.hear(submit('r1', 1));
+  town.work(0, 2);
+  town.deliver(0);
+  town.hear({ type: 'orchestrator.stop', run: 'r1', reason: 'cancel', at: 77 });
+  const stop = town.open.find(({ tag }) => tag === 'stop r1');
+  expect(stop!.command).toEqual({ type: 'run.stop', reason: 'cancel', at: 77 });
+});
+
 test('a run one of whose actors cannot be made is dismissed whole', () => {
   const town = new Town(1);
   town.hear(submit('r1', 1));

@@ -429,6 +429,13 @@ test('every damage to a state folder is found, with how it is mended; what harms
       `${bundle}/work.0a1b2c3d.partial`,
       true,
     ],
+    [
+      "a keeper's record that found no room",
+      () => writeFileSync(at(bundle, 'keeper.json.new'), ''),
+      'file-cut-short',
+      `${bundle}/keeper.json.new`,
+      true,
+    ],
     ['a file of a stranger', () => writeFileSync(at('holiday.jpg'), ''), 'file-unknown', 'holiday.jpg', false],
     [
       'a checkpoint of nobody',

@@ -346,7 +346,13 @@ test('a process that dies after its first answer has died', async () => {
 });
 
 test('what a job printed last is quoted in whole lines, without the frames of a stack', async () => {
-  const lines = ['x'.repeat(290), 'not ok 3 - later # TODO', '    at Test.run (node:internal/test:5:1)', '# pass 2'];
+  const lines = [
+    'x'.repeat(290),
+    'not ok 3 - later # TODO',
+    '    at Test.run (node:internal/test:5:1)',
+    '      async Test.go (node:test:7:2) {',
+    '# pass 2',
+  ];
   const fact = await drive({ how: 'exit', exitCode: 0, lines });
   expect(fact).toMatchObject({ type: 'health.passed', proof: { excerpt: 'not ok 3 - later # TODO # pass 2' } });
 });
