@@ -27,11 +27,14 @@ import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch
 
 const works = typeof (await findTool(readConfig({}).config.cache, 'auto', () => undefined)) !== 'string';
 const TEST_MS = 300_000;
+/** Whether a small disk can be made; what says `skip` says it for `long` too. */
+const canMount = Boolean(process.env.RR_LONG) && process.platform === 'linux' && process.getuid?.() === 0;
 /** What takes a minute or more. */
-const long = process.env.RR_LONG ? test.concurrent : test.skip;
+const long = process.env.RR_LONG ? test : test.skip;
 type Finished = TestContext['onTestFinished'];
 
-// One at a time: each brings up an application and a server, and some want the same well-known port.
+// One at a time, also after one that ran into its limit: each brings up an application and a server, and some want the same
+// well-known port. The limit of a test is for its own work: tests of this file wait for no others within theirs.
 let last: Promise<unknown> = Promise.resolve();
 const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
   const mine = last.then(work, work);
@@ -104,7 +107,7 @@ async function foreign(port: number, finished: Finished): Promise<{ connections:
   return bound ? seen : null;
 }
 
-test.concurrent(
+test(
   'in a sandbox with a network of its own the application reaches the server of its run',
   { timeout: TEST_MS, skip: !works },
   ({ onTestFinished }) =>
@@ -120,7 +123,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'redis: fetched where the machine has none, its data is there in the next run and gone with --fresh',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -146,7 +149,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'a server of somebody else on the well-known port is never spoken to',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -161,7 +164,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'postgres: the login of the compose file, its SQL files run once, the host of the compose network led to the private one',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -199,7 +202,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'knex: its migrations and seeds are run, and one that fails says how and leaves what it had made',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -231,7 +234,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'mariadb: variables apart, a password that wants quoting, rows that stay',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -289,7 +292,7 @@ long(
     }),
 );
 
-test.concurrent(
+test(
   'what a person gives is used as it is, and nothing is started for it',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -301,7 +304,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'a server that does not start says its last lines, and a data folder that another run holds is left to it',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -464,7 +467,7 @@ long(
 
 long(
   'a disk that fills during an import is said as that, harms nothing of the repository, and the next run with room goes on',
-  { timeout: TEST_MS, skip: process.platform !== 'linux' || process.getuid?.() !== 0 },
+  { timeout: TEST_MS, skip: !canMount },
   ({ onTestFinished }) =>
     inTurn(async () => {
       const s = open(onTestFinished);
@@ -497,7 +500,7 @@ long(
 
 long(
   'a disk that fills while the server is up costs none of what was stored before: with room it serves again',
-  { timeout: TEST_MS, skip: process.platform !== 'linux' || process.getuid?.() !== 0 },
+  { timeout: TEST_MS, skip: !canMount },
   ({ onTestFinished }) =>
     inTurn(async () => {
       const s = open(onTestFinished);
