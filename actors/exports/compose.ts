@@ -40,10 +40,11 @@ export function compose(facts: Proven): string {
         restart: facts.proof.how === 'exit' ? 'no' : 'unless-stopped',
       },
       ...Object.fromEntries(
-        servers.map(({ name, image, env: environment, ready }) => [
+        servers.map(({ name, image, env: environment, command, ready }) => [
           name,
           {
             image,
+            ...(command === null ? {} : { command }),
             ...(Object.keys(environment).length > 0 ? { environment } : {}),
             ...(ready === null
               ? {}

@@ -253,12 +253,12 @@ const speaks: Readonly<Record<string, RegExp>> = {
   mail: /MAIL|SMTP/i,
   rabbitmq: /RABBIT|AMQP|BROKER/i,
   elasticsearch: /ELASTIC|OPENSEARCH/i,
-  minio: /MINIO|S3/i,
+  minio: /MINIO|S3|^AWS_/i,
 };
 function serversOf({ servers, ofServers, given }: Around, service: Service | undefined, env: readonly Variable[]) {
   const byKind = new Map<string, string | null>();
   for (const need of service?.needs ?? []) byKind.set(kinds[need] ?? need, null);
-  for (const { kind, program } of servers) byKind.set(kind, /(\d+(?:\.\d+)*)/.exec(program)?.[1] ?? null);
+  for (const { kind, program } of servers) byKind.set(kind, /\s(\d+(?:\.\d+)*)/.exec(program)?.[1] ?? null);
   const known = new Set([...ofServers, ...given, ...env.filter(({ how }) => how === 'give').map(({ name }) => name)]);
   const taken = new Set<string>();
   return [...byKind]

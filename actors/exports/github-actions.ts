@@ -2,11 +2,17 @@
 
 import { quote } from '../../runtime/shell.js';
 import type { Proven } from './facts.js';
-import { addressesOf, serversOf } from './servers.js';
+import { addressesOf, type Server, serversOf } from './servers.js';
 import { answersIn, layFiles, part, staticFolder } from './shell.js';
 import { yamlOf } from './yaml.js';
 
-type Step = { name?: string; uses?: string; with?: Record<string, string>; run?: string };
+type Step = {
+  name?: string;
+  uses?: string;
+  with?: Record<string, string>;
+  run?: string;
+  env?: Record<string, string>;
+};
 const setups: Readonly<Record<string, (version: string) => Step>> = {
   node: (version) => ({ uses: 'actions/setup-node@v4', with: { 'node-version': part(version, 3) } }),
   python: (version) => ({ uses: 'actions/setup-python@v5', with: { 'python-version': part(version, 3) } }),
@@ -37,7 +43,8 @@ const secret = (name: string): string => `\${{ secrets.${name} }}`;
 
 export function githubActions(facts: Proven): string {
   const { env, port, path, proof, tests, commit, run } = facts;
-  const servers = serversOf(facts, secret);
+  const all = serversOf(facts, secret);
+  const servers = all.filter(({ command }) => command === null);
   const addresses = addressesOf(facts, () => '127.0.0.1', secret);
   const generated = env.filter(({ how }) => how === 'generate').map(({ name }) => name);
   const variables = {
@@ -67,6 +74,8 @@ export function githubActions(facts: Proven): string {
           },
         ]
       : []),
+    // What is a service of a job cannot be given a command.
+    ...all.flatMap((server) => (server.command === null ? [] : [startServer(server, server.command)])),
     ...some('Files that a repair laid', layFiles(facts)),
     ...some('Install', facts.install),
     ...some('Build', facts.build),
@@ -114,6 +123,14 @@ export function githubActions(facts: Proven): string {
   const head = ` ${facts.service.replaceAll(/[^\x20-\x7e]+/g, ' ')} as run ${run} proved it${commit ? ` at ${commit.slice(0, 12)}` : ''}.\n`;
   return `#${head}${yamlOf(file)}`;
 }
+/** Values go by the environment: a secret has no place in a command. */
+const startServer = ({ name, image, port, env }: Server, command: string): Step => ({
+  name: `Start ${name}`,
+  run: `docker run -d -p ${port}:${port} ${Object.keys(env)
+    .map((one) => `-e ${one} `)
+    .join('')}${image} ${command}`,
+  env,
+});
 const some = (name: string, commands: readonly string[]): Step[] =>
   commands.length === 0 ? [] : [{ name, run: commands.map(plain).join('\n') }];
 

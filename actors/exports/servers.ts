@@ -7,6 +7,8 @@ export interface Server {
   image: string;
   port: number;
   env: Record<string, string>;
+  /** What the image is begun with, where its own would do nothing; null: its own. */
+  command: string | null;
   /** A shell command that says whether it is ready; null: nothing in the image can. */
   ready: string | null;
 }
@@ -16,6 +18,7 @@ interface About {
   /** Its password comes out of this variable of the one who starts it. */
   password?: string;
   env?: (password: string) => Record<string, string>;
+  command?: string;
   ready?: string;
   url: (host: string, password: string) => string;
   user?: string;
@@ -76,7 +79,15 @@ const abouts: Readonly<Record<string, About>> = {
     env: () => ({ 'discovery.type': 'single-node', 'xpack.security.enabled': 'false' }),
     url: (host) => `http://${host}:9200`,
   },
-  minio: { image: () => 'minio/minio', port: 9000, url: (host) => `http://${host}:9000` },
+  minio: {
+    image: () => 'minio/minio',
+    port: 9000,
+    command: 'server /data',
+    password: 'MINIO_ROOT_PASSWORD',
+    env: (password) => ({ MINIO_ROOT_USER: 'app', MINIO_ROOT_PASSWORD: password }),
+    url: (host) => `http://${host}:9000`,
+    user: 'app',
+  },
 };
 
 /** @param password what stands for the password of a server, by the name of its variable. */
@@ -90,6 +101,7 @@ export const serversOf = ({ services }: Proven, password: (name: string) => stri
         image: about.image(version),
         port: about.port,
         env: about.env?.(password(about.password ?? '')) ?? {},
+        command: about.command ?? null,
         ready: about.ready ?? null,
       },
     ];
@@ -107,21 +119,34 @@ export function addressesOf(
     if (!about) continue;
     const secret = password(about.password ?? '');
     for (const name of env) {
-      const value = /(?:URL|URI|DSN|ADDR(?:ESS)?|CONNECTION(?:_STRING)?|BROKER|BACKEND)$/i.test(name)
-        ? about.url(host(kind), secret)
-        : /HOST(?:NAME)?$|_SERVER$/i.test(name)
-          ? host(kind)
-          : /PORT$/i.test(name)
-            ? String(about.port)
-            : /USER(?:NAME)?$/i.test(name)
-              ? about.user
-              : /PASS(?:WORD)?$/i.test(name) && about.password
-                ? secret
-                : /(?:DB|DATABASE|NAME)$/i.test(name)
-                  ? about.database
-                  : undefined;
+      const value =
+        kind === 'minio'
+          ? ofObjects(name, env, about.url(host(kind), secret), secret)
+          : /(?:URL|URI|DSN|ADDR(?:ESS)?|CONNECTION(?:_STRING)?|BROKER|BACKEND)$/i.test(name)
+            ? about.url(host(kind), secret)
+            : /HOST(?:NAME)?$|_SERVER$/i.test(name)
+              ? host(kind)
+              : /PORT$/i.test(name)
+                ? String(about.port)
+                : /USER(?:NAME)?$/i.test(name)
+                  ? about.user
+                  : /PASS(?:WORD)?$/i.test(name) && about.password
+                    ? secret
+                    : /(?:DB|DATABASE|NAME)$/i.test(name)
+                      ? about.database
+                      : undefined;
       if (value !== undefined) values[name] = value;
     }
   }
   return values;
+}
+/** As the clients of S3 name them; a bucket is not made by a server, so its variable is left to be given. */
+function ofObjects(name: string, env: readonly string[], url: string, secret: string): string | undefined {
+  const bare = url.replace(/^http:\/\//, '');
+  if (/MINIO_ENDPOINT$/i.test(name)) return env.some((one) => /PORT$/i.test(one)) ? bare.replace(/:\d+$/, '') : bare;
+  if (/(?:ENDPOINT|URL|URL_S3)$/i.test(name)) return url;
+  if (/HOST(?:NAME)?$/i.test(name)) return bare.replace(/:\d+$/, '');
+  if (/PORT$/i.test(name)) return bare.replace(/^.*:/, '');
+  if (/SECRET(?:_ACCESS)?(?:_KEY)?$|PASSWORD$/i.test(name)) return secret;
+  return /(?:ACCESS_KEY(?:_ID)?|KEY_ID|USER)$/i.test(name) ? 'app' : undefined;
 }

@@ -43,6 +43,12 @@ export interface Known {
 const SQL = ['postgres', 'mysql'];
 const EMPTY: Login = { user: '', password: '', database: '' };
 
+/** Whether it leads a client of S3 alone: that of all of AWS may stand for queues and tables too, as LocalStack has them. */
+const isOfObjects = (name: string, value: string): boolean =>
+  /ENDPOINT/i.test(name) &&
+  (/S3|MINIO/i.test(name) || /:9000\b|minio/i.test(value)) &&
+  !/localstack|:4566\b/i.test(value);
+
 /** The kinds that a service asks for, without repeats. @param extra what a fix of the run adds. */
 export function kindsOf({ needs, env }: Pick<Service, 'needs' | 'env'>, extra: readonly string[] = []): string[] {
   // Both have clients that speak to somebody elsewhere as a rule: it is ours where an address leads to this machine.
@@ -50,7 +56,7 @@ export function kindsOf({ needs, env }: Pick<Service, 'needs' | 'env'>, extra: r
     const role = roleOf(name);
     const isHere = value !== null && value !== '' && isLocal(hostOf(value));
     if (role === null || !isHere) return [];
-    const isAddress = role.kind === 'mail' ? role.part === 'host' : role.kind === 'minio' && /ENDPOINT/i.test(name);
+    const isAddress = role.kind === 'mail' ? role.part === 'host' : role.kind === 'minio' && isOfObjects(name, value);
     return isAddress ? [role.kind] : [];
   });
   const named = [...needs, ...extra, ...leads].map((need) => kindOfNeed[need.toLowerCase()]);

@@ -181,6 +181,7 @@ const Compose = z.strictObject({
       image: z.string().optional(),
       ports: z.array(z.string().regex(/^\d+:\d+$/)).optional(),
       environment: environment.optional(),
+      command: z.string().optional(),
       depends_on: z
         .record(z.string(), z.strictObject({ condition: z.enum(['service_started', 'service_healthy']) }))
         .optional(),
@@ -354,6 +355,31 @@ test('the facts are those of the bundle: the last attempt of each step counts', 
   const { services } = Compose.parse(parse(exportRun(state, 'r1', 'compose').text));
   expect(services.mysql!.image).toBe('mariadb:10.11');
   expect(filled(services.shop!.environment!.DB_PASSWORD!)).toBe('<MYSQL_PASSWORD>');
+});
+
+test('objects: MinIO is begun as a server, and the variables of S3 lead to it; its bucket is left to be given', () => {
+  const around = {
+    service: { ...service, needs: [] } as unknown as Around['service'],
+    given: [],
+    missing: [],
+    servers: [{ kind: 'minio', program: 'S3 server of rr' }],
+    ofServers: ['S3_ENDPOINT', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'S3_BUCKET'],
+  };
+  const of = facts({}, around);
+  expect(of.services).toMatchObject([{ kind: 'minio', version: null }]);
+  const { services } = Compose.parse(parse(exporters.compose.make(of)));
+  expect(services.minio).toMatchObject({ image: 'minio/minio', command: 'server /data' });
+  expect(services.minio!.environment!.MINIO_ROOT_USER).toBe('app');
+  const { environment: given } = services.shop!;
+  expect([given!.S3_ENDPOINT, given!.AWS_ACCESS_KEY_ID]).toEqual(['http://minio:9000', 'app']);
+  expect(given!.AWS_SECRET_ACCESS_KEY).toBe(services.minio!.environment!.MINIO_ROOT_PASSWORD);
+  expect(given!.S3_BUCKET).toContain('S3_BUCKET:?');
+  const workflow = exporters['github-actions'].make(of);
+  readActions(workflow);
+  expect(workflow).toContain(
+    'docker run -d -p 9000:9000 -e MINIO_ROOT_USER -e MINIO_ROOT_PASSWORD minio/minio server /data',
+  );
+  expect(parse(workflow).jobs.proof).not.toHaveProperty('services');
 });
 
 // Properties.

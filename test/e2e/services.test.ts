@@ -27,9 +27,12 @@ import { eventually, factsOf, finish, long, rawClient, resultOf, type Scratch, s
 
 const works = typeof (await findTool(readConfig({}).config.cache, 'auto', () => undefined)) !== 'string';
 const TEST_MS = 300_000;
+/** Whether a small disk can be made; what says `skip` says it for `long` too. */
+const canMount = Boolean(process.env.RR_LONG) && process.platform === 'linux' && process.getuid?.() === 0;
 type Finished = TestContext['onTestFinished'];
 
-// One at a time: each brings up an application and a server, and some want the same well-known port.
+// One at a time, also after one that ran into its limit: each brings up an application and a server, and some want the same
+// well-known port. The limit of a test is for its own work: tests of this file wait for no others within theirs.
 let last: Promise<unknown> = Promise.resolve();
 const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
   const mine = last.then(work, work);
@@ -102,7 +105,7 @@ async function foreign(port: number, finished: Finished): Promise<{ connections:
   return bound ? seen : null;
 }
 
-test.concurrent(
+test(
   'in a sandbox with a network of its own the application reaches the server of its run',
   { timeout: TEST_MS, skip: !works },
   ({ onTestFinished }) =>
@@ -115,7 +118,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'redis: fetched where the machine has none, its data is there in the next run and gone with --fresh',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -141,7 +144,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'a server of somebody else on the well-known port is never spoken to',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -156,7 +159,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'postgres: the login of the compose file, its SQL files run once, the host of the compose network led to the private one',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -194,7 +197,7 @@ test.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'knex: its migrations and seeds are run, and one that fails says how and leaves what it had made',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -226,7 +229,7 @@ long.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'mariadb: variables apart, a password that wants quoting, rows that stay',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -245,7 +248,7 @@ test.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'memcached and nats answer the application, and its mail is kept in the bundle',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -266,7 +269,7 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'a host of the compose network that is fixed in the code resolves for the application alone, also when its port is another’s',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -284,7 +287,7 @@ long.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'what a person gives is used as it is, and nothing is started for it',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -296,7 +299,7 @@ test.concurrent(
     }),
 );
 
-test.concurrent(
+test(
   'a server that does not start says its last lines, and a data folder that another run holds is left to it',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -347,7 +350,7 @@ test.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'a server that is killed is begun again where it was, with its data, also when that was while no runtime was there',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -415,7 +418,7 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'a database that is a file of the repository gets its tables and first rows before the start, in a copy where git would see it',
   { timeout: 2 * TEST_MS },
   ({ onTestFinished }) =>
@@ -454,9 +457,9 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'a disk that fills during an import is said as that, harms nothing of the repository, and the next run with room goes on',
-  { timeout: TEST_MS, skip: process.platform !== 'linux' || process.getuid?.() !== 0 },
+  { timeout: TEST_MS, skip: !canMount },
   ({ onTestFinished }) =>
     inTurn(async () => {
       const s = open(onTestFinished);
@@ -487,9 +490,9 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'a disk that fills while the server is up costs none of what was stored before: with room it serves again',
-  { timeout: TEST_MS, skip: process.platform !== 'linux' || process.getuid?.() !== 0 },
+  { timeout: TEST_MS, skip: !canMount },
   ({ onTestFinished }) =>
     inTurn(async () => {
       const s = open(onTestFinished);
@@ -521,7 +524,7 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'rabbitmq: the login and virtual host of the application, messages kept for the next run, and nothing of it shared with the machine',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -552,7 +555,7 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'objects: a client of S3 writes, reads and signs; its buckets are there, its keys its own, and what it stored in the next run',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -588,7 +591,7 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'a server whose port becomes another’s before it listens is begun on one that is free',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -629,7 +632,7 @@ exec '${found.server}' "$@"
     }),
 );
 
-long.concurrent(
+long(
   'killed at random instants, a run still has its one database, set up once, and takes it up again',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -679,7 +682,7 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'package sources that are silent are given up within a minute, with their names, and the application goes without',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -713,66 +716,63 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
-  'each kind of server is looked into, or says what to do instead',
-  { timeout: TEST_MS },
-  ({ onTestFinished }) =>
-    inTurn(async () => {
-      const s = open(onTestFinished);
-      const folder = s.repo('node-plain', { git: false });
-      const images = {
-        postgres: 'postgres:15',
-        mysql: 'mariadb:10',
-        redis: 'valkey/valkey:8',
-        memcached: 'memcached',
-        nats: 'nats:2',
-        mail: 'axllent/mailpit',
-        rabbitmq: 'rabbitmq:3',
-        minio: 'minio/minio',
-      };
-      const composed = Object.entries(images).map(([kind, image]) => `  ${kind}:\n    image: ${image}\n`);
-      writeFileSync(join(folder, 'compose.yaml'), `services:\n${composed.join('')}`);
-      const { result, output } = await run(s, folder);
-      expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
-      const { services, lacking } = output('services');
-      expect([services.map(({ kind }: { kind: string }) => kind).sort(), lacking]).toEqual([
-        Object.keys(images).sort(),
-        [],
-      ]);
-      const db = async (what: string, kind: string, text = '') =>
-        finish(s.pipe(text, 'db', what, result.run, '--kind', kind));
-      const schemes = {
-        postgres: 'postgresql',
-        mysql: 'mysql',
-        redis: 'redis',
-        memcached: 'memcached',
-        nats: 'nats',
-        mail: 'smtp',
-        rabbitmq: 'amqp',
-        minio: 'http',
-      };
-      for (const [kind, scheme] of Object.entries(schemes))
-        expect((await db('url', kind)).out).toMatch(new RegExp(`^${scheme}://(\\S+@)?127\\.0\\.0\\.1:\\d+\\S*\\n$`));
-      const sql = 'CREATE TABLE kept (a int); INSERT INTO kept VALUES (4711);';
-      for (const kind of ['postgres', 'mysql']) {
-        expect((await db('shell', kind, sql)).code).toBe(0);
-        expect((await db('dump', kind)).out).toContain('4711');
-      }
-      expect((await db('shell', 'redis', 'SET kept of-old\nGET kept\n')).out).toContain('of-old');
-      expect((await db('dump', 'redis')).out).toMatch(/^REDIS\d{4}.*of-old/s);
-      expect(await db('dump', 'mail')).toMatchObject({ code: 0, out: '' });
-      for (const kind of ['memcached', 'nats', 'mail', 'rabbitmq', 'minio']) {
-        const none = await db('shell', kind);
-        expect([none.code, none.err]).toEqual([2, expect.stringContaining(`there is no rr db shell for ${kind}`)]);
-        expect(none.err).toMatch(/rr db url/);
-      }
-      for (const kind of ['memcached', 'nats', 'rabbitmq'])
-        expect((await db('dump', kind)).err).toContain(`there is no rr db dump for ${kind}`);
-      await expectNothingLeft(s);
-    }),
+long('each kind of server is looked into, or says what to do instead', { timeout: TEST_MS }, ({ onTestFinished }) =>
+  inTurn(async () => {
+    const s = open(onTestFinished);
+    const folder = s.repo('node-plain', { git: false });
+    const images = {
+      postgres: 'postgres:15',
+      mysql: 'mariadb:10',
+      redis: 'valkey/valkey:8',
+      memcached: 'memcached',
+      nats: 'nats:2',
+      mail: 'axllent/mailpit',
+      rabbitmq: 'rabbitmq:3',
+      minio: 'minio/minio',
+    };
+    const composed = Object.entries(images).map(([kind, image]) => `  ${kind}:\n    image: ${image}\n`);
+    writeFileSync(join(folder, 'compose.yaml'), `services:\n${composed.join('')}`);
+    const { result, output } = await run(s, folder);
+    expect(result, JSON.stringify(result.error)).toMatchObject({ outcome: 'healthy', error: null });
+    const { services, lacking } = output('services');
+    expect([services.map(({ kind }: { kind: string }) => kind).sort(), lacking]).toEqual([
+      Object.keys(images).sort(),
+      [],
+    ]);
+    const db = async (what: string, kind: string, text = '') =>
+      finish(s.pipe(text, 'db', what, result.run, '--kind', kind));
+    const schemes = {
+      postgres: 'postgresql',
+      mysql: 'mysql',
+      redis: 'redis',
+      memcached: 'memcached',
+      nats: 'nats',
+      mail: 'smtp',
+      rabbitmq: 'amqp',
+      minio: 'http',
+    };
+    for (const [kind, scheme] of Object.entries(schemes))
+      expect((await db('url', kind)).out).toMatch(new RegExp(`^${scheme}://(\\S+@)?127\\.0\\.0\\.1:\\d+\\S*\\n$`));
+    const sql = 'CREATE TABLE kept (a int); INSERT INTO kept VALUES (4711);';
+    for (const kind of ['postgres', 'mysql']) {
+      expect((await db('shell', kind, sql)).code).toBe(0);
+      expect((await db('dump', kind)).out).toContain('4711');
+    }
+    expect((await db('shell', 'redis', 'SET kept of-old\nGET kept\n')).out).toContain('of-old');
+    expect((await db('dump', 'redis')).out).toMatch(/^REDIS\d{4}.*of-old/s);
+    expect(await db('dump', 'mail')).toMatchObject({ code: 0, out: '' });
+    for (const kind of ['memcached', 'nats', 'mail', 'rabbitmq', 'minio']) {
+      const none = await db('shell', kind);
+      expect([none.code, none.err]).toEqual([2, expect.stringContaining(`there is no rr db shell for ${kind}`)]);
+      expect(none.err).toMatch(/rr db url/);
+    }
+    for (const kind of ['memcached', 'nats', 'rabbitmq'])
+      expect((await db('dump', kind)).err).toContain(`there is no rr db dump for ${kind}`);
+    await expectNothingLeft(s);
+  }),
 );
 
-long.concurrent(
+long(
   'data that a server cannot read, or that another version has written, is named and never touched',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -816,7 +816,7 @@ long.concurrent(
     }),
 );
 
-long.concurrent(
+long(
   'what is to be had nowhere is told with what was looked for, what to install and the variable to give, and the run goes on',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>
@@ -922,7 +922,7 @@ const twice = {
     { id: 'second', ...asked([{ service: 'postgres', database: 'one more' }]), needs: ['again'] },
   ],
 };
-long.concurrent(
+long(
   'asked again a server is the same; asked for one more database it is begun anew with it, on its data',
   { timeout: TEST_MS },
   ({ onTestFinished }) =>

@@ -191,6 +191,9 @@ test('objects are wanted where an address of S3 leads to this machine, and of no
   for (const value of [null, '', 'https://s3.eu-west-1.amazonaws.com', 'https://me:x@store.example.com/'])
     expect(kinds('S3_ENDPOINT', value)).toEqual([]);
   expect(kinds('AWS_ACCESS_KEY_ID', 'AKIA')).toEqual([]);
+  // A stand-in for all of AWS, and one for its tables.
+  expect(kinds('S3_ENDPOINT', 'http://localhost:4566')).toEqual([]);
+  expect(kinds('AWS_ENDPOINT_URL', 'http://localhost:8000')).toEqual([]);
 });
 test('addresses over HTTP are moved with their path and without a name in them; every bucket is to be there', () => {
   const variables: [string, string | null][] = [
