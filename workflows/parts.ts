@@ -53,10 +53,11 @@ export function partsOf({ services }: Plan, hints: readonly Hint[], profiles: re
   const canRun = starts.filter(({ kind }) => STAYS.includes(kind));
   const [foreign, own] = [members.filter(({ alone }) => alone), members.filter(({ alone }) => !alone)];
   const parts = own.length > 0 ? named(starts, own) : [];
-  const contained = named([], foreign);
+  const native = parts.filter(({ service }) => service.container === undefined);
+  const contained = [...parts.filter((part) => !native.includes(part)), ...named([], foreign)];
   const ofRepository = every.filter(({ alone }) => !alone);
-  const isProject = parts.length > 1 || ofRepository.length > own.length || contained.length > 0;
-  if (parts.length > 0 && isProject) return sorted([...parts, ...contained]);
+  const isProject = native.length > 1 || ofRepository.length > own.length || contained.length > 0;
+  if (native.length > 0 && isProject) return sorted([...native, ...contained]);
   const processes = hints.filter((hint): hint is Process => hint.about === 'command' && IN_PROCFILE.test(hint.from));
   // A Procfile at the root says what runs; what lies in folders is of those processes.
   const isSaid = processes.some(({ from, path }) => path === '.' && !from.startsWith('Procfile.dev'));

@@ -42,6 +42,9 @@ export function heal(
   // The sandbox's answer, in whatever words a program tells it: only a person may allow what was refused.
   if (input.error.code === 'HOST_REFUSED')
     return { type: 'fixer.helpless', error: input.error, cause: 'the sandbox lets it reach no such host' };
+  // Not what ran in it has failed, so no rule knows it.
+  if (input.error.code === 'ENGINE_FAILED')
+    return { type: 'fixer.helpless', error: input.error, cause: 'the container engine failed' };
   const asked = table.filter(({ id }) => !input.without.includes(id));
   const tail = searchable(input.evidence?.tail ?? '');
   const log = searchable(look.log);

@@ -20,6 +20,7 @@ import {
   removeOrphans,
   runWords,
 } from '../../providers/engine/containers.js';
+import { engineFault } from '../../providers/engine/faults.js';
 import { complaint, type Engine, findEngine } from '../../providers/engine/find.js';
 import { type Evidence, execute, failureOf, type Order } from '../../providers/process/execute.js';
 import { isWithin } from '../../providers/sandbox/mounts.js';
@@ -83,8 +84,11 @@ export async function holdIn(container: Contained, begin: Begin, context: Effect
       buildCommand(engine, image, root, container.build),
       config.buildWallMs,
     );
+    const engineFailed = engineFault(exit.code, evidence.tail);
+    const command = `${engine.name} build --file ${container.build.file}`;
+    if (engineFailed !== null) return refuse(fail('ENGINE_FAILED', { command, ...engineFailed }), evidence);
     if (exit.code !== 0)
-      return { error: failureOf(evidence, { wallMs: config.buildWallMs, idleMs: IDLE_MS }), evidence };
+      return { error: failureOf({ ...evidence, command }, { wallMs: config.buildWallMs, idleMs: IDLE_MS }), evidence };
   } else if (!(await hasImage(engine, image))) {
     const { exit, evidence } = await perform(PULL, pullCommand(engine, image), PULL_MS);
     const reason = exit.limit === null ? complaint(evidence.tail) : `it was given up at its ${exit.limit} limit`;

@@ -632,3 +632,24 @@ wait $client`,
   },
   TEST_MS,
 );
+
+real(
+  'an engine whose disk is full is told as that, and leaves nothing',
+  async ({ onTestFinished }) => {
+    const small = (await startEngine(16)) as TestEngine;
+    onTestFinished(() => small.end());
+    const s = bare(onTestFinished, small.bin);
+    const folder = join(s.dir, 'heavy');
+    mkdirSync(join(folder, 'odd'), { recursive: true });
+    writeFileSync(join(folder, 'compose.yaml'), 'services:\n  odd:\n    build: ./odd\n    expose: [9100]\n');
+    writeFileSync(join(folder, 'odd', 'Dockerfile'), 'FROM docker.io/library/box:1\nCOPY . /opt\nCMD ["/opt/serve"]\n');
+    writeFileSync(join(folder, 'odd', 'weight'), Buffer.alloc(32 << 20, 'w'));
+    commitAll(folder, 'node_modules/\n');
+    const { result, told } = await run(s, folder, '--all');
+    expect(result, told.slice(-3_000)).toMatchObject({ outcome: 'failed', error: { code: 'ENGINE_FAILED' } });
+    expect(result.error!.message).toContain('its disk is full');
+    expect((await small.podman('ps', '--all', '--quiet')).trim()).toBe('');
+    await expectNothingLeft(s);
+  },
+  TEST_MS,
+);

@@ -34,8 +34,11 @@ export interface TestEngine {
   end(): Promise<void>;
 }
 
-/** @returns why there is none, in words, where containers do not run here. */
-export async function startEngine(): Promise<TestEngine | { why: string }> {
+/**
+ * @param storageMb how large its disk is; default: as this machine's.
+ * @returns why there is none, in words, where containers do not run here.
+ */
+export async function startEngine(storageMb?: number): Promise<TestEngine | { why: string }> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return { why: 'it wants root on Linux' };
   const home = mkdtempSync(join(tmpdir(), 'rr-engine-'));
   let holder: ChildProcess | null = null;
@@ -86,10 +89,12 @@ crun = [${wrapped('crun')}]
       join(home, '.config', 'containers', 'policy.json'),
       '{"default":[{"type":"insecureAcceptAnything"}]}',
     );
+    const disk =
+      storageMb === undefined ? '' : `mount -t tmpfs -o size=${storageMb}m tmpfs ${join(home, 'storage')} && `;
     // One mount namespace for all its calls; crun knows no machine with both versions of control groups.
     holder = spawn(
       'unshare',
-      ['--mount', 'sh', '-c', 'umount /sys/fs/cgroup/unified 2>/dev/null; echo up; exec sleep 3600'],
+      ['--mount', 'sh', '-c', `umount /sys/fs/cgroup/unified 2>/dev/null; ${disk}echo up; exec sleep 3600`],
       {
         stdio: ['ignore', 'pipe', 'ignore'],
       },

@@ -211,6 +211,8 @@ test('what an engine alone can run comes beside what the repository has, named i
   });
   // A folder of which nothing runs here; with something that does, that runs.
   const odd = member('odd', { container: { ...container, image: null, ports: [] } });
+  expect(names(partsOf(plan(), [odd]))).toEqual(['odd']);
+  expect(names(partsOf(plan(root), [odd])).sort()).toEqual(['app', 'odd']);
   expect(partsOf(plan(root), [odd, search]).find(({ member: name }) => name === 'odd')!.service).toMatchObject({
     kind: 'worker',
     proof: { how: 'log' },
