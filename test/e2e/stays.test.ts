@@ -88,8 +88,8 @@ test('rr restart starts an application anew, by its run or its service, and wait
   expect([byName.code, byName.objects]).toEqual([
     0,
     [
-      { type: 'restarting', run },
-      { type: 'restarted', run, url },
+      { type: 'restarting', run, services: [service] },
+      { type: 'restarted', run, service, url },
     ],
   ]);
   expect(apps(s).map(({ pid }) => pid)).not.toContain(second!.pid);
@@ -98,7 +98,9 @@ test('rr restart starts an application anew, by its run or its service, and wait
   const other = await detached(s, repo);
   const both = await finish(s.rr('restart', service));
   expect([both.code, both.out]).toEqual([2, '']);
-  expect(both.err).toMatch(new RegExp(`held up by (${run}|${other.run}) and .*\\n    fix: give the run  \\[USAGE\\]`));
+  expect(both.err).toMatch(
+    new RegExp(`held up by (${run}|${other.run}) and .*\\n    fix: give the run too: rr restart .* \\[USAGE\\]`),
+  );
   await finish(s.rr('stop', other.run));
   const ended = await finish(s.rr('restart', other.run));
   expect([ended.code, ended.out]).toEqual([2, '']);

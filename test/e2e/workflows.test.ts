@@ -226,7 +226,7 @@ test('an application that falls is started again where the job says so, and so i
   const [second] = apps();
   expect(second!.pid).not.toBe(first!.pid);
 
-  expect(await api('runs.restart', { run })).toEqual({ run, state: 'up' });
+  expect(await api('runs.restart', { run })).toEqual({ run, state: 'up', services: ['node-plain'] });
   await eventually(
     () => told('run.app-restarted').length,
     (count) => count === 2,

@@ -71,7 +71,10 @@ export async function restart({ config, json }: Globals, what: string, one: stri
         else print(`${run} ${state}${why ? `\n    ${why.message}\n    fix: ${why.fix}  [${why.code}]` : ''}`);
         return codes.failed;
       }
-      for (const { service: name, url, up, rising } of await servicesOf(client, run)) {
+      const all = await servicesOf(client, run);
+      // With the last of them the run ends, and says why.
+      const isEnding = all.every(({ up, rising }) => !up && !rising);
+      for (const { service: name, url, up, rising } of isEnding ? [] : all) {
         if (rising || !left.delete(name)) continue;
         isWell &&= up;
         const shown = told === '' ? run : `${run} ${name}`;
