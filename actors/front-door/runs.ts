@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { readStatus } from '../../agents/monitor/observe.js';
 import { bundleOf, writeBundle } from '../../checkpoints/bundle.js';
+import { freeBytes } from '../../providers/process/limits.js';
 import type { Message } from '../../runtime/actor.js';
 import { revive } from '../../runtime/bus.js';
 import { fail } from '../../runtime/errors.js';
@@ -23,6 +24,9 @@ import { databasesOf } from './databases.js';
 import { checkRules } from './fixes.js';
 import { readSource } from './source.js';
 import { checkJob } from './workflows.js';
+
+/** Less than this is no room for a run of its own. */
+const ROOM_BYTES = 1 << 20;
 
 /** UTC time and a random suffix: sortable, and unique. */
 export function newRunId(now: number): string {
@@ -87,6 +91,9 @@ export function runHandlers({
   ) => {
     const trouble = store.trouble();
     if (trouble) throw revive(trouble); // it could not be kept
+    // Told before a turn has to wait for room: the journal is the last to notice, its files being made beforehand.
+    if (!(wanted && runs()[wanted]) && freeBytes(config.state) < ROOM_BYTES)
+      throw fail('STATE_UNWRITABLE', { path: config.state, reason: 'ENOSPC: less than 1 MB is free' });
     checkJob(workflows, request);
     checkRules(config.state, request.without ?? []);
     const { source, secret } = request.source === '' ? { source: '', secret: null } : readSource(request.source);

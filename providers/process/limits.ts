@@ -126,7 +126,7 @@ export function bound(name: string, limits: Limits, cwd: string): Bounds {
     else words.push(prlimit, `--nproc=${limits.pids + ownThreads()}`, '--');
   }
   if (process.getuid?.() !== 0 && controls({ ...noLimits, cpus: limits.cpus }, version).length > 0) lacking.push('cpu');
-  const there = free(cwd);
+  const there = freeBytes(cwd);
   const floor = limits.freeBytes === null || there > limits.freeBytes ? limits.freeBytes : there / 2;
   const once = (over: Over): Over[] => {
     if (said.has(over.limit)) return [];
@@ -165,7 +165,7 @@ export function bound(name: string, limits: Limits, cwd: string): Bounds {
             }),
           );
       }
-      if (floor !== null && free(cwd) < floor)
+      if (floor !== null && freeBytes(cwd) < floor)
         found.push(
           ...once({ limit: 'disk', kept: false, said: `the disk has less than ${Math.round(floor / MB)} MB left` }),
         );
@@ -278,7 +278,8 @@ function onPath(name: string): string | null {
   return null;
 }
 
-function free(path: string): number {
+/** What a disk has left for us, in bytes; endless where nothing is at the path. */
+export function freeBytes(path: string): number {
   try {
     const { bavail, bsize } = statfsSync(path);
     return bavail * bsize;

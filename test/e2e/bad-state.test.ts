@@ -92,6 +92,26 @@ test.skipIf(!mounts)(
     expect(treeOf(repo)).toEqual(before);
     truncateSync(fill, 0);
     await expectNothingLeft(s, [], 40_000); // a nats-server whose disk is full hangs, and is ended for it
+
+    // A runtime that is up refuses new work at once, and takes it when there is room.
+    const up = s.rr('up', '--foreground', '--json');
+    await up.object(({ type }) => type === 'up');
+    const { ask, nats } = await rawClient(s.state);
+    const submit = () =>
+      ask('rr.api.local.jobs.submit', { source: s.repo('nothing-here', { as: `${performance.now()}` }) });
+    full();
+    expect(await submit()).toMatchObject({
+      error: { code: 'STATE_UNWRITABLE', message: expect.stringMatching(/ENOSPC/) },
+    });
+    truncateSync(fill, 0);
+    const { run } = await submit();
+    await eventually(
+      () => ask('rr.api.local.runs.get', { run }),
+      ({ ended }) => ended,
+    );
+    await nats.close();
+    up.child.kill('SIGINT');
+    await up.exited;
   },
   150_000,
 );
