@@ -9,7 +9,7 @@ import { liveNames, openWatcher } from '../../clients/repl/live.js';
 import { readConfig } from '../../runtime/config.js';
 import { packageRoot } from '../../runtime/program.js';
 import { expectNothingLeft } from './left.js';
-import { eventually, finish, rawClient, scratch } from './rr.js';
+import { eventually, finish, long, rawClient, scratch } from './rr.js';
 
 async function up() {
   const s = scratch({ RR_BROKER_IDLE_MS: '500' });
@@ -235,60 +235,64 @@ test('without a runtime every one of them says so', async () => {
   }
 }, 30_000);
 
-test('what the admin asks is shown and answered: by rr decide, and in the REPL by the id and by the object', async () => {
-  const { s, rr, admin, json, down } = await up();
-  const { ask, nats } = await rawClient(s.state);
-  await admin('spawn', 'port-manager', '--id', 'a');
-  await admin('spawn', 'port-manager', '--id', 'b');
-  // What is larger than 64 KB in a checkpoint goes to a file of its own, which cannot be written here.
-  const lease = { type: 'port.lease', run: 'r1', service: 'x'.repeat(70_000), wanted: [] };
-  const giveUp = async (address: string): Promise<string> => {
-    writeFileSync(join(s.state, 'blobs'), 'in the way');
-    const asked = await eventually(
-      async () => {
-        void ask('rr.api.local.admin.send', { address, command: lease, withinMs: 500 }).catch(() => undefined);
-        const { open } = await ask('rr.api.local.admin.decisions');
-        return (open as { id: string; address: string }[]).find((one) => one.address === address);
-      },
-      (found) => found !== undefined,
+long(
+  'what the admin asks is shown and answered: by rr decide, and in the REPL by the id and by the object',
+  async () => {
+    const { s, rr, admin, json, down } = await up();
+    const { ask, nats } = await rawClient(s.state);
+    await admin('spawn', 'port-manager', '--id', 'a');
+    await admin('spawn', 'port-manager', '--id', 'b');
+    // What is larger than 64 KB in a checkpoint goes to a file of its own, which cannot be written here.
+    const lease = { type: 'port.lease', run: 'r1', service: 'x'.repeat(70_000), wanted: [] };
+    const giveUp = async (address: string): Promise<string> => {
+      writeFileSync(join(s.state, 'blobs'), 'in the way');
+      const asked = await eventually(
+        async () => {
+          void ask('rr.api.local.admin.send', { address, command: lease, withinMs: 500 }).catch(() => undefined);
+          const { open } = await ask('rr.api.local.admin.decisions');
+          return (open as { id: string; address: string }[]).find((one) => one.address === address);
+        },
+        (found) => found !== undefined,
+      );
+      rmSync(join(s.state, 'blobs'));
+      return asked!.id;
+    };
+    const first = await giveUp('sys/port-manager/a');
+    const people = await rr('decisions');
+    expect(people.out).toMatch(
+      new RegExp(
+        `^(✓ sys/port-manager/a  restart  by rule: .*\\n    .*died.*\\n)+\\? ${first}  what becomes of sys/port-manager/a\\?\\n(    .*\\n)*    rr decide ${first} restart\\|stop\\n$`,
+      ),
     );
-    rmSync(join(s.state, 'blobs'));
-    return asked!.id;
-  };
-  const first = await giveUp('sys/port-manager/a');
-  const people = await rr('decisions');
-  expect(people.out).toMatch(
-    new RegExp(
-      `^(✓ sys/port-manager/a  restart  by rule: .*\\n    .*died.*\\n)+\\? ${first}  what becomes of sys/port-manager/a\\?\\n(    .*\\n)*    rr decide ${first} restart\\|stop\\n$`,
-    ),
-  );
-  const client = await reachOrFail(readConfig({ state: s.state }).config);
-  const names = liveNames(client, openWatcher());
-  const around = { client, context: createContext({ ...names }), makers: names, before: () => '' };
-  const complete = completer({ ...around, commands: { decide: [] } }, (line, done) => done(null, [[], line]));
-  const offered = (line: string) =>
-    new Promise((resolve, reject) => complete(line, (error, found) => (error ? reject(error) : resolve(found![0]))));
-  for (const line of ["decide('", "decision('", '.decide ', '.rr decide d'])
-    expect(await offered(line), line).toEqual([first]);
-  for (const line of [`decide('${first}', '`, `decision('${first}').decide('`, `.decide ${first} `])
-    expect(await offered(line), line).toEqual(['restart', 'stop']);
-  await client.close();
-  expect((await rr('decide', first, 'dance')).err).toMatch(/dance is no option.*\n.*restart, stop.*\[USAGE\]/);
-  expect(await json('decide', first, 'restart', '--reason', 'the disk has room again')).toMatchObject({
-    type: 'decided',
-    address: 'sys/port-manager/a',
-    decision: { option: 'restart', by: 'person' },
-  });
-  expect((await rr('decisions')).out).toMatch(/✓ sys\/port-manager\/a {2}restart {2}by \w+: the disk has room again\n/);
-  const over = await rr('decide', first, 'restart');
-  expect([over.code, over.err]).toEqual([2, expect.stringContaining('[DECISION_OVER]')]);
-  await eventually(
-    async () => (await admin('tree')).out,
-    (out) => out.includes('sys/port-manager/a'),
-  );
+    const client = await reachOrFail(readConfig({ state: s.state }).config);
+    const names = liveNames(client, openWatcher());
+    const around = { client, context: createContext({ ...names }), makers: names, before: () => '' };
+    const complete = completer({ ...around, commands: { decide: [] } }, (line, done) => done(null, [[], line]));
+    const offered = (line: string) =>
+      new Promise((resolve, reject) => complete(line, (error, found) => (error ? reject(error) : resolve(found![0]))));
+    for (const line of ["decide('", "decision('", '.decide ', '.rr decide d'])
+      expect(await offered(line), line).toEqual([first]);
+    for (const line of [`decide('${first}', '`, `decision('${first}').decide('`, `.decide ${first} `])
+      expect(await offered(line), line).toEqual(['restart', 'stop']);
+    await client.close();
+    expect((await rr('decide', first, 'dance')).err).toMatch(/dance is no option.*\n.*restart, stop.*\[USAGE\]/);
+    expect(await json('decide', first, 'restart', '--reason', 'the disk has room again')).toMatchObject({
+      type: 'decided',
+      address: 'sys/port-manager/a',
+      decision: { option: 'restart', by: 'person' },
+    });
+    expect((await rr('decisions')).out).toMatch(
+      /✓ sys\/port-manager\/a {2}restart {2}by \w+: the disk has room again\n/,
+    );
+    const over = await rr('decide', first, 'restart');
+    expect([over.code, over.err]).toEqual([2, expect.stringContaining('[DECISION_OVER]')]);
+    await eventually(
+      async () => (await admin('tree')).out,
+      (out) => out.includes('sys/port-manager/a'),
+    );
 
-  const second = await giveUp('sys/port-manager/b');
-  const script = `
+    const second = await giveUp('sys/port-manager/b');
+    const script = `
 decisions()
 const { open } = await decisions()
 open[0].address
@@ -296,17 +300,19 @@ decision('${second}').get()
 await open[0].decide('stop', { reason: 'done without' })
 decision('${second}').get()
 `;
-  const { code, out, err } = await finish(s.pipe(script, 'repl'));
-  expect(out).toContain(`? ${second}  what becomes of sys/port-manager/b?`);
-  expect(out).toContain("'sys/port-manager/b'");
-  expect(out).toContain("options: [ 'restart', 'stop' ]");
-  expect([code, err]).toEqual([2, expect.stringContaining('[DECISION_OVER]')]);
-  expect((await admin('tree')).out).not.toContain('sys/port-manager/b');
+    const { code, out, err } = await finish(s.pipe(script, 'repl'));
+    expect(out).toContain(`? ${second}  what becomes of sys/port-manager/b?`);
+    expect(out).toContain("'sys/port-manager/b'");
+    expect(out).toContain("options: [ 'restart', 'stop' ]");
+    expect([code, err]).toEqual([2, expect.stringContaining('[DECISION_OVER]')]);
+    expect((await admin('tree')).out).not.toContain('sys/port-manager/b');
 
-  const third = await giveUp('sys/port-manager/a');
-  const made = `(await decide('${third}', 'stop', { reason: 'enough' })).decision.option`;
-  expect((await rr('repl', '--eval', made)).out).toBe("'stop'\n");
-  expect((await rr('decisions')).out).toMatch(/enough\n {4}.*\nnothing is asked\n$/);
-  await nats.close();
-  await down();
-}, 120_000);
+    const third = await giveUp('sys/port-manager/a');
+    const made = `(await decide('${third}', 'stop', { reason: 'enough' })).decision.option`;
+    expect((await rr('repl', '--eval', made)).out).toBe("'stop'\n");
+    expect((await rr('decisions')).out).toMatch(/enough\n {4}.*\nnothing is asked\n$/);
+    await nats.close();
+    await down();
+  },
+  120_000,
+);

@@ -3,67 +3,73 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileS
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
-import { commitAll, eventually, factsOf, finish, resultOf, scratch } from './rr.js';
+import { commitAll, eventually, factsOf, finish, long, resultOf, scratch } from './rr.js';
 
 const apps = (s: ReturnType<typeof scratch>) =>
   s.processes().filter(({ what }) => /^node (server|worker)\.js/.test(what.trim()));
 
-test('a compose project of three services is brought up in the order of its needs, each with the addresses of the others', async () => {
-  const s = scratch({ RR_BROKER_IDLE_MS: '700' });
-  const rr = s.rr('run', s.repo('compose-shop'), '--all', '--json');
-  const result = await rr.object(({ type }) => type === 'result', 90_000);
-  expect(result).toMatchObject({ outcome: 'healthy', error: null, output: { order: ['api', 'web', 'mailer'] } });
-  const services = result.services as { name: string; url: string | null; proof: { excerpt: string } }[];
-  expect(services.map(({ name }) => name)).toEqual(['api', 'web', 'mailer']);
-  expect(services[1]!.proof).toMatchObject({
-    status: 200,
-    title: 'Shop',
-    excerpt: expect.stringContaining('apples and pears'),
-  });
-  expect(services[2]!.proof.excerpt).toContain('mailed about 2 goods');
-  expect(await (await fetch(services[1]!.url!)).text()).toContain('apples and pears');
-  expect(apps(s)).toHaveLength(3);
-  // Each step says for which of them it was done.
-  const proved = rr.objects().filter(({ type, step }) => type === 'run.step-ended' && String(step).endsWith('.prove'));
-  expect(proved.map(({ of }) => of)).toEqual(['api', 'web', 'mailer']);
-
-  // One that fails is repaired while the others stay up.
-  const run = String(result.run);
-  const said = (type: string) =>
-    eventually(
-      () => factsOf(s.state, run).find((fact) => fact.type === type),
-      (fact) => fact !== undefined,
-    );
-  const mailer = () => apps(s).find(({ what }) => what.includes('worker.js'))!.pid;
-  const before = apps(s).map(({ pid }) => pid);
-  process.kill(mailer(), 'SIGKILL');
-  const { payload: healed } = await said('run.app-healed');
-  expect(healed).toMatchObject({ service: 'mailer', rules: ['ended-from-outside'] });
-  const status = await finish(s.rr('status', run, '--json'));
-  expect(status.objects[0]).toMatchObject({ state: 'up', healing: null });
-  const heals = (status.objects[0]!.services as { service: string; heals: number; downMs: number }[]).map(
-    (one) => `${one.service} ${one.heals} ${one.downMs}`,
-  );
-  expect(heals).toEqual(['api 0 0', 'web 0 0', `mailer 1 ${healed.downMs}`]);
-  expect(apps(s).filter(({ pid }) => before.includes(pid))).toHaveLength(2);
-  // One is started anew, at its address.
-  const anew = await finish(s.rr('restart', 'web'));
-  expect([anew.code, anew.out.trim().split('\n').at(-1)]).toEqual([0, `${run} web up  ${services[1]!.url}`]);
-  expect(await (await fetch(services[1]!.url!)).text()).toContain('apples and pears');
-  expect(apps(s).filter(({ pid }) => before.includes(pid))).toHaveLength(1);
-  // One that was asked to end leaves the others up, is named, and comes back when it is wanted.
-  process.kill(mailer(), 'SIGTERM');
-  expect((await said('run.app-exited')).payload).toMatchObject({ service: 'mailer' });
-  expect((await fetch(services[1]!.url!)).status).toBe(200);
-  if (process.env.RR_LONG) {
-    expect((await finish(s.rr('restart', run, 'mailer'))).code).toBe(0);
+long(
+  'a compose project of three services is brought up in the order of its needs, each with the addresses of the others',
+  async () => {
+    const s = scratch({ RR_BROKER_IDLE_MS: '700' });
+    const rr = s.rr('run', s.repo('compose-shop'), '--all', '--json');
+    const result = await rr.object(({ type }) => type === 'result', 90_000);
+    expect(result).toMatchObject({ outcome: 'healthy', error: null, output: { order: ['api', 'web', 'mailer'] } });
+    const services = result.services as { name: string; url: string | null; proof: { excerpt: string } }[];
+    expect(services.map(({ name }) => name)).toEqual(['api', 'web', 'mailer']);
+    expect(services[1]!.proof).toMatchObject({
+      status: 200,
+      title: 'Shop',
+      excerpt: expect.stringContaining('apples and pears'),
+    });
+    expect(services[2]!.proof.excerpt).toContain('mailed about 2 goods');
+    expect(await (await fetch(services[1]!.url!)).text()).toContain('apples and pears');
     expect(apps(s)).toHaveLength(3);
-  }
-  expect(rr.child.exitCode).toBe(null);
-  rr.child.kill('SIGINT');
-  expect(await rr.exited).toBe(0);
-  await expectNothingLeft(s);
-}, 120_000);
+    // Each step says for which of them it was done.
+    const proved = rr
+      .objects()
+      .filter(({ type, step }) => type === 'run.step-ended' && String(step).endsWith('.prove'));
+    expect(proved.map(({ of }) => of)).toEqual(['api', 'web', 'mailer']);
+
+    // One that fails is repaired while the others stay up.
+    const run = String(result.run);
+    const said = (type: string) =>
+      eventually(
+        () => factsOf(s.state, run).find((fact) => fact.type === type),
+        (fact) => fact !== undefined,
+      );
+    const mailer = () => apps(s).find(({ what }) => what.includes('worker.js'))!.pid;
+    const before = apps(s).map(({ pid }) => pid);
+    process.kill(mailer(), 'SIGKILL');
+    const { payload: healed } = await said('run.app-healed');
+    expect(healed).toMatchObject({ service: 'mailer', rules: ['ended-from-outside'] });
+    const status = await finish(s.rr('status', run, '--json'));
+    expect(status.objects[0]).toMatchObject({ state: 'up', healing: null });
+    const heals = (status.objects[0]!.services as { service: string; heals: number; downMs: number }[]).map(
+      (one) => `${one.service} ${one.heals} ${one.downMs}`,
+    );
+    expect(heals).toEqual(['api 0 0', 'web 0 0', `mailer 1 ${healed.downMs}`]);
+    expect(apps(s).filter(({ pid }) => before.includes(pid))).toHaveLength(2);
+    // One is started anew, at its address.
+    const anew = await finish(s.rr('restart', 'web'));
+    expect([anew.code, anew.out.trim().split('\n').at(-1)]).toEqual([0, `${run} web up  ${services[1]!.url}`]);
+    expect(await (await fetch(services[1]!.url!)).text()).toContain('apples and pears');
+    expect(apps(s).filter(({ pid }) => before.includes(pid))).toHaveLength(1);
+    // One that was asked to end leaves the others up, is named, and comes back when it is wanted.
+    process.kill(mailer(), 'SIGTERM');
+    expect((await said('run.app-exited')).payload).toMatchObject({ service: 'mailer' });
+    expect((await fetch(services[1]!.url!)).status).toBe(200);
+    if (process.env.RR_LONG) {
+      expect((await finish(s.rr('restart', run, 'mailer'))).code).toBe(0);
+      expect(apps(s)).toHaveLength(3);
+    }
+    expect(rr.child.exitCode).toBe(null);
+    rr.child.kill('SIGINT');
+    expect(await rr.exited).toBe(0);
+    await expectNothingLeft(s);
+  },
+  120_000,
+);
 
 test('a runtime that is killed finds all of its services again, and starts one again as the compose file says', async () => {
   const s = scratch();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { expectNothingLeft, processesOf, textsIn, treeOf } from './left.js';
-import { eventually, factsOf, finish, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, finish, long, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const quick = { RR_BROKER_IDLE_MS: '700' };
 const keeperOf = (s: Scratch, run: string): number =>
@@ -35,20 +35,24 @@ test('a NATS_URL that leads nowhere is told within ten seconds, and one that is 
   await expectNothingLeft(s);
 }, 60_000);
 
-test('a nats-server killed in the middle of a run is replaced, and the run ends healthy', async () => {
-  const s = scratch(quick);
-  const one = s.rr('run', s.repo('slow-install', { ignore: 'node_modules/\ninstalls.log\n' }), '--once', '--json');
-  await eventually(
-    () => installs(s),
-    (all) => all.length > 0,
-  );
-  const { pid } = JSON.parse(readFileSync(join(s.state, 'broker/server.json'), 'utf8')) as { pid: number };
-  process.kill(pid, 'SIGKILL');
-  const { code, objects, err } = await finish(one);
-  expect(resultOf(objects), err).toMatchObject({ outcome: 'healthy', services: [{ proof: { status: 200 } }] });
-  expect(code).toBe(0);
-  await expectNothingLeft(s);
-}, 90_000);
+long(
+  'a nats-server killed in the middle of a run is replaced, and the run ends healthy',
+  async () => {
+    const s = scratch(quick);
+    const one = s.rr('run', s.repo('slow-install', { ignore: 'node_modules/\ninstalls.log\n' }), '--once', '--json');
+    await eventually(
+      () => installs(s),
+      (all) => all.length > 0,
+    );
+    const { pid } = JSON.parse(readFileSync(join(s.state, 'broker/server.json'), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGKILL');
+    const { code, objects, err } = await finish(one);
+    expect(resultOf(objects), err).toMatchObject({ outcome: 'healthy', services: [{ proof: { status: 200 } }] });
+    expect(code).toBe(0);
+    await expectNothingLeft(s);
+  },
+  90_000,
+);
 
 test('two rr on one state folder share a runtime, and two runs of one folder do not share their work', async () => {
   const s = scratch(quick);

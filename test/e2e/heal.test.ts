@@ -167,7 +167,7 @@ long.concurrent(
     }),
 );
 
-test.concurrent(
+long.concurrent(
   'two faults of one repository are both healed, one after the other',
   { timeout: 180_000 },
   ({ onTestFinished }) =>
@@ -358,7 +358,7 @@ long.concurrent(
     }),
 );
 
-test.concurrent(
+long.concurrent(
   'a version that nobody has is told as a degraded choice, and each repair in one line',
   { timeout: 180_000 },
   ({ onTestFinished }) =>

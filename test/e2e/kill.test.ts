@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { eventually, factsOf, rawClient, type Scratch, scratch } from './rr.js';
+import { eventually, factsOf, long, rawClient, type Scratch, scratch } from './rr.js';
 
 /** Starts a runtime on what a killed one left, and waits for the run to reach a state. */
 async function resume(s: Scratch, run: string, state: string) {
@@ -73,26 +73,30 @@ test('a runtime killed while the application is up finds it again, alive and unt
   await stopAndCount(s, run, resumed);
 }, 60_000);
 
-test('killed at random instants, again and again, the run still comes up and nothing is done twice', async () => {
-  const s = scratch();
-  const repo = s.repo('node-plain');
-  const first = s.rr('run', repo, '--json');
-  const { run } = (await first.object(({ type }) => type === 'run')) as { run: string };
-  await sleep(Math.random() * 1_500);
-  first.child.kill('SIGKILL');
-  await first.exited;
-  for (let round = 0; round < 3; round += 1) {
-    const up = s.rr('up', '--foreground', '--json');
-    await up.object(({ type }) => type === 'up');
+long(
+  'killed at random instants, again and again, the run still comes up and nothing is done twice',
+  async () => {
+    const s = scratch();
+    const repo = s.repo('node-plain');
+    const first = s.rr('run', repo, '--json');
+    const { run } = (await first.object(({ type }) => type === 'run')) as { run: string };
     await sleep(Math.random() * 1_500);
-    up.child.kill('SIGKILL');
-    await up.exited;
-  }
-  const resumed = await resume(s, run, 'up');
-  expect((await fetch(resumed.reached.url)).status).toBe(200);
-  const facts = factsOf(s.state, run);
-  expect(new Set(facts.map(({ id }) => id)).size).toBe(facts.length);
-  expect(facts.filter(({ type }) => type === 'runner.started')).toHaveLength(1);
-  expect(s.processes().filter(({ what }) => /^node server\.js/.test(what.trim()))).toHaveLength(1);
-  await stopAndCount(s, run, resumed);
-}, 90_000);
+    first.child.kill('SIGKILL');
+    await first.exited;
+    for (let round = 0; round < 3; round += 1) {
+      const up = s.rr('up', '--foreground', '--json');
+      await up.object(({ type }) => type === 'up');
+      await sleep(Math.random() * 1_500);
+      up.child.kill('SIGKILL');
+      await up.exited;
+    }
+    const resumed = await resume(s, run, 'up');
+    expect((await fetch(resumed.reached.url)).status).toBe(200);
+    const facts = factsOf(s.state, run);
+    expect(new Set(facts.map(({ id }) => id)).size).toBe(facts.length);
+    expect(facts.filter(({ type }) => type === 'runner.started')).toHaveLength(1);
+    expect(s.processes().filter(({ what }) => /^node server\.js/.test(what.trim()))).toHaveLength(1);
+    await stopAndCount(s, run, resumed);
+  },
+  90_000,
+);

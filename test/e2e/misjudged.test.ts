@@ -30,14 +30,15 @@ if __name__ == '__main__':
     main()
 `;
 
-test.concurrent.for<[string, string, object]>([
+const servers: [what: string, says: string, proof: object][] = [
   [
     'speaks HTTP',
     'HTTP/1.0 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\nby hand',
     { status: 200, excerpt: 'by hand' },
   ],
   ['speaks something else', '+PONG\\r\\n', { url: null, notes: [expect.stringContaining('does not speak HTTP')] }],
-])(
+];
+test.concurrent.for(process.env.RR_LONG ? servers : servers.slice(0, 1))(
   'what was taken for a job and %s instead of ending is proven and held as a server',
   { timeout: 90_000 },
   async ([, says, proof], { onTestFinished }) => {

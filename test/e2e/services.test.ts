@@ -105,7 +105,7 @@ async function foreign(port: number, finished: Finished): Promise<{ connections:
   return bound ? seen : null;
 }
 
-test(
+long(
   'in a sandbox with a network of its own the application reaches the server of its run',
   { timeout: TEST_MS, skip: !works },
   ({ onTestFinished }) =>

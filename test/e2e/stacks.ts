@@ -59,8 +59,8 @@ export const stacks: Stack[] = [
     long: true,
   },
   { repo: 'koa-app', kind: 'web-service', proof: { excerpt: 'hello' }, long: true },
-  { repo: 'node-plain', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Node' } },
-  { repo: 'node-typescript', kind: 'web-service', proof: { title: 'Hello from TypeScript' } },
+  { repo: 'node-plain', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Node' }, long: true },
+  { repo: 'node-typescript', kind: 'web-service', proof: { title: 'Hello from TypeScript' }, long: true },
   {
     repo: 'node-port-fixed',
     kind: 'web-service',
@@ -100,7 +100,12 @@ export const stacks: Stack[] = [
   { repo: 'pnpm-hello', kind: 'web-service', proof: { title: 'pnpm', excerpt: 'Hello after 60000 ms' } },
   { repo: 'vite-spa', kind: 'static-site', proof: { title: 'Vite page', contentType: text('text/html') } },
   { repo: 'static-site', kind: 'static-site', proof: { title: 'Static site', excerpt: 'Hello from a page' } },
-  { repo: 'python-plain-server', kind: 'web-service', proof: { title: 'Plain', excerpt: 'Hello from plain Python' } },
+  {
+    repo: 'python-plain-server',
+    kind: 'web-service',
+    proof: { title: 'Plain', excerpt: 'Hello from plain Python' },
+    long: true,
+  },
   { repo: 'python-job', kind: 'job', proof: { excerpt: 'counted 45' }, long: true },
   {
     // Flask is at hand, and nothing has to be fetched: handed over as a user does who keeps it in a folder of his own.

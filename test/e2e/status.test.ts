@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { expectNothingLeft } from './left.js';
-import { eventually, factsOf, finish, scratch } from './rr.js';
+import { eventually, factsOf, finish, long, scratch } from './rr.js';
 
 const quick = { RR_WATCH_MS: '200', RR_BROKER_IDLE_MS: '700' };
 
@@ -60,20 +60,24 @@ test('an application that is up is looked at: how fast and how heavy it is, when
   await expectNothingLeft(s);
 }, 120_000);
 
-test('with --restart one that does not answer well any more is started again, and is well', async () => {
-  const { s, rr, run, url, told, mood } = await up('--restart', 'on-failure');
-  await mood('/bad');
-  await eventually(
-    () => told('run.app-restarted'),
-    ({ length }) => length === 1,
-  );
-  expect(told('run.app-fell')[0].payload.error).toMatchObject({ code: 'APP_UNWELL' });
-  expect(await (await fetch(url)).text()).toContain('all is well');
-  expect((await finish(s.rr('status', run))).code).toBe(0);
-  rr.child.kill('SIGINT');
-  expect(await rr.exited).toBe(0);
-  await expectNothingLeft(s);
-}, 120_000);
+long(
+  'with --restart one that does not answer well any more is started again, and is well',
+  async () => {
+    const { s, rr, run, url, told, mood } = await up('--restart', 'on-failure');
+    await mood('/bad');
+    await eventually(
+      () => told('run.app-restarted'),
+      ({ length }) => length === 1,
+    );
+    expect(told('run.app-fell')[0].payload.error).toMatchObject({ code: 'APP_UNWELL' });
+    expect(await (await fetch(url)).text()).toContain('all is well');
+    expect((await finish(s.rr('status', run))).code).toBe(0);
+    rr.child.kill('SIGINT');
+    expect(await rr.exited).toBe(0);
+    await expectNothingLeft(s);
+  },
+  120_000,
+);
 
 test('nothing that is up, and a run that nobody knows, are said with the next step', async () => {
   const s = scratch(quick);

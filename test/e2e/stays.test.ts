@@ -326,18 +326,22 @@ long(
   60_000,
 );
 
-test('a runtime whose broker hangs is ended by signal, and then what it held', async () => {
-  const s = scratch(quick);
-  const { run } = await detached(s, s.repo('node-plain'));
-  process.kill(server(s).pid, 'SIGSTOP');
-  const { code, objects, err } = await finish(s.rr('down', '--json'));
-  expect(code, err).toBe(0);
-  expect(objects).toMatchObject([
-    { type: 'ended', run, state: 'done' },
-    { type: 'down', open: [] },
-  ]);
-  await gone(s);
-}, 90_000);
+long(
+  'a runtime whose broker hangs is ended by signal, and then what it held',
+  async () => {
+    const s = scratch(quick);
+    const { run } = await detached(s, s.repo('node-plain'));
+    process.kill(server(s).pid, 'SIGSTOP');
+    const { code, objects, err } = await finish(s.rr('down', '--json'));
+    expect(code, err).toBe(0);
+    expect(objects).toMatchObject([
+      { type: 'ended', run, state: 'done' },
+      { type: 'down', open: [] },
+    ]);
+    await gone(s);
+  },
+  90_000,
+);
 
 long(
   'after a runtime died by SIGKILL rr down ends what it left',
@@ -351,24 +355,28 @@ long(
   60_000,
 );
 
-test('without a runtime, and without a broker, rr ps and rr logs read the folder', async () => {
-  const s = scratch(quick);
-  const { run } = await detached(s, s.repo('node-plain'));
-  await down(s);
-  await expectNothingLeft(s);
-  rmSync(join(s.state, 'broker'), { recursive: true });
-  expect((await finish(s.rr('ps'))).out).toBe('no open runs (--all shows ended ones)\n');
-  expect((await finish(s.rr('ps', '--all', '--json'))).objects).toMatchObject([
-    { type: 'run', run, state: 'done', outcome: 'healthy' },
-  ]);
-  expect((await finish(s.rr('logs', run))).out).toContain('listening on');
-  expect(await finish(s.rr('logs', '-f', run))).toMatchObject({
-    code: 0,
-    out: expect.stringContaining('listening on'),
-  });
-  expect(await finish(s.rr('logs', 'nobody'))).toMatchObject({ code: 2 });
-  expect(existsSync(join(s.state, 'broker'))).toBe(false);
-}, 60_000);
+long(
+  'without a runtime, and without a broker, rr ps and rr logs read the folder',
+  async () => {
+    const s = scratch(quick);
+    const { run } = await detached(s, s.repo('node-plain'));
+    await down(s);
+    await expectNothingLeft(s);
+    rmSync(join(s.state, 'broker'), { recursive: true });
+    expect((await finish(s.rr('ps'))).out).toBe('no open runs (--all shows ended ones)\n');
+    expect((await finish(s.rr('ps', '--all', '--json'))).objects).toMatchObject([
+      { type: 'run', run, state: 'done', outcome: 'healthy' },
+    ]);
+    expect((await finish(s.rr('logs', run))).out).toContain('listening on');
+    expect(await finish(s.rr('logs', '-f', run))).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('listening on'),
+    });
+    expect(await finish(s.rr('logs', 'nobody'))).toMatchObject({ code: 2 });
+    expect(existsSync(join(s.state, 'broker'))).toBe(false);
+  },
+  60_000,
+);
 
 // Logs that are followed.
 
@@ -543,34 +551,42 @@ test('a job published on the queue is run once, also one published while no runt
   await down(s);
 }, 60_000);
 
-test('a queued job that cannot be taken is put aside after five tries, with the reason and without its secrets', async () => {
-  const s = scratch(quick);
-  await up(s);
-  const { nats } = await rawClient(s.state);
-  const dead: Record<string, unknown>[] = [];
-  nats.subscribe('rr.dead.jobs', { callback: (_, message) => void dead.push(message.json() as never) });
-  const streams = async () =>
-    ((await nats.request('$JS.API.STREAM.NAMES', '')).json() as { streams: string[] }).streams;
-  await eventually(streams, (names) => names?.includes('RR_JOBS'));
-  const env = { KEY: 'secret-5c5c' };
-  await nats.request('rr.queue.jobs', JSON.stringify({ run: 'nowhere', source: '/no/such/folder', env }));
-  await nats.request('rr.queue.jobs', 'no json');
-  await eventually(
-    () => dead,
-    (all) => all.length === 2,
-  );
-  expect(dead).toContainEqual({
-    at: expect.any(String),
-    tries: 5,
-    error: expect.objectContaining({ code: 'PATH_MISSING' }),
-    job: { run: 'nowhere', source: '/no/such/folder' },
-  });
-  expect(dead).toContainEqual(
-    expect.objectContaining({ tries: 5, error: expect.objectContaining({ code: 'MESSAGE_NOT_JSON' }), job: 'no json' }),
-  );
-  const { state } = (await nats.request('$JS.API.STREAM.INFO.RR_DEAD', '')).json() as { state: { messages: number } };
-  expect(state.messages).toBe(2);
-  await nats.close();
-  await down(s);
-  await gone(s);
-}, 60_000);
+long(
+  'a queued job that cannot be taken is put aside after five tries, with the reason and without its secrets',
+  async () => {
+    const s = scratch(quick);
+    await up(s);
+    const { nats } = await rawClient(s.state);
+    const dead: Record<string, unknown>[] = [];
+    nats.subscribe('rr.dead.jobs', { callback: (_, message) => void dead.push(message.json() as never) });
+    const streams = async () =>
+      ((await nats.request('$JS.API.STREAM.NAMES', '')).json() as { streams: string[] }).streams;
+    await eventually(streams, (names) => names?.includes('RR_JOBS'));
+    const env = { KEY: 'secret-5c5c' };
+    await nats.request('rr.queue.jobs', JSON.stringify({ run: 'nowhere', source: '/no/such/folder', env }));
+    await nats.request('rr.queue.jobs', 'no json');
+    await eventually(
+      () => dead,
+      (all) => all.length === 2,
+    );
+    expect(dead).toContainEqual({
+      at: expect.any(String),
+      tries: 5,
+      error: expect.objectContaining({ code: 'PATH_MISSING' }),
+      job: { run: 'nowhere', source: '/no/such/folder' },
+    });
+    expect(dead).toContainEqual(
+      expect.objectContaining({
+        tries: 5,
+        error: expect.objectContaining({ code: 'MESSAGE_NOT_JSON' }),
+        job: 'no json',
+      }),
+    );
+    const { state } = (await nats.request('$JS.API.STREAM.INFO.RR_DEAD', '')).json() as { state: { messages: number } };
+    expect(state.messages).toBe(2);
+    await nats.close();
+    await down(s);
+    await gone(s);
+  },
+  60_000,
+);

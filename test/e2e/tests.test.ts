@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { commitAll, eventually, finish, gitStatus, rawClient, resultOf, type Scratch, scratch } from './rr.js';
+import { commitAll, eventually, finish, gitStatus, long, rawClient, resultOf, type Scratch, scratch } from './rr.js';
 
 const limits = { timeout: 90_000 };
 function repo(s: Scratch, files: Record<string, string>): string {
@@ -86,7 +86,7 @@ test('tests that fail do not make an application less healthy; without --test no
   expect(plain.steps.some(({ step }) => step === 'test')).toBe(false);
 });
 
-test('--test where there are none says so', limits, async () => {
+long('--test where there are none says so', limits, async () => {
   const s = scratch();
   const { code, result } = await run(s, s.repo('node-plain'), '--test');
   expect(code).toBe(0);
@@ -150,29 +150,38 @@ const bad: [what: string, files: Record<string, string>, code: string, counts: o
   ],
   ['only skipped ones', { 'test/a.test.js': suite(skipped) }, 'TESTS_NONE', { passed: 0, skipped: 1, total: 1 }],
 ];
-test.each(bad)('--goal tests: %s is no success, and the counts are told', limits, async (_, files, error, counts) => {
-  const s = scratch();
-  const folder = repo(s, { 'package.json': manifest({ test: 'node --test test/' }), 'index.js': '', ...files });
-  const { code, result } = await run(s, folder, '--goal', 'tests');
-  expect(result).toMatchObject({ outcome: 'failed', error: { code: error }, tests: counts });
-  expect(code).toBe(1);
-});
+test.each(process.env.RR_LONG ? bad : bad.slice(0, 1))(
+  '--goal tests: %s is no success, and the counts are told',
+  limits,
+  async (_, files, error, counts) => {
+    const s = scratch();
+    const folder = repo(s, { 'package.json': manifest({ test: 'node --test test/' }), 'index.js': '', ...files });
+    const { code, result } = await run(s, folder, '--goal', 'tests');
+    expect(result).toMatchObject({ outcome: 'failed', error: { code: error }, tests: counts });
+    expect(code).toBe(1);
+  },
+);
 
-test.each([
+const commands: [what: string, command: string, code: string, outcome: string][] = [
   ['prints no counts', 'echo all is well', 'TESTS_UNREAD', 'failed'],
   ['runs no test at all', 'echo 1..0', 'TESTS_NONE', 'failed'],
   ['passes and ends badly', 'printf "1..1\\nok 1\\n"; exit 3', 'TESTS_FAILED', 'failed'],
   ['is none', 'echo "Error: no test specified" && exit 1', 'NOT_RUNNABLE', 'not-runnable'],
-])('--goal tests: a command that %s', limits, async (_, command, error, outcome) => {
-  const s = scratch();
-  const folder = repo(s, { 'package.json': manifest({ test: command }), 'index.js': '' });
-  const { code, result } = await run(s, folder, '--goal', 'tests');
-  expect(result).toMatchObject({ outcome, error: { code: error } });
-  expect(result.error.fix).toBeTruthy();
-  expect(code).toBe(1);
-});
+];
+test.each(process.env.RR_LONG ? commands : commands.slice(0, 1))(
+  '--goal tests: a command that %s',
+  limits,
+  async (_, command, error, outcome) => {
+    const s = scratch();
+    const folder = repo(s, { 'package.json': manifest({ test: command }), 'index.js': '' });
+    const { code, result } = await run(s, folder, '--goal', 'tests');
+    expect(result).toMatchObject({ outcome, error: { code: error } });
+    expect(result.error.fix).toBeTruthy();
+    expect(code).toBe(1);
+  },
+);
 
-test('counts that are only in a report are read from it, and none of an earlier run', limits, async () => {
+long('counts that are only in a report are read from it, and none of an earlier run', limits, async () => {
   const s = scratch();
   const report = '<testsuite><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite>';
   const folder = repo(s, {
@@ -188,7 +197,7 @@ fs.utimesSync('build/test-results/test/TEST-old.xml', 1, 1);\n`,
   expect(result.tests).toMatchObject({ framework: 'junit', passed: 1, failed: 1, total: 2 });
 });
 
-test('an application that is started again does not have its tests run again', limits, async () => {
+long('an application that is started again does not have its tests run again', limits, async () => {
   const s = scratch();
   const folder = repo(s, {
     'package.json': manifest({ start: 'node server.js', test: 'node --test test/' }),
