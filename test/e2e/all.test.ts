@@ -265,7 +265,7 @@ test.runIf(process.env.RR_LONG)(
   'every process of a Procfile is brought up, after what is to be done before them, which is done once',
   async () => {
     const s = scratch({ RR_BROKER_IDLE_MS: '700' });
-    const repo = s.repo('procfile-shop', { ignore: 'released.txt\n' });
+    const repo = s.repo('procfile-shop');
     const { code, objects } = await finish(s.rr('run', repo, '--all', '--once', '--json'));
     const result = resultOf(objects);
     expect(result).toMatchObject({ outcome: 'healthy', error: null });
@@ -297,7 +297,7 @@ test.runIf(process.env.RR_LONG)(
   'services of one folder are told apart: by command, variables and profile, and one that is to end is awaited',
   async () => {
     const s = scratch({ RR_BROKER_IDLE_MS: '700' });
-    const repo = s.repo('compose-many', { ignore: 'prepared.txt\n' });
+    const repo = s.repo('compose-many');
     const { code, objects } = await finish(s.rr('run', repo, '--all', '--profile', 'tools', '--once', '--json'));
     const result = resultOf(objects);
     expect(result, JSON.stringify(result?.error)).toMatchObject({ outcome: 'healthy', error: null });
